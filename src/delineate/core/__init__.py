@@ -1,0 +1,29 @@
+"""What flows through Delineate: cases, class tables, the method protocol, errors. NumPy only."""
+
+from delineate.core.case import UNLABELLED, Case
+from delineate.core.classes import ClassTable
+from delineate.core.errors import (
+    DataError,
+    DelineateError,
+    ModelError,
+    NotFittedError,
+    OutputError,
+    TrainingError,
+)
+from delineate.core.method import Method
+from delineate.core.output import new_folder, written_whole
+
+__all__ = [
+    "UNLABELLED",
+    "Case",
+    "ClassTable",
+    "DataError",
+    "DelineateError",
+    "Method",
+    "ModelError",
+    "NotFittedError",
+    "OutputError",
+    "TrainingError",
+    "new_folder",
+    "written_whole",
+]

@@ -1,0 +1,50 @@
+"""Results appear whole or not at all, and nothing of the user's is overwritten.
+
+`written_whole` writes beside the target, then renames; `new_folder` refuses a folder that holds something.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from delineate.core.errors import OutputError
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A path beside `path` (same suffix) to write to; it becomes `path` when the block ends without an error.
+
+    Killed in the middle, `path` is what it was before. Raises OutputError where the system refuses to write.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with written_whole(target) as beside:
+    ...     _ = beside.write_text("all of it")
+    >>> target.read_text(), len(list(target.parent.iterdir()))
+    ('all of it', 1)
+    """
+    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield beside
+        os.replace(beside, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; free space or choose another folder") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def new_folder(path: Path) -> Path:
+    """Create `path`, or take it where it exists and is empty; raises OutputError otherwise."""
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise OutputError(f"{path} exists already and is not an empty folder: choose another output folder or remove it")
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"cannot write to {path}: {error.strerror or error}; choose another output folder") from error
+    return path
