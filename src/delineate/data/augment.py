@@ -1,0 +1,189 @@
+"""Training crops: each is one affine look (place, turn, flip, zoom) into a whole picture, then another light.
+
+A crop is sampled from the whole picture in one step, so a turned crop has no empty corners and is interpolated
+once. Labels and object ids are taken by nearest neighbour, never interpolated. A batch is a pure function of
+(samples, settings, seed, step): it needs no state to be repeated, in any order, on any machine.
+
+This file alone of `data` needs torch; nothing imports it before a training starts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture ready to be cropped.
+
+    image: (channels, *spatial) float32, normalised. marks: (1 or 2, *spatial) float32, the labels and where
+    there are any the object ids. maps: (maps, *spatial) float32 in 0 to 1, targets that may be interpolated.
+    places: for each class that occurs, some of its pixels (n, dims), to centre crops on.
+    """
+
+    image: Tensor
+    marks: Tensor
+    maps: Tensor
+    places: tuple[NDArray[np.int32], ...]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far crops may differ from what was recorded; each number is the end of a symmetric range.
+
+    turn: 1.0 any angle about the first axis pair in the plane, 0.0 none. flip: mirror each axis half of the
+    time. zoom: log of the scale. shear and stretch of axes: see `stretch`, log of the ratio. gain: log.
+    offset, noise: in units of the normalised image. gamma: log of the exponent. blur_px: largest sigma.
+    focus: share of crops centred on a pixel of a class drawn at random, so that rare classes are seen.
+    """
+
+    turn: float = 1.0
+    flip: bool = True
+    zoom: float = 0.35
+    stretch: float = 0.1
+    gain: float = 0.4
+    offset: float = 0.15
+    gamma: float = 0.25
+    noise: float = 0.06
+    blur_px: float = 0.0
+    focus: float = 0.5
+
+
+@dataclass(frozen=True)
+class Batch:
+    """images (batch, channels, *patch) float32; labels (batch, *patch) uint8; objects (batch, *patch) float32
+    ids or None; maps (batch, maps, *patch) float32."""
+
+    images: Tensor
+    labels: Tensor
+    objects: Tensor | None
+    maps: Tensor
+
+
+def batch(
+    samples: Sequence[Sample],
+    *,
+    size: int,
+    patch: tuple[int, ...],
+    augmentation: Augmentation,
+    seed: int,
+    step: int,
+) -> Batch:
+    """The batch of `size` crops of shape `patch` that belongs to this seed and step.
+
+    Pictures are drawn with a weight of the square root of their number of pixels: large pictures hold more,
+    but small ones are not forgotten.
+
+    >>> image = torch.arange(64.0).view(1, 8, 8)
+    >>> sample = Sample(image, torch.zeros(1, 8, 8), torch.zeros(0, 8, 8), ())
+    >>> one = batch([sample], size=2, patch=(4, 6), augmentation=Augmentation(), seed=0, step=3)
+    >>> again = batch([sample], size=2, patch=(4, 6), augmentation=Augmentation(), seed=0, step=3)
+    >>> one.images.shape, one.labels.shape, torch.equal(one.images, again.images)
+    (torch.Size([2, 1, 4, 6]), torch.Size([2, 4, 6]), True)
+    """
+    rng = np.random.default_rng([seed, step])
+    weights = np.sqrt([float(s.marks[0].numel()) for s in samples])
+    chosen = rng.choice(len(samples), size=size, p=weights / weights.sum())
+    crops = [_crop(samples[i], patch=patch, augmentation=augmentation, rng=rng) for i in chosen]
+    marks = torch.stack([c[1] for c in crops])
+    return Batch(
+        images=torch.stack([relit(c[0], augmentation=augmentation, rng=rng) for c in crops]),
+        labels=marks[:, 0].to(torch.uint8),
+        objects=marks[:, 1] if marks.shape[1] > 1 else None,
+        maps=torch.stack([c[2] for c in crops]),
+    )
+
+
+def _crop(
+    sample: Sample, *, patch: tuple[int, ...], augmentation: Augmentation, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Image, marks and maps of one random look into `sample`."""
+    spatial = sample.image.shape[1:]
+    matrix = looked_at(len(spatial), augmentation=augmentation, rng=rng)
+    centre = _centre(sample, patch=patch, matrix=matrix, focus=augmentation.focus, rng=rng)
+    axes = [np.arange(n, dtype=np.float32) - (n - 1) / 2 for n in patch]
+    offsets = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    places = offsets @ matrix.T.astype(np.float32) + centre.astype(np.float32)
+    grid = (2 * places + 1) / np.asarray(spatial, dtype=np.float32) - 1  # grid_sample: -1 to 1 from edge to edge
+    grid_xyz = torch.from_numpy(np.ascontiguousarray(grid[None, ..., ::-1]))
+
+    def look(values: Tensor, kind: str) -> Tensor:
+        if not len(values):
+            return values.new_zeros((0, *patch))
+        return F.grid_sample(values[None], grid_xyz, mode=kind, padding_mode="reflection", align_corners=False)[0]
+
+    return look(sample.image, "bilinear"), look(sample.marks, "nearest"), look(sample.maps, "bilinear")
+
+
+def looked_at(dims: int, *, augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Matrix (dims, dims) from offsets in the crop to offsets in the picture: zoom, stretch, flips, a turn.
+
+    Only the last two axes turn; in 3D the first is often sampled more coarsely.
+
+    >>> looked_at(2, augmentation=Augmentation(turn=0, flip=False, zoom=0, stretch=0), rng=np.random.default_rng(0))
+    array([[ 1.,  0.],
+           [-0.,  1.]])
+    """
+    scale = math.exp(rng.uniform(-1, 1) * augmentation.zoom)
+    stretches = np.exp(rng.uniform(-1, 1, dims) * augmentation.stretch)
+    signs = np.where(rng.random(dims) < 0.5, -1.0, 1.0) if augmentation.flip else np.ones(dims)
+    angle = rng.uniform(-math.pi, math.pi) * augmentation.turn
+    turned = np.eye(dims)
+    turned[-2:, -2:] = [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
+    matrix: NDArray[np.float64] = turned @ np.diag(scale * stretches * signs)
+    return matrix
+
+
+def _centre(
+    sample: Sample, *, patch: tuple[int, ...], matrix: NDArray[np.float64], focus: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Where in the picture the crop is centred: a pixel of a random class, or anywhere that keeps it inside."""
+    spatial = np.asarray(sample.image.shape[1:], dtype=np.float64)
+    reach = np.abs(matrix) @ (np.asarray(patch) / 2) * 0.7
+    if sample.places and rng.random() < focus:
+        pixels = sample.places[rng.integers(len(sample.places))]
+        wanted = pixels[rng.integers(len(pixels))] + rng.uniform(-0.3, 0.3, len(patch)) * np.asarray(patch)
+    else:
+        wanted = rng.uniform(0, spatial)
+    low = np.minimum(reach, (spatial - 1) / 2)
+    return np.clip(wanted, low, np.maximum(spatial - 1 - reach, low))
+
+
+def relit(image: Tensor, *, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
+    """The normalised image (channels, *spatial) under other light: gamma, gain, offset, blur, noise.
+
+    >>> still = Augmentation(gain=0, offset=0, gamma=0, noise=0, blur_px=0)
+    >>> relit(torch.ones(1, 2, 2), augmentation=still, rng=np.random.default_rng(0))
+    tensor([[[1., 1.],
+             [1., 1.]]])
+    """
+    gamma, gain = np.exp(rng.uniform(-1, 1, 2) * [augmentation.gamma, augmentation.gain])
+    offset = rng.uniform(-1, 1) * augmentation.offset
+    sigma, noise = rng.uniform(0, 1, 2) * [augmentation.blur_px, augmentation.noise]
+    if augmentation.gamma:
+        image = image.sign() * image.abs() ** float(gamma)
+    image = image * float(gain) + float(offset)
+    if sigma > 0.3:
+        image = _blurred(image, sigma=float(sigma))
+    if noise > 0:
+        image = image + torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32)) * float(noise)
+    return image
+
+
+def _blurred(image: Tensor, *, sigma: float) -> Tensor:
+    """Gaussian blur within the last two axes."""
+    radius = math.ceil(2.5 * sigma)
+    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    taps = taps / taps.sum()
+    planes = image.reshape(-1, 1, *image.shape[-2:])
+    planes = F.pad(planes, (radius,) * 4, mode="replicate")
+    planes = F.conv2d(F.conv2d(planes, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
+    return planes.reshape(image.shape)

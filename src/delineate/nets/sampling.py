@@ -1,0 +1,182 @@
+"""Ways to halve and to double the resolution; two literal tables, so that a new way is one class and one line.
+
+Down-sampling turns n pixels into ceil(n / 2), up-sampling turns n into 2 n (the U-Net crops the last one off
+where the finer level was odd). So no size has to be divisible by anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from delineate.nets.blocks import CONVOLUTION
+
+Coarse = Float[Tensor, "batch channels *coarse"]
+Fine = Float[Tensor, "batch channels *fine"]
+
+
+class Sampling(Protocol):
+    """What the U-Net asks of a way to sample: a call, and the interval of input that outputs depend on."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Sampled features."""
+        ...
+
+    def needs(self, start: int, stop: int) -> tuple[int, int]:
+        """Input interval on which outputs start..stop (half open) depend."""
+        ...
+
+
+class MaxPooling(nn.Module):
+    """The largest of each 2 x 2 (x 2) pixels.
+
+    >>> MaxPooling(channels=1, dims=2)(torch.arange(9.0).view(1, 1, 3, 3))[0, 0]
+    tensor([[4., 5.],
+            [7., 8.]])
+    """
+
+    def __init__(self, *, channels: int, dims: int) -> None:
+        super().__init__()
+        self.pool = {2: F.max_pool2d, 3: F.max_pool3d}[dims]
+
+    def forward(self, x: Fine) -> Coarse:
+        """Half the resolution."""
+        return self.pool(x, 2, ceil_mode=any(n % 2 for n in x.shape[2:]))
+
+    def needs(self, start: int, stop: int) -> tuple[int, int]:
+        """Input interval on which outputs start..stop (half open) depend."""
+        return 2 * start, 2 * stop
+
+
+class StridedConvolution(nn.Module):
+    """A learnt 3-wide convolution at every second pixel (Springenberg et al. 2014, arXiv:1412.6806).
+
+    >>> StridedConvolution(channels=4, dims=2)(torch.zeros(1, 4, 5, 6)).shape
+    torch.Size([1, 4, 3, 3])
+    """
+
+    def __init__(self, *, channels: int, dims: int) -> None:
+        super().__init__()
+        self.convolution = CONVOLUTION[dims](channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x: Fine) -> Coarse:
+        """Half the resolution."""
+        return cast(Tensor, self.convolution(x))
+
+    def needs(self, start: int, stop: int) -> tuple[int, int]:
+        """Input interval on which outputs start..stop (half open) depend."""
+        return 2 * start - 1, 2 * stop
+
+
+class BlurPooling(nn.Module):
+    """Maximum of each pixel and its next neighbours, then a binomial (1, 2, 1) / 4 blur at every second pixel.
+
+    The blur keeps what aliases out of the coarse grid, so that a shifted input wobbles less.
+    Zhang 2019, arXiv:1904.11486. Edges are replicated.
+
+    >>> BlurPooling(channels=1, dims=2)(torch.ones(1, 1, 5, 4))[0, 0]
+    tensor([[1., 1.],
+            [1., 1.],
+            [1., 1.]])
+    """
+
+    kernel: Tensor
+
+    def __init__(self, *, channels: int, dims: int) -> None:
+        super().__init__()
+        self.channels, self.dims = channels, dims
+        kernel = binomial = torch.tensor([0.25, 0.5, 0.25])
+        for _ in range(dims - 1):
+            kernel = kernel[..., None] * binomial
+        self.register_buffer("kernel", kernel.expand(channels, 1, *kernel.shape).clone(), persistent=False)
+
+    def forward(self, x: Fine) -> Coarse:
+        """Half the resolution."""
+        pool, convolve = {2: (F.max_pool2d, F.conv2d), 3: (F.max_pool3d, F.conv3d)}[self.dims]
+        highest = pool(F.pad(x, (0, 1) * self.dims, mode="replicate"), 2, stride=1)
+        padded = F.pad(highest, (1, 1) * self.dims, mode="replicate")
+        return convolve(padded, self.kernel.to(x.dtype), stride=2, groups=self.channels)
+
+    def needs(self, start: int, stop: int) -> tuple[int, int]:
+        """Input interval on which outputs start..stop (half open) depend."""
+        return 2 * start - 1, 2 * stop + 1
+
+
+class Nearest(nn.Module):
+    """Every pixel repeated.
+
+    >>> Nearest(channels=1, dims=2)(torch.tensor([[[[1.0, 2.0]]]]))[0, 0]
+    tensor([[1., 1., 2., 2.],
+            [1., 1., 2., 2.]])
+    """
+
+    def __init__(self, *, channels: int, dims: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Coarse) -> Fine:
+        """Twice the resolution."""
+        return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+    def needs(self, start: int, stop: int) -> tuple[int, int]:
+        """Input interval on which outputs start..stop (half open) depend."""
+        return start // 2, -(-stop // 2)
+
+
+class Linear(nn.Module):
+    """Bilinear (trilinear) interpolation; pixel centres stay where they are, edges are replicated.
+
+    >>> Linear(channels=1, dims=2)(torch.tensor([[[[0.0, 4.0]]]]))[0, 0, 0]
+    tensor([0., 1., 3., 4.])
+    """
+
+    def __init__(self, *, channels: int, dims: int) -> None:
+        super().__init__()
+        self.kind = {2: "bilinear", 3: "trilinear"}[dims]
+
+    def forward(self, x: Coarse) -> Fine:
+        """Twice the resolution."""
+        return F.interpolate(x, scale_factor=2.0, mode=self.kind, align_corners=False)
+
+    def needs(self, start: int, stop: int) -> tuple[int, int]:
+        """Input interval on which outputs start..stop (half open) depend."""
+        return (start - 1) // 2, stop // 2 + 1
+
+
+class TransposedConvolution(nn.Module):
+    """A learnt 2 x 2 (x 2) pattern painted for every pixel, without overlap.
+
+    >>> TransposedConvolution(channels=4, dims=3)(torch.zeros(1, 4, 2, 3, 4)).shape
+    torch.Size([1, 4, 4, 6, 8])
+    """
+
+    def __init__(self, *, channels: int, dims: int) -> None:
+        super().__init__()
+        self.convolution = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}[dims](channels, channels, 2, stride=2)
+
+    def forward(self, x: Coarse) -> Fine:
+        """Twice the resolution."""
+        return cast(Tensor, self.convolution(x))
+
+    def needs(self, start: int, stop: int) -> tuple[int, int]:
+        """Input interval on which outputs start..stop (half open) depend."""
+        return start // 2, -(-stop // 2)
+
+
+DOWN: dict[str, Callable[..., nn.Module]] = {
+    "max": MaxPooling,
+    "strided": StridedConvolution,
+    "blur": BlurPooling,
+}
+"""Ways to halve the resolution, each called with `channels` and `dims`."""
+
+UP: dict[str, Callable[..., nn.Module]] = {
+    "nearest": Nearest,
+    "linear": Linear,
+    "transposed": TransposedConvolution,
+}
+"""Ways to double the resolution, each called with `channels` and `dims`."""

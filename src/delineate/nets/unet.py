@@ -1,0 +1,132 @@
+"""The U-Net: a contracting path that sees context, an expanding path that restores detail, skips between them.
+
+Ronneberger, Fischer & Brox 2015, doi:10.1007/978-3-319-24574-4_28; in 3D Çiçek et al. 2016, arXiv:1606.06650.
+Differences from the paper: the convolutions are padded, so that the output has the input's size, each is
+followed by batch norm, and a decoder block sees the coarser features after interpolation. Read `forward` first.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from delineate.nets.blocks import CONVOLUTION, Block
+from delineate.nets.sampling import DOWN, UP, Sampling
+
+
+class UNet(nn.Module):
+    """Maps images (batch, in_channels, *spatial) to logits (batch, classes, *spatial) of the same size, any size.
+
+    dims: 2 or 3 spatial axes. width: channels at full resolution, doubled at each of `levels` scales up to
+    `widest`. down, up: a key of DOWN and of UP. skips: False cuts the skip connections (to see what they do).
+    Raises ValueError for a setting outside these.
+
+    >>> net = UNet(1, 2, dims=2, width=8, levels=3, down="max", up="linear").eval()
+    >>> net(torch.zeros(1, 1, 37, 50)).shape, net.divisor, net.halo
+    (torch.Size([1, 2, 37, 50]), 4, 28)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        classes: int,
+        *,
+        dims: int = 2,
+        width: int = 32,
+        levels: int = 5,
+        down: str = "max",
+        up: str = "linear",
+        skips: bool = True,
+        widest: int = 512,
+    ) -> None:
+        super().__init__()
+        if dims not in (2, 3) or levels < 1 or width < 1 or in_channels < 1 or classes < 1:
+            raise ValueError(
+                f"a U-Net of {dims} dims, {levels} levels, width {width}, {in_channels} channels, {classes} classes "
+                "cannot be built: give 2 or 3 dims and positive numbers"
+            )
+        if down not in DOWN or up not in UP:
+            raise ValueError(f"down is {down!r} and up {up!r}: choose from {', '.join(DOWN)} and {', '.join(UP)}")
+        channels = [min(width * 2**level, widest) for level in range(levels)]
+        finer_and_coarser = list(zip(channels[:-1], channels[1:], strict=True))
+        self.dims, self.in_channels, self.classes, self.skips = dims, in_channels, classes, skips
+        self.first = Block(in_channels, channels[0], dims=dims)
+        self.downs = nn.ModuleList(DOWN[down](channels=fine, dims=dims) for fine, _ in finer_and_coarser)
+        self.encoders = nn.ModuleList(Block(fine, coarse, dims=dims) for fine, coarse in finer_and_coarser)
+        self.ups = nn.ModuleList(UP[up](channels=coarse, dims=dims) for _, coarse in finer_and_coarser)
+        self.decoders = nn.ModuleList(
+            Block(coarse + fine if skips else coarse, fine, dims=dims) for fine, coarse in finer_and_coarser
+        )
+        self.head = CONVOLUTION[dims](channels[0], classes, 1)
+
+    def forward(
+        self, images: Float[Tensor, "batch in_channels *spatial"]
+    ) -> Float[Tensor, "batch classes *spatial"]:
+        """Logits, one channel a class."""
+        finer = []
+        x = self.first(images)
+        for down, encoder in zip(self.downs, self.encoders, strict=True):
+            finer.append(x)
+            x = encoder(down(x))
+        for up, decoder, skip in zip(reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True):
+            x = cropped(up(x), like=skip)
+            x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
+        return cast(Tensor, self.head(x))
+
+    def features(self, images: Float[Tensor, "batch in_channels *spatial"]) -> dict[str, Tensor]:
+        """What each block answers, by name, in the order of computation: (batch, channels, *coarser).
+
+        >>> {k: tuple(v.shape[1:]) for k, v in UNet(1, 2, width=4, levels=2).features(torch.rand(1, 1, 8, 8)).items()}
+        {'encoder 0': (4, 8, 8), 'encoder 1': (8, 4, 4), 'decoder 0': (4, 8, 8)}
+        """
+        answers: dict[str, Tensor] = {}
+        named = {"encoder 0": self.first}
+        named |= {f"encoder {i + 1}": cast(Block, block) for i, block in enumerate(self.encoders)}
+        named |= {f"decoder {i}": cast(Block, block) for i, block in reversed(list(enumerate(self.decoders)))}
+        hooks = [
+            block.register_forward_hook(lambda _block, _inputs, output, name=name: answers.update({name: output}))
+            for name, block in named.items()
+        ]
+        try:
+            self(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return answers
+
+    @property
+    def divisor(self) -> int:
+        """A tile that starts at a multiple of this many pixels is sampled just as the whole image is."""
+        return int(2 ** len(self.downs))
+
+    @property
+    def halo(self) -> int:
+        """Pixels of context on each side that a tile needs to equal the whole image, a multiple of `divisor`.
+
+        Exact for tiles that start and end at multiples of `divisor` or at the border of the image.
+        """
+        interval = (0, 4 * self.divisor)
+        reaches = []
+        for up in cast("list[Sampling]", list(self.ups)):
+            interval = Block.needs(*interval)
+            reaches.append(interval)
+            interval = up.needs(*interval)
+        interval = Block.needs(*interval)
+        for down in cast("list[Sampling]", list(reversed(self.downs))):
+            start, stop = down.needs(*interval)
+            skip = reaches.pop()
+            interval = Block.needs(min(start, skip[0]), max(stop, skip[1]))
+        reach = max(-interval[0], interval[1] - 4 * self.divisor)
+        return -(-reach // self.divisor) * self.divisor
+
+
+def cropped(
+    fine: Float[Tensor, "batch channels *doubled"], *, like: Float[Tensor, "batch others *spatial"]
+) -> Float[Tensor, "batch channels *spatial"]:
+    """`fine` without the last pixel along each axis where `like` is one shorter."""
+    for axis in range(2, fine.ndim):
+        fine = fine.narrow(axis, 0, like.shape[axis])
+    return fine
