@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
-from skimage import data
 from skimage.filters import threshold_otsu
 
 from delineate.core import OutputError
@@ -111,7 +110,3 @@ def test_writing_into_a_folder_that_holds_something_is_refused(tmp_path):
     (tmp_path / "note.txt").write_text("mine")
     with pytest.raises(OutputError, match="exists already"):
         samples.write(tmp_path)
-
-
-def test_the_picture_is_the_one_in_the_scikit_image_wheel():
-    assert np.array_equal(samples.coin_picture().image[..., 0], data.coins())
