@@ -1,0 +1,31 @@
+"""How good a segmentation is: (truth, predicted, spacing) -> numbers. NumPy and SciPy only, no torch.
+
+`dice`, `iou` and `hausdorff` score one label of one image; `match_objects` scores object ids. `score_case` is
+every score of one image, and a ScoreTable holds many, with means that never hide their counts.
+"""
+
+from delineate.score.objects import ObjectScores, Unmatched, components, match_objects, pool_objects
+from delineate.score.overlap import dice, iou
+from delineate.score.registry import SCORES, Score
+from delineate.score.summary import Summary, summarise
+from delineate.score.surface import hausdorff
+from delineate.score.table import CaseScores, Counts, ScoreTable, score_case
+
+__all__ = [
+    "SCORES",
+    "CaseScores",
+    "Counts",
+    "ObjectScores",
+    "Score",
+    "ScoreTable",
+    "Summary",
+    "Unmatched",
+    "components",
+    "dice",
+    "hausdorff",
+    "iou",
+    "match_objects",
+    "pool_objects",
+    "score_case",
+    "summarise",
+]

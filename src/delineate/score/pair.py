@@ -1,0 +1,49 @@
+"""Two arrays that speak about the same pixels, and what may be compared in them.
+
+Every score starts here: the arrays are checked, and pixels that are UNLABELLED in truth leave both masks, so
+that nothing predicted there can change a score.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core import UNLABELLED, DataError
+
+Mask = NDArray[np.bool_]
+
+
+def masks(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> tuple[Mask, Mask]:
+    """Where each of the two holds `label`, as booleans (*spatial); False where truth is UNLABELLED.
+
+    Raises DataError where the shapes differ, where an array is not of integers, or where label is UNLABELLED.
+
+    >>> masks(np.array([1, 0, 255]), np.array([1, 1, 1]), label=1)
+    (array([ True, False, False]), array([ True,  True, False]))
+    """
+    check_pair(truth, predicted)
+    if label == UNLABELLED:
+        raise DataError(
+            f"label {UNLABELLED} means that nobody labelled a pixel: score a class from 0 to {UNLABELLED - 1}"
+        )
+    of_predicted = predicted == label
+    if truth.dtype != np.bool_:
+        of_predicted &= truth != UNLABELLED
+    return truth == label, of_predicted
+
+
+def check_pair(truth: NDArray[Any], predicted: NDArray[Any]) -> None:
+    """Raise DataError unless both are arrays of integers (or booleans) of one shape."""
+    for what, array in (("truth", truth), ("the prediction", predicted)):
+        if array.dtype.kind not in "iub":
+            raise DataError(
+                f"{what} is {array.dtype}: give integer class indices, such as probabilities.argmax(axis=0)"
+            )
+    if truth.shape != predicted.shape:
+        raise DataError(
+            f"truth is {' x '.join(map(str, truth.shape))} but the prediction is "
+            f"{' x '.join(map(str, predicted.shape))}: crop or resample one of them"
+        )

@@ -1,0 +1,95 @@
+"""Many values of one score in one honest line: a mean never comes without the counts behind it.
+
+Policy. A case where neither side holds the class is undefined (nan): it enters no mean and is counted. A
+case where truth holds the class and the prediction does not is missed, the other way round it is spurious;
+both are defined and take the worst value that the score declares. For scores from 0 to 1 that is 0, and it
+enters mean and median. For distances it is infinite: the median takes it as it is, the mean is that of the
+finite values, and the counts beside it and a warning say how many cases it leaves out. Nothing is ever
+dropped without being counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean and median of one score of one class over many cases, with the counts that they rest on.
+
+    mean: over the defined and finite values; nan where there are none. median: over the defined values, inf
+    included. defined + undefined is the number of cases. missed: cases where truth holds the class and the
+    prediction does not; spurious: the other way round; infinite: values that the mean leaves out.
+
+    >>> str(Summary(mean=0.8125, median=0.9, defined=47, undefined=3, missed=3, spurious=0, infinite=0))
+    '0.812 (47 of 50 defined; 3 missed)'
+    """
+
+    mean: float
+    median: float
+    defined: int
+    undefined: int
+    missed: int
+    spurious: int
+    infinite: int
+
+    @property
+    def counts(self) -> str:
+        """The counts in words: `47 of 50 defined; 3 missed`."""
+        parts = [f"{self.defined} of {self.defined + self.undefined} defined", f"{self.missed} missed"]
+        if self.spurious:
+            parts.append(f"{self.spurious} spurious")
+        if self.infinite:
+            parts.append(f"mean of the {self.defined - self.infinite} finite")
+        return "; ".join(parts)
+
+    def __str__(self) -> str:
+        return f"{shown(self.mean)} ({self.counts})"
+
+
+def summarise(values: Sequence[float], *, missed: int = 0, spurious: int = 0) -> Summary:
+    """Mean, median and counts of the values of one score; nan is undefined, inf is defined but in no mean.
+
+    missed, spurious: numbers of cases where only truth, or only the prediction, holds the class.
+    No value at all, or only nan: mean and median nan, defined 0.
+
+    >>> summarise([0.9, 0.5, float("nan"), 0.0], missed=1)
+    Summary(mean=0.4666..., median=0.5, defined=3, undefined=1, missed=1, spurious=0, infinite=0)
+    >>> summarise([2.0, float("inf")], missed=1)
+    Summary(mean=2.0, median=inf, defined=2, undefined=0, missed=1, spurious=0, infinite=1)
+    """
+    defined = sorted(value for value in values if not math.isnan(value))
+    finite = [value for value in defined if math.isfinite(value)]
+    return Summary(
+        mean=math.fsum(finite) / len(finite) if finite else float("nan"),
+        median=_median(defined),
+        defined=len(defined),
+        undefined=len(values) - len(defined),
+        missed=missed,
+        spurious=spurious,
+        infinite=len(defined) - len(finite),
+    )
+
+
+def shown(value: float) -> str:
+    """A score as a person reads it: three digits below 10, one decimal below 1000, a word where undefined.
+
+    >>> shown(0.91234), shown(12.345), shown(float("inf")), shown(float("nan"))
+    ('0.912', '12.3', '∞', 'undefined')
+    """
+    if math.isnan(value):
+        return "undefined"
+    if math.isinf(value):
+        return "∞"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def _median(ordered: Sequence[float]) -> float:
+    if not ordered:
+        return float("nan")
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return low if low == high else (low + high) / 2

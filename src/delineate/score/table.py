@@ -1,0 +1,186 @@
+"""Every case with its scores, and the questions asked of all of them: what report and files are made of."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core import UNLABELLED, ClassTable, DataError
+from delineate.data.problem import listed
+from delineate.score.objects import ObjectScores, match_objects, pool_objects
+from delineate.score.overlap import dice_of_counts
+from delineate.score.pair import check_pair
+from delineate.score.registry import SCORES
+from delineate.score.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from delineate.data import LabelledFile
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of labelled pixels that are of one class in truth, in the prediction, and in both."""
+
+    truth: int
+    predicted: int
+    both: int
+
+
+@dataclass(frozen=True)
+class CaseScores:
+    """The scores of one image.
+
+    values: by class name, then by name of the score. counts: by class name. objects: None where there are no
+    ids. shape: (*spatial). spacing: in `unit`, array order. truth, predicted: the files, read again for
+    pictures; None where the scores were made from arrays.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    unit: str
+    values: dict[str, dict[str, float]]
+    counts: dict[str, Counts]
+    objects: ObjectScores | None = None
+    group: str = ""
+    truth: LabelledFile | None = field(default=None, repr=False)
+    predicted: LabelledFile | None = field(default=None, repr=False)
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean Dice over the classes for which it is defined; nan where there is none."""
+        return summarise([scores["dice"] for scores in self.values.values()]).mean
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Every scored case, the images that could not be scored, and what was said on the way.
+
+    classes: truth's table; background is in no score. unscored: name of an image and the reason why it has
+    no score. notes: what was noticed while reading and matching.
+    """
+
+    classes: ClassTable
+    cases: tuple[CaseScores, ...]
+    unscored: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes that are scored: all but background."""
+        return self.classes.names[1:]
+
+    def values(self, name: str, score: str) -> list[float]:
+        """The values of one score of class `name`, one per case, in their order."""
+        return [case.values[name][score] for case in self.cases]
+
+    def summary(self, name: str, score: str) -> Summary:
+        """Mean, median and counts of one score of class `name`."""
+        counts = [case.counts[name] for case in self.cases]
+        return summarise(
+            self.values(name, score),
+            missed=sum(c.truth > 0 and c.predicted == 0 for c in counts),
+            spurious=sum(c.truth == 0 and c.predicted > 0 for c in counts),
+        )
+
+    def pooled_dice(self, name: str) -> float:
+        """Dice of class `name` over the pixels of all cases together; nan where nobody holds it."""
+        counts = [case.counts[name] for case in self.cases]
+        return dice_of_counts(
+            sum(c.truth for c in counts), sum(c.predicted for c in counts), sum(c.both for c in counts)
+        )
+
+    @property
+    def objects(self) -> ObjectScores | None:
+        """Objects of all cases, pooled; None where no case has any ids."""
+        scored = [case.objects for case in self.cases if case.objects is not None]
+        return pool_objects(scored) if scored else None
+
+    @property
+    def unit(self) -> str:
+        """The unit of distances; `mixed units` where cases differ."""
+        units = sorted({case.unit for case in self.cases})
+        return units[0] if len(units) == 1 else "mixed units"
+
+    @property
+    def worst_first(self) -> tuple[CaseScores, ...]:
+        """Cases by mean Dice, lowest first; equal ones by Hausdorff, farthest first; undefined ones last."""
+
+        def rank(case: CaseScores) -> tuple[bool, float, float, str]:
+            dice = case.mean_dice
+            far = [
+                scores["hausdorff"] for scores in case.values.values() if not math.isnan(scores["hausdorff"])
+            ]
+            undefined = math.isnan(dice)
+            return undefined, 0.0 if undefined else dice, -max(far, default=0.0), case.name
+
+        return tuple(sorted(self.cases, key=rank))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The notes, and whatever a mean in this table leaves out or mixes."""
+        said = list(self.notes)
+        if len({case.unit for case in self.cases}) > 1:
+            counted = Counter(case.unit for case in self.cases)
+            units = ", ".join(f"{unit} ({n} images)" for unit, n in counted.items())
+            said.append(
+                f"distances are in several units, {units}: their means mix them; score each kind by itself"
+            )
+        for name in self.names:
+            for score in SCORES.values():
+                without = [case.name for case in self.cases if math.isinf(case.values[name][score.name])]
+                if without:
+                    said.append(
+                        f"{score.title} of {name} is infinite in {len(without)} of {len(self.cases)} images, which "
+                        "its mean leaves out, because only one side holds the class: "
+                        + listed(without, most=5)
+                    )
+        return tuple(said)
+
+
+def score_case(
+    truth: NDArray[Any],
+    predicted: NDArray[Any],
+    *,
+    classes: ClassTable,
+    name: str = "image",
+    spacing: Sequence[float] = (),
+    unit: str = "px",
+    group: str = "",
+    truth_objects: NDArray[Any] | None = None,
+    predicted_objects: NDArray[Any] | None = None,
+) -> CaseScores:
+    """Every score of every class but background, for one image.
+
+    truth, predicted: (*spatial) class indices, UNLABELLED allowed in truth. spacing: in `unit`, array order;
+    ones where empty. Objects are scored where both id arrays (*spatial) are given.
+    Raises DataError where shapes differ or values are not integers.
+
+    >>> cells = ClassTable(("background", "cell"))
+    >>> score_case(np.array([[1, 1, 0]]), np.array([[1, 0, 0]]), classes=cells).values["cell"]
+    {'dice': 0.6666666666666666, 'iou': 0.5, 'hausdorff': 1.0}
+    """
+    check_pair(truth, predicted)
+    size = tuple(float(s) for s in spacing) or (1.0,) * truth.ndim
+    labelled = truth != UNLABELLED
+    values, counts = {}, {}
+    for label, class_name in enumerate(classes.names[1:], start=1):
+        values[class_name] = {
+            score.name: score.of(truth, predicted, label=label, spacing=size) for score in SCORES.values()
+        }
+        a, b = truth == label, (predicted == label) & labelled
+        counts[class_name] = Counts(*(int(np.count_nonzero(mask)) for mask in (a, b, a & b)))
+    objects = None
+    if truth_objects is not None and predicted_objects is not None:
+        if truth_objects.shape != truth.shape:
+            raise DataError(
+                f"object ids of {name} are {truth_objects.shape}, labels {truth.shape}: give one shape"
+            )
+        objects = match_objects(truth_objects, predicted_objects, spacing=size, unlabelled=~labelled)
+    return CaseScores(name, truth.shape, size, unit, values, counts, objects, group or name)
