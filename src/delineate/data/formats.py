@@ -1,12 +1,13 @@
-"""Every kind of file that Delineate reads and writes, by suffix: the public doors `read_image`, `read_mask`,
-`write_labels` and `write_image`.
+"""Every kind of file that is read and written, by suffix, behind four doors to images, masks and labels.
 
-A reader takes a path and gives a `Picture`; a writer takes a path and a `Picture`. To add a container, write both
-in a file of its own and name them in READERS and WRITERS; tests/data/test_every_format.py then covers it.
+A reader takes a path and gives a `Picture`; a writer takes a path and a `Picture`. To add a container,
+write both in a file of its own and name them in READERS and WRITERS; tests/data/test_every_format.py then
+covers it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from delineate.core.classes import Colour
 from delineate.core.errors import DataError, DelineateError, OutputError
 from delineate.core.output import written_whole
+from delineate.data.dicom import read_dicom, write_dicom
+from delineate.data.medical import read_volume, write_volume
 from delineate.data.picture import Picture, label_palette
 from delineate.data.raster import read_raster, write_raster
 from delineate.data.tiff import read_tiff, write_tiff
@@ -32,6 +35,12 @@ READERS: dict[str, Callable[[Path], Picture]] = {
     ".tiff": read_tiff,
     ".ome.tif": read_tiff,
     ".ome.tiff": read_tiff,
+    ".nii": read_volume,
+    ".nii.gz": read_volume,
+    ".nrrd": read_volume,
+    ".mha": read_volume,
+    ".mhd": read_volume,
+    ".dcm": read_dicom,
 }
 
 WRITERS: dict[str, Callable[[Path, Picture], None]] = {
@@ -40,15 +49,22 @@ WRITERS: dict[str, Callable[[Path, Picture], None]] = {
     ".gif": write_raster,
     ".tif": write_tiff,
     ".tiff": write_tiff,
+    ".nii": write_volume,
+    ".nii.gz": write_volume,
+    ".nrrd": write_volume,
+    ".mha": write_volume,
+    ".dcm": write_dicom,
 }
 
 IMAGE_SUFFIXES: tuple[str, ...] = tuple(READERS)
 """The suffixes that can be read, lower case, with their dots."""
 
-_LABELS_INSTEAD = {".jpg": ".png", ".jpeg": ".png", ".ome.tif": ".tif", ".ome.tiff": ".tif"}
-_IMAGE_INSTEAD = _LABELS_INSTEAD | dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".gif"), ".tif")
+_LABELS_INSTEAD = {".jpg": ".png", ".jpeg": ".png", ".ome.tif": ".tif", ".ome.tiff": ".tif", ".mhd": ".mha"}
+_IMAGE_INSTEAD = (
+    _LABELS_INSTEAD | dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".gif"), ".tif") | {".dcm": ".nrrd"}
+)
 _FLAT = (".png", ".bmp", ".gif")  # no depth
-_BITS = {".png": 16, ".bmp": 8, ".gif": 8}  # of one label; 32 in all others
+_BITS = {".png": 16, ".bmp": 8, ".gif": 8, ".dcm": 16}  # of one label; 32 in all others
 
 
 def suffix_of(path: Path) -> str:
@@ -73,9 +89,9 @@ def stem_of(path: Path) -> str:
 def read_image(path: Path) -> Picture:
     """The image in a file, or in a folder that is a DICOM series; array (*spatial, channels), dtype as read.
 
-    Palettes become RGB, CMYK becomes RGB, EXIF rotation is applied, a constant alpha channel is dropped, 1-bit
-    is 0 and 1; 16-bit, float and any number of channels are kept, NaN and infinity as well. The notes of the
-    picture say what was done. Raises DataError where there is no such file, or it cannot be read.
+    Palettes become RGB, CMYK becomes RGB, EXIF rotation is applied, a constant alpha channel is dropped,
+    1-bit is 0 and 1; 16-bit, float and any number of channels are kept, NaN and infinity as well. The notes
+    of the picture say what was done. Raises DataError where there is no such file, or it cannot be read.
     """
     picture = _read(path)
     if picture.palette is None:
@@ -87,7 +103,7 @@ def read_image(path: Path) -> Picture:
 
 
 def read_mask(path: Path) -> Picture:
-    """The mask in a file: array (*spatial) where it has one channel, else (*spatial, channels), dtype as read.
+    """The mask in a file: array (*spatial) where it has one channel, else (*spatial, channels).
 
     Palette files give their indices, with the palette beside them; 1-bit files give 0 and 1. Otherwise as
     `read_image`.
@@ -97,7 +113,7 @@ def read_mask(path: Path) -> Picture:
 
 
 def _read(path: Path) -> Picture:
-    suffix = suffix_of(path)
+    suffix = ".dcm" if path.is_dir() else suffix_of(path)
     if not path.exists():
         raise DataError(f"there is no file {path}: check its name")
     if not suffix:
@@ -115,15 +131,21 @@ def _read(path: Path) -> Picture:
     except PermissionError as error:
         raise DataError(f"{path} may not be read: change its permissions") from error
     except Exception as error:  # decoders raise whatever they like when a file is damaged
-        cause = str(error).strip().splitlines()[-1:] or [type(error).__name__]
         raise DataError(
-            f"{path} cannot be read ({cause[0]}): it is damaged, cut short, or not a {suffix} file; copy or export it again"
+            f"{path} cannot be read: it is damaged, cut short or not a {suffix} file{_cause(error, path)}; "
+            "copy or export it again"
         ) from error
     if picture.array.dtype.kind not in "uif":
         raise DataError(f"{path} holds {picture.array.dtype} numbers: save its real part or its magnitude")
     if picture.array.size == 0:
         raise DataError(f"{path} has no pixels: export it again")
     return picture
+
+
+def _cause(error: Exception, path: Path) -> str:
+    """What a decoder says about a file, in brackets, where that is more than that it cannot read it."""
+    said = re.sub(r"^.*ERROR: ", "", (str(error).strip().splitlines() or [""])[-1])
+    return f" ({said})" if said and path.name not in said else ""
 
 
 def label_suffix(suffix: str) -> str:
@@ -147,14 +169,14 @@ def write_labels(
 ) -> Path:
     """Write class indices or object ids (*spatial) losslessly and whole; returns the path that was written.
 
-    `like` is the image that the labels belong to: spacing and affine are taken from it, and its kind of container
-    where `path` has no suffix. uint8 stays 8 bit and is written with a palette (`colours` by index, then repeated)
-    where the container has palettes, so that an ordinary viewer shows it; uint16 stays 16 bit; other integers take
-    the fewest bits that hold them. A kind that cannot hold the labels is replaced: JPEG by PNG, depth in PNG, BMP
-    or GIF by TIFF, 16 bit in BMP or GIF by PNG.
+    `like` is the image that the labels belong to: spacing and affine are taken from it, and its kind of
+    container where `path` has no suffix. uint8 stays 8 bit and is written with a palette (`colours` by
+    index, then repeated) where the container has palettes, so that an ordinary viewer shows it; uint16
+    stays 16 bit; other integers take the fewest bits that hold them. A kind that cannot hold the labels is
+    replaced: JPEG by PNG, depth in PNG, BMP or GIF by TIFF, 16 bit in BMP or GIF by PNG.
 
-    Raises DataError for labels that are not integers (*spatial), OutputError for negative labels, for labels that
-    the container has no bits for (above 65535 in PNG), and where the system refuses.
+    Raises DataError for labels that are not integers (*spatial), OutputError for negative labels, for
+    labels that the container has no bits for (above 65535 in PNG), and where the system refuses.
     """
     values = _unsigned(labels, path)
     suffix = label_suffix(_asked_suffix(path, like))
@@ -170,7 +192,7 @@ def write_labels(
 
 
 def write_image(path: Path, array: NDArray[Any], *, like: Picture | None = None) -> Path:
-    """Write numbers (*spatial, channels), such as probabilities, losslessly and whole; returns the path written.
+    """Write numbers (*spatial, channels), such as probabilities, losslessly; returns the path written.
 
     `like` as in `write_labels`. PNG, JPEG, BMP and GIF paths become .tif; medical containers stay.
     """
@@ -183,14 +205,15 @@ def write_image(path: Path, array: NDArray[Any], *, like: Picture | None = None)
     return _written(path, values, suffix=_IMAGE_INSTEAD.get(suffix, suffix), like=like, palette=None)
 
 
-def _unsigned(labels: NDArray[np.integer[Any]], path: Path) -> NDArray[np.unsignedinteger[Any]]:
+def _unsigned(labels: NDArray[np.integer[Any]], path: Path) -> NDArray[Any]:
     """The labels as uint8, uint16 or uint32: those types stay, others take the smallest that holds them."""
     if labels.dtype.kind not in "uib" or labels.ndim not in (2, 3):
         raise DataError(
-            f"labels for {path} are {labels.dtype} of shape {labels.shape}: give integers (height, width) or (depth, height, width)"
+            f"labels for {path} are {labels.dtype} of shape {labels.shape}: "
+            "give integers (height, width) or (depth, height, width)"
         )
-    if labels.dtype in (np.uint8, np.uint16):
-        return labels
+    if labels.dtype == np.uint8 or labels.dtype == np.uint16:
+        return labels.astype(labels.dtype.newbyteorder("="), copy=False)
     least, most = int(labels.min(initial=0)), int(labels.max(initial=0))
     if least < 0:
         raise OutputError(f"labels for {path} go down to {least}: write labels from 0 up")
@@ -215,10 +238,14 @@ def _written(
     if like is not None:
         if like.spatial != picture.spatial:
             raise DataError(
-                f"{path} would be {picture.spatial} but the image it belongs to is {like.spatial}: crop or pad it"
+                f"{path} would be {picture.spatial} but the image it belongs to is {like.spatial}: "
+                "crop or pad it"
             )
         picture = replace(picture, spacing=like.spacing, unit=like.unit, affine=like.affine)
-    target = path.with_name(stem_of(path) + suffix)
+    folder = suffix == ".dcm" and array.ndim == 4
+    target = path.with_name(stem_of(path) + ("" if folder else suffix))
+    if folder and target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise OutputError(f"{target} exists already and is not an empty folder: choose another or remove it")
     with written_whole(target) as beside:
         WRITERS[suffix](beside, picture)
     return target

@@ -1,8 +1,8 @@
 """What every reader returns and every writer takes: pixels, their scale, and what was understood on the way.
 
-The readers (raster, tiff, medical, dicom) hand a `Picture` whose array always has a channel axis, last; palette
-files are indices plus their palette. `formats` then makes an image or a mask of it. The small functions below are
-what several containers share: turning, colour, alpha, palettes, units.
+The readers (raster, tiff, medical, dicom) hand a `Picture` whose array always has a channel axis, last;
+palette files are indices plus their palette. `formats` then makes an image or a mask of it. The small
+functions below are what several containers share: turning, colour, alpha, palettes, units.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from delineate.core.classes import PALETTE, Colour
 class Picture:
     """The content of one image or mask file.
 
-    array: (*spatial, channels), channel last, dtype as read; a one-channel mask is (*spatial), see `read_mask`.
+    array: (*spatial, channels), channel last, dtype as read; a mask of one channel is (*spatial).
     spacing: size of a pixel along each spatial axis, in array order, in `unit`; ones where unknown.
     unit: "px" where unknown, else "mm", "µm", ...
     affine: (n + 1, n + 1) matrix from array index (array order) to physical point (x, y, z; LPS), or None.
@@ -79,7 +79,7 @@ def upright(array: NDArray[Any], *, orientation: int) -> NDArray[Any]:
 
 
 def rgb_from_cmyk(array: NDArray[Any]) -> NDArray[Any]:
-    """Unsigned (..., 4) ink amounts, 0 for none, as (..., 3) red, green, blue of the same dtype, without profile.
+    """Unsigned (..., 4) ink amounts, 0 for none, as (..., 3) red, green, blue of that dtype; no profile.
 
     >>> rgb_from_cmyk(np.array([255, 0, 0, 0], np.uint8)), rgb_from_cmyk(np.array([0, 0, 0, 255], np.uint8))
     (array([  0, 255, 255], dtype=uint8), array([0, 0, 0], dtype=uint8))
@@ -102,7 +102,7 @@ def without_constant_alpha(array: NDArray[Any]) -> tuple[NDArray[Any], str]:
 
 
 def label_palette(colours: Sequence[Colour] | None) -> NDArray[np.uint8]:
-    """256 colours (256, 3) for label values: those given, then their cycle without the first, the background's.
+    """256 colours (256, 3) for label values: those given, then their cycle without the background's.
 
     >>> label_palette([(0, 0, 0), (9, 9, 9)])[[0, 1, 2, 255]].tolist()
     [[0, 0, 0], [9, 9, 9], [9, 9, 9], [9, 9, 9]]
@@ -118,10 +118,19 @@ METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "nm": 1e-9, "pm": 1e-12
 def length_unit(text: str) -> str:
     """The unit of length that a file names in its own way, one of METRES; "px" for anything else.
 
-    >>> length_unit("micron"), length_unit("um"), length_unit("MM"), length_unit("pixel"), length_unit("inch")
-    ('µm', 'µm', 'mm', 'px', 'px')
+    >>> [length_unit(text) for text in ("micron", "um", "MM", "pixel", "inch")]
+    ['µm', 'µm', 'mm', 'px', 'px']
     """
     plain = text.strip().replace("\\u00B5", "µ").replace("μ", "µ")
     if plain.lower() in ("micron", "microns", "micrometer", "micrometre", "um"):
         return "µm"
     return next((unit for unit in METRES if plain == unit or plain.lower() == unit), "px")
+
+
+def seven_digits(number: float) -> float:
+    """A size without the noise of float32 and of fractions, in which containers store it.
+
+    >>> seven_digits(0.699999988079071)
+    0.7
+    """
+    return float(f"{number:.7g}")

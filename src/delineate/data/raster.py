@@ -1,7 +1,8 @@
 """PNG, JPEG, BMP and GIF, through Pillow.
 
-Pillow is told to bend nothing: truncated files are errors, 16-bit colour (which it would halve) is decoded by
-imagecodecs, grey of fewer than 8 bits keeps its stored values (a 1-bit mask is 0 and 1), palettes stay indices.
+Pillow is told to bend nothing: truncated files are errors, 16-bit colour (which it would halve) is decoded
+by imagecodecs, grey of fewer than 8 bits keeps its stored values (a 1-bit mask is 0 and 1), palettes stay
+indices.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ def read_raster(path: Path) -> Picture:
     """The picture in a PNG, JPEG, BMP or GIF file, whichever its content is, whatever its name.
 
     The array is (height, width, channels), or (frames, height, width, 3) for an animated GIF: 8-bit grey or
-    colour, 16-bit PNG as 16 bit, 1-bit as 0 and 1. Palette files give indices and the palette. EXIF orientation is
-    applied, CMYK becomes RGB, an alpha channel without information is dropped; the notes say which.
+    colour, 16-bit PNG as 16 bit, 1-bit as 0 and 1. Palette files give indices and the palette. EXIF
+    orientation is applied, CMYK becomes RGB, an alpha channel without information is dropped; the notes say
+    which.
     """
     with _opened(path) as image:
         notes = []
@@ -112,7 +114,7 @@ def _stored(image: Image, path: Path) -> NDArray[Any]:
     if image.mode == "1":
         return np.array(image).astype(np.uint8)
     if image.mode == "L" and bits < 8:
-        return np.array(image) // (255 // (2**bits - 1))
+        return np.array(image, dtype=np.uint8) // np.uint8(255 // (2**bits - 1))
     if image.mode in ("L", "LA", "RGB", "RGBA"):
         return np.array(image)
     if image.mode.startswith("I"):

@@ -1,8 +1,8 @@
 """TIFF: which of its axes are depth, rows, columns and channels; what its numbers mean; how it is written.
 
-ImageJ, OME and tifffile's own metadata name the axes; a file without them is a stack of pages. The size of a pixel
-comes from `tiff_scale`. What is written opens in ImageJ with its scale: palette colours for labels, one channel
-after the other for images.
+ImageJ, OME and tifffile's own metadata name the axes; a file without them is a stack of pages. The size of
+a pixel comes from `tiff_scale`. What is written opens in ImageJ with its scale: palette colours for labels,
+one channel after the other for images.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ _LOSSY = (6, 7)
 def read_tiff(path: Path) -> Picture:
     """The first series of a TIFF file as (height, width, channels) or (depth, height, width, channels).
 
-    8 to 64 bit, float and 1-bit (as 0 and 1), planar or interleaved, BigTIFF, any compression; of a pyramid the
-    full resolution. Palette files give indices and the palette. Raises DataError for time points of stacks, for
-    several axes that nothing names, for images spread over several files, and for damage of any kind.
+    8 to 64 bit, float and 1-bit (as 0 and 1), planar or interleaved, BigTIFF, any compression; of a pyramid
+    the full resolution. Palette files give indices and the palette. Raises DataError for time points of
+    stacks, for several axes that nothing names, for images spread over several files, and for damage of any
+    kind.
     """
     from tifffile import TiffFile
 
@@ -66,7 +67,7 @@ def read_tiff(path: Path) -> Picture:
 
 @contextmanager
 def _damage_raised(path: Path) -> Iterator[None]:
-    """Make the damage that tifffile only logs (and replaces by zeros or fewer pages) an error; silence the rest."""
+    """Turn damage that tifffile only logs, giving zeros or fewer pages, into an error; silence the rest."""
     heard: list[str] = []
     thread = threading.get_ident()
 
@@ -128,7 +129,7 @@ _PLURAL = {"T": "time points", "Z": "slices"}
 
 
 def _colours(array: NDArray[Any], page: TiffPage) -> tuple[NDArray[Any], NDArray[np.uint8] | None, list[str]]:
-    """The (..., channels) values without alpha that says nothing, as RGB where they are inks, and any palette."""
+    """The (..., channels) values without empty alpha, as RGB where they are inks; any palette; notes."""
     notes = []
     palette = None
     samples = array.shape[-1]
@@ -151,9 +152,10 @@ def _colours(array: NDArray[Any], page: TiffPage) -> tuple[NDArray[Any], NDArray
 
 
 def write_tiff(path: Path, picture: Picture) -> None:
-    """Write (*spatial, channels) with its scale: for ImageJ where that knows the type, else as tifffile reads it.
+    """Write (*spatial, channels) with its scale, for ImageJ where that knows the type.
 
-    uint8, uint16 and float32 below 4 GB are ImageJ's; integers are compressed losslessly, floats are not compressed.
+    That is uint8, uint16 and float32 below 4 GB; the rest carries tifffile's own description. Integers are
+    compressed, losslessly; floats are not.
     """
     from tifffile import imwrite
 

@@ -1,7 +1,7 @@
 """How large a pixel of a TIFF file is, and who says so.
 
-In this order: a sidecar of nnU-Net's, OME metadata, ImageJ's (or our own) description. Dots per inch are the
-printer's business and are not read.
+In this order: a sidecar of nnU-Net's, OME metadata, ImageJ's (or our own) description. Dots per inch are
+the printer's business and are not read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from delineate.core.errors import DataError
-from delineate.data.picture import METRES, length_unit
+from delineate.data.picture import METRES, length_unit, seven_digits
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -45,7 +45,7 @@ def pixel_size(tiff: TiffFile, path: Path, *, dims: int) -> Size:
 
 
 def _sidecar(path: Path, *, dims: int) -> Size | None:
-    """nnU-Net's `case.json` beside `case.tif` or `case_0000.tif`: {"spacing": [z, y, x]}, in mm by its custom."""
+    """nnU-Net's `case.json` beside `case.tif` or `case_0000.tif`: {"spacing": [z, y, x]}, in mm."""
     stem = path.name[: -len(path.suffix)]
     for name in (stem, re.sub(r"_\d{4}$", "", stem)):
         beside = path.with_name(f"{name}.json")
@@ -83,7 +83,7 @@ def _ome(xml: str) -> Size:
     for axis in "ZYX":
         own = length_unit(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         factor = METRES[own] / METRES[unit] if own in METRES and unit in METRES else 1.0
-        sizes.append(_rounded(_positive(pixels.get(f"PhysicalSize{axis}")) * factor))
+        sizes.append(seven_digits(_positive(pixels.get(f"PhysicalSize{axis}")) * factor))
     return (sizes[0], sizes[1], sizes[2], unit)
 
 
@@ -100,8 +100,4 @@ def _inverse(pixels_per_unit: Any) -> float:
     """The size of a pixel from TIFF's fraction of pixels per unit, freed of the fraction's rounding."""
     if not isinstance(pixels_per_unit, tuple) or not all(pixels_per_unit):
         return 1.0
-    return _rounded(pixels_per_unit[1] / pixels_per_unit[0])
-
-
-def _rounded(number: float) -> float:
-    return float(f"{number:.7g}")
+    return seven_digits(pixels_per_unit[1] / pixels_per_unit[0])

@@ -1,0 +1,210 @@
+"""NIfTI, NRRD and MetaImage, through SimpleITK: volumes that know where in the body they are.
+
+ITK keeps sizes, spacing and axes as (x, y, z), arrays are (z, y, x): the two functions `picture_of` and
+`image_of` are the only place that turns one into the other. Of NIfTI files ITK reads NaN as 0, and one that
+was cut short as if it ended in zeros, so the bytes are looked at before.
+"""
+
+# SimpleITK claims to be typed but leaves most of its calls untyped.
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import shutil
+import struct
+import tempfile
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core.errors import DataError
+from delineate.data.picture import METRES, Picture, seven_digits
+
+if TYPE_CHECKING:
+    import SimpleITK
+
+_MOST_CHANNELS = 8
+_NIFTI_FLOATS = {16: 4, 64: 8}  # NIfTI's code of a type -> its bytes
+_STDERR = threading.Lock()
+
+
+def read_volume(path: Path) -> Picture:
+    """A NIfTI, NRRD or MetaImage file as ([depth,] height, width, channels), its spacing in mm.
+
+    Vector images, and up to 8 volumes along a fourth axis, are channels. Voxels stay in the order of the
+    file; the affine says where they are. Raises DataError for more than 8 along the fourth axis, and for
+    skewed axes.
+    """
+    import SimpleITK as sitk
+
+    suffix = ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix.lower()
+    stored = _checked_nifti(path) if suffix in (".nii", ".nii.gz") else None
+    try:
+        with silent_itk(), _alone(path) as file:
+            image = sitk.ReadImage(str(file))
+    except RuntimeError as error:
+        if "orthonormal" in str(error):
+            raise DataError(
+                f"{path} has axes that are not at right angles: resample it to a straight grid"
+            ) from error
+        raise
+    picture = picture_of(image, path, suffix=suffix)
+    if stored is None:
+        return picture
+    numbers = np.moveaxis(picture.array, -1, 0).copy()  # the order of the file: x fastest, channels slowest
+    numbers.reshape(-1)[~np.isfinite(stored)] = stored[~np.isfinite(stored)]
+    return replace(picture, array=np.moveaxis(numbers, 0, -1))
+
+
+def write_volume(path: Path, picture: Picture) -> None:
+    """Write (*spatial, channels) with its spacing (converted to mm) and affine; integers are compressed."""
+    import SimpleITK as sitk
+
+    try:
+        with silent_itk():
+            sitk.WriteImage(image_of(picture), str(path), useCompression=picture.array.dtype.kind in "ui")
+    except RuntimeError as error:
+        raise OSError(f"the file could not be written ({str(error).splitlines()[-1]})") from error
+
+
+def picture_of(image: SimpleITK.Image, path: Path, *, suffix: str) -> Picture:
+    """An ITK image as a picture; a fourth axis becomes channels."""
+    import SimpleITK as sitk
+
+    array = sitk.GetArrayFromImage(image)
+    dims = image.GetDimension()
+    if array.ndim == dims:
+        array = array[..., None]
+    notes: tuple[str, ...] = ()
+    if dims > 3:
+        count = array.shape[0]
+        if dims > 4 or count > _MOST_CHANNELS or (count > 1 and array.shape[-1] > 1):
+            sizes = " x ".join(str(n) for n in image.GetSize())
+            raise DataError(f"{path} has {dims} axes ({sizes}): save one file per volume, with 3 axes each")
+        if count > 1:
+            notes = (f"{count} volumes along the fourth axis read as channels",)
+            array = np.moveaxis(array[..., 0], 0, -1)
+        else:
+            array = array[0]
+        dims = 3
+    spacing = image.GetSpacing()[:dims]
+    directions = np.array(image.GetDirection()).reshape(image.GetDimension(), -1)[:dims, :dims]
+    affine = np.eye(dims + 1)
+    affine[:dims, :dims] = (directions * spacing)[:, ::-1]
+    affine[:dims, dims] = image.GetOrigin()[:dims]
+    sizes_mm = tuple(seven_digits(s) for s in spacing[::-1])
+    return Picture(array, sizes_mm, "mm", affine, suffix, notes)
+
+
+def image_of(picture: Picture) -> SimpleITK.Image:
+    """A picture as an ITK image, its lengths in mm; channels become vectors, float16 becomes float32."""
+    import SimpleITK as sitk
+
+    array = picture.array.astype(np.float32) if picture.array.dtype == np.float16 else picture.array
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    vector = array.shape[-1] > 1
+    image = sitk.GetImageFromArray(array if vector else array[..., 0], isVector=vector)
+    factor = METRES.get(picture.unit, METRES["mm"]) / METRES["mm"]
+    image.SetSpacing([s * factor for s in picture.spacing[::-1]])
+    if picture.affine is not None:
+        dims = len(picture.spacing)
+        columns = picture.affine[:dims, :dims][:, ::-1]
+        image.SetDirection((columns / np.linalg.norm(columns, axis=0)).ravel().tolist())
+        image.SetOrigin((picture.affine[:dims, dims] * factor).tolist())
+    return image
+
+
+@contextmanager
+def silent_itk() -> Iterator[None]:
+    """Keep what ITK and its libraries print about damaged files from the terminal; the error says it.
+
+    They print from C to file descriptor 2, which all threads share, hence the lock.
+    """
+    import SimpleITK as sitk
+
+    with _STDERR:
+        shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
+            sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[Path]:
+    """`path`, or a link to it from an empty folder where `x.nii` lies beside `x.nii.gz`.
+
+    There ITK would take the header from the one that was asked for and the voxels from the other, silently.
+    """
+    if not (path.name.lower().endswith(".nii.gz") and path.with_suffix("").exists()):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / path.name
+        try:
+            link.symlink_to(path.resolve())
+        except OSError:  # a system that allows no links
+            shutil.copyfile(path, link)
+        yield link
+
+
+def _checked_nifti(path: Path) -> NDArray[np.floating[Any]] | None:
+    """Every number of a NIfTI file in its order where some are not finite (ITK makes those 0); else None.
+
+    Raises DataError where the file holds fewer bytes than its header announces.
+    """
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path, "rb") if zipped else path.open("rb") as content:
+            offset, needed, dtype = _announced(content.read(540), path)
+            content.seek(offset)
+            held, blocks = 0, []
+            while block := content.read(1 << 22):
+                held += len(block)
+                if dtype is not None:
+                    blocks.append(block)
+    except (EOFError, OSError, zlib.error) as error:
+        raise DataError(f"{path} is cut short or damaged ({error}): copy or export it again") from error
+    if held < needed:
+        raise DataError(f"{path} is cut short ({held} of {needed} bytes): copy or export it again")
+    if dtype is None:
+        return None
+    numbers = np.frombuffer(b"".join(blocks)[:needed], dtype=dtype)
+    return None if np.isfinite(numbers).all() else numbers
+
+
+def _announced(header: bytes, path: Path) -> tuple[int, int, np.dtype[np.floating[Any]] | None]:
+    """Where the voxels of NIfTI-1 or NIfTI-2 begin, how many bytes they are, their type where that is float."""
+    for order in "<>" if len(header) >= 348 else "":
+        (size,) = struct.unpack_from(f"{order}i", header)
+        if size == 348:
+            dims = struct.unpack_from(f"{order}8h", header, 40)
+            code, bits = struct.unpack_from(f"{order}2h", header, 70)
+            (offset,) = struct.unpack_from(f"{order}f", header, 108)
+        elif size == 540 and len(header) == 540:
+            code, bits = struct.unpack_from(f"{order}2h", header, 12)
+            dims = struct.unpack_from(f"{order}8q", header, 16)
+            (offset,) = struct.unpack_from(f"{order}q", header, 168)
+        else:
+            continue
+        dtype = np.dtype(f"{order}f{_NIFTI_FLOATS[code]}") if code in _NIFTI_FLOATS else None
+        return int(offset), int(math.prod(dims[1 : dims[0] + 1])) * int(bits) // 8, dtype
+    raise DataError(f"{path} is not a NIfTI file: give it the suffix of what it is, or export it again")
