@@ -37,7 +37,9 @@ def test_any_size_in_three_dimensions_is_kept(down, up):
 @pytest.mark.parametrize("levels", [1, 2, 4])
 def test_the_halo_holds_all_context_and_is_no_larger_than_needed(down, up, levels):
     net = settled(UNet(1, 1, dims=2, width=2, levels=levels, down=down, up=up))
-    for module in net.modules():  # positive weights and no zeros from ReLU: every dependence shows in the gradient
+    for (
+        module
+    ) in net.modules():  # positive weights and no zeros from ReLU: every dependence shows in the gradient
         if isinstance(module, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
             module.weight.data.abs_()
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -61,7 +63,9 @@ def test_a_tile_with_its_halo_equals_the_whole(down, up):
     whole = net(image)
     start, stop = 40, 72
     tile = net(image[:, :, start - net.halo : stop + net.halo])
-    torch.testing.assert_close(tile[:, :, net.halo : net.halo + stop - start], whole[:, :, start:stop], rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        tile[:, :, net.halo : net.halo + stop - start], whole[:, :, start:stop], rtol=0, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -77,8 +81,8 @@ def test_folding_batch_norm_keeps_the_output_and_the_original(dims):
 
 def test_without_skips_the_decoder_sees_only_the_coarse_path():
     net = settled(UNet(1, 1, dims=2, width=2, levels=2, skips=False))
-    assert net.decoders[0][0].in_channels == 4
-    assert UNet(1, 1, dims=2, width=2, levels=2).decoders[0][0].in_channels == 6
+    assert net.decoders[0][0].in_channels == 2
+    assert UNet(1, 1, dims=2, width=2, levels=2).decoders[0][0].in_channels == 4
     assert net(torch.rand(1, 1, 7, 5).double()).shape == (1, 1, 7, 5)
 
 

@@ -112,13 +112,17 @@ def _crop(
     axes = [np.arange(n, dtype=np.float32) - (n - 1) / 2 for n in patch]
     offsets = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     places = offsets @ matrix.T.astype(np.float32) + centre.astype(np.float32)
-    grid = (2 * places + 1) / np.asarray(spatial, dtype=np.float32) - 1  # grid_sample: -1 to 1 from edge to edge
+    grid = (2 * places + 1) / np.asarray(
+        spatial, dtype=np.float32
+    ) - 1  # grid_sample: -1 to 1 from edge to edge
     grid_xyz = torch.from_numpy(np.ascontiguousarray(grid[None, ..., ::-1]))
 
     def look(values: Tensor, kind: str) -> Tensor:
         if not len(values):
             return values.new_zeros((0, *patch))
-        return F.grid_sample(values[None], grid_xyz, mode=kind, padding_mode="reflection", align_corners=False)[0]
+        return F.grid_sample(
+            values[None], grid_xyz, mode=kind, padding_mode="reflection", align_corners=False
+        )[0]
 
     return look(sample.image, "bilinear"), look(sample.marks, "nearest"), look(sample.maps, "bilinear")
 
@@ -128,9 +132,9 @@ def looked_at(dims: int, *, augmentation: Augmentation, rng: np.random.Generator
 
     Only the last two axes turn; in 3D the first is often sampled more coarsely.
 
-    >>> looked_at(2, augmentation=Augmentation(turn=0, flip=False, zoom=0, stretch=0), rng=np.random.default_rng(0))
-    array([[ 1.,  0.],
-           [-0.,  1.]])
+    >>> looked_at(2, augmentation=Augmentation(turn=0, flip=False, zoom=0, stretch=0), rng=np.random.default_rng(0)) + 0
+    array([[1., 0.],
+           [0., 1.]])
     """
     scale = math.exp(rng.uniform(-1, 1) * augmentation.zoom)
     stretches = np.exp(rng.uniform(-1, 1, dims) * augmentation.stretch)
@@ -143,7 +147,12 @@ def looked_at(dims: int, *, augmentation: Augmentation, rng: np.random.Generator
 
 
 def _centre(
-    sample: Sample, *, patch: tuple[int, ...], matrix: NDArray[np.float64], focus: float, rng: np.random.Generator
+    sample: Sample,
+    *,
+    patch: tuple[int, ...],
+    matrix: NDArray[np.float64],
+    focus: float,
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Where in the picture the crop is centred: a pixel of a random class, or anywhere that keeps it inside."""
     spatial = np.asarray(sample.image.shape[1:], dtype=np.float64)

@@ -38,7 +38,9 @@ class Block(nn.Sequential):
             nn.ReLU(inplace=True),
         )
 
-    def forward(self, x: Float[Tensor, "batch in_channels *spatial"]) -> Float[Tensor, "batch out_channels *spatial"]:
+    def forward(
+        self, x: Float[Tensor, "batch in_channels *spatial"]
+    ) -> Float[Tensor, "batch out_channels *spatial"]:
         """Features of the same size."""
         result: Tensor = super().forward(x)
         return result
@@ -66,7 +68,9 @@ def folded(net: nn.Module) -> nn.Module:
         if isinstance(module, nn.Sequential):
             for i in range(len(module) - 1):
                 first, second = module[i], module[i + 1]
-                if isinstance(first, (nn.Conv2d, nn.Conv3d)) and isinstance(second, (nn.BatchNorm2d, nn.BatchNorm3d)):
+                if isinstance(first, (nn.Conv2d, nn.Conv3d)) and isinstance(
+                    second, (nn.BatchNorm2d, nn.BatchNorm3d)
+                ):
                     module[i] = fuse_conv_bn_eval(first, second)
                     module[i + 1] = nn.Identity()
     return result

@@ -1,7 +1,8 @@
 """Ways to halve and to double the resolution; two literal tables, so that a new way is one class and one line.
 
 Down-sampling turns n pixels into ceil(n / 2), up-sampling turns n into 2 n (the U-Net crops the last one off
-where the finer level was odd). So no size has to be divisible by anything.
+where the finer level was odd). So no size has to be divisible by anything. Up-sampling also brings the channels
+down to those of the finer level; it does so before it enlarges, where there are fewer pixels to work on.
 """
 
 from __future__ import annotations
@@ -108,19 +109,19 @@ class BlurPooling(nn.Module):
 
 
 class Nearest(nn.Module):
-    """Every pixel repeated.
+    """A learnt mix of the channels, then every pixel repeated.
 
-    >>> Nearest(channels=1, dims=2)(torch.tensor([[[[1.0, 2.0]]]]))[0, 0]
-    tensor([[1., 1., 2., 2.],
-            [1., 1., 2., 2.]])
+    >>> Nearest(in_channels=8, out_channels=4, dims=2)(torch.zeros(1, 8, 3, 5)).shape
+    torch.Size([1, 4, 6, 10])
     """
 
-    def __init__(self, *, channels: int, dims: int) -> None:
+    def __init__(self, *, in_channels: int, out_channels: int, dims: int) -> None:
         super().__init__()
+        self.mix = CONVOLUTION[dims](in_channels, out_channels, 1)
 
     def forward(self, x: Coarse) -> Fine:
         """Twice the resolution."""
-        return F.interpolate(x, scale_factor=2.0, mode="nearest")
+        return F.interpolate(self.mix(x), scale_factor=2.0, mode="nearest")
 
     def needs(self, start: int, stop: int) -> tuple[int, int]:
         """Input interval on which outputs start..stop (half open) depend."""
@@ -128,19 +129,24 @@ class Nearest(nn.Module):
 
 
 class Linear(nn.Module):
-    """Bilinear (trilinear) interpolation; pixel centres stay where they are, edges are replicated.
+    """A learnt mix of the channels, then bilinear (trilinear) interpolation: pixel centres stay where they are.
 
-    >>> Linear(channels=1, dims=2)(torch.tensor([[[[0.0, 4.0]]]]))[0, 0, 0]
-    tensor([0., 1., 3., 4.])
+    Beyond the edge the outermost pixel is repeated.
+
+    >>> linear = Linear(in_channels=1, out_channels=1, dims=2)
+    >>> _ = linear.mix.weight.data.fill_(1.0), linear.mix.bias.data.zero_()
+    >>> linear(torch.tensor([[[[0.0, 4.0]]]]))[0, 0, 0].tolist()
+    [0.0, 1.0, 3.0, 4.0]
     """
 
-    def __init__(self, *, channels: int, dims: int) -> None:
+    def __init__(self, *, in_channels: int, out_channels: int, dims: int) -> None:
         super().__init__()
+        self.mix = CONVOLUTION[dims](in_channels, out_channels, 1)
         self.kind = {2: "bilinear", 3: "trilinear"}[dims]
 
     def forward(self, x: Coarse) -> Fine:
         """Twice the resolution."""
-        return F.interpolate(x, scale_factor=2.0, mode=self.kind, align_corners=False)
+        return F.interpolate(self.mix(x), scale_factor=2.0, mode=self.kind, align_corners=False)
 
     def needs(self, start: int, stop: int) -> tuple[int, int]:
         """Input interval on which outputs start..stop (half open) depend."""
@@ -150,13 +156,14 @@ class Linear(nn.Module):
 class TransposedConvolution(nn.Module):
     """A learnt 2 x 2 (x 2) pattern painted for every pixel, without overlap.
 
-    >>> TransposedConvolution(channels=4, dims=3)(torch.zeros(1, 4, 2, 3, 4)).shape
+    >>> TransposedConvolution(in_channels=8, out_channels=4, dims=3)(torch.zeros(1, 8, 2, 3, 4)).shape
     torch.Size([1, 4, 4, 6, 8])
     """
 
-    def __init__(self, *, channels: int, dims: int) -> None:
+    def __init__(self, *, in_channels: int, out_channels: int, dims: int) -> None:
         super().__init__()
-        self.convolution = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}[dims](channels, channels, 2, stride=2)
+        transposed = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}[dims]
+        self.convolution = transposed(in_channels, out_channels, 2, stride=2)
 
     def forward(self, x: Coarse) -> Fine:
         """Twice the resolution."""
@@ -179,4 +186,4 @@ UP: dict[str, Callable[..., nn.Module]] = {
     "linear": Linear,
     "transposed": TransposedConvolution,
 }
-"""Ways to double the resolution, each called with `channels` and `dims`."""
+"""Ways to double the resolution, each called with `in_channels`, `out_channels` and `dims`."""

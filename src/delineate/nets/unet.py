@@ -2,7 +2,7 @@
 
 Ronneberger, Fischer & Brox 2015, doi:10.1007/978-3-319-24574-4_28; in 3D Çiçek et al. 2016, arXiv:1606.06650.
 Differences from the paper: the convolutions are padded, so that the output has the input's size, each is
-followed by batch norm, and a decoder block sees the coarser features after interpolation. Read `forward` first.
+followed by batch norm, and up-sampling may be interpolation. Read `forward` first.
 """
 
 from __future__ import annotations
@@ -49,16 +49,20 @@ class UNet(nn.Module):
                 "cannot be built: give 2 or 3 dims and positive numbers"
             )
         if down not in DOWN or up not in UP:
-            raise ValueError(f"down is {down!r} and up {up!r}: choose from {', '.join(DOWN)} and {', '.join(UP)}")
+            raise ValueError(
+                f"down is {down!r} and up {up!r}: choose from {', '.join(DOWN)} and {', '.join(UP)}"
+            )
         channels = [min(width * 2**level, widest) for level in range(levels)]
         finer_and_coarser = list(zip(channels[:-1], channels[1:], strict=True))
         self.dims, self.in_channels, self.classes, self.skips = dims, in_channels, classes, skips
         self.first = Block(in_channels, channels[0], dims=dims)
         self.downs = nn.ModuleList(DOWN[down](channels=fine, dims=dims) for fine, _ in finer_and_coarser)
         self.encoders = nn.ModuleList(Block(fine, coarse, dims=dims) for fine, coarse in finer_and_coarser)
-        self.ups = nn.ModuleList(UP[up](channels=coarse, dims=dims) for _, coarse in finer_and_coarser)
+        self.ups = nn.ModuleList(
+            UP[up](in_channels=coarse, out_channels=fine, dims=dims) for fine, coarse in finer_and_coarser
+        )
         self.decoders = nn.ModuleList(
-            Block(coarse + fine if skips else coarse, fine, dims=dims) for fine, coarse in finer_and_coarser
+            Block(2 * fine if skips else fine, fine, dims=dims) for fine, _ in finer_and_coarser
         )
         self.head = CONVOLUTION[dims](channels[0], classes, 1)
 
@@ -71,7 +75,9 @@ class UNet(nn.Module):
         for down, encoder in zip(self.downs, self.encoders, strict=True):
             finer.append(x)
             x = encoder(down(x))
-        for up, decoder, skip in zip(reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True):
+        for up, decoder, skip in zip(
+            reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True
+        ):
             x = cropped(up(x), like=skip)
             x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
         return cast(Tensor, self.head(x))
@@ -87,7 +93,9 @@ class UNet(nn.Module):
         named |= {f"encoder {i + 1}": cast(Block, block) for i, block in enumerate(self.encoders)}
         named |= {f"decoder {i}": cast(Block, block) for i, block in reversed(list(enumerate(self.decoders)))}
         hooks = [
-            block.register_forward_hook(lambda _block, _inputs, output, name=name: answers.update({name: output}))
+            block.register_forward_hook(
+                lambda _block, _inputs, output, name=name: answers.update({name: output})
+            )
             for name, block in named.items()
         ]
         try:

@@ -1,0 +1,341 @@
+"""The command line: one verb per stage. Each parses, calls `delineate.flow` once, and prints.
+
+A mistake that the user can mend ends in one sentence and exit status 2; an interruption in one sentence and 130.
+Nothing heavy is imported before a verb runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from delineate.learn import Step
+
+app = typer.Typer(
+    help="Teach a segmentation model on a few labelled images, outline objects in new ones, and say how good that is.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Data = Annotated[Path, typer.Argument(help="Folder with images and masks, in any common layout.")]
+Unlabelled = Annotated[
+    int | None, typer.Option(help="Mask value that means nobody said, where the files do not tell.")
+]
+MasksAre = Annotated[
+    str | None, typer.Option(help="'classes' or 'instances': what numbers in masks mean, where that is open.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Segmentation that people can trust."""
+    if version:
+        import delineate
+
+        print(delineate.__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="New folder; a number is added if it exists.")
+    ] = Path("delineate-demo"),
+    minutes: Annotated[float, typer.Option(help="Time to train.")] = 1.25,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+) -> None:
+    """Train, predict and score on a picture of coins, without a download, and show a threshold beside it."""
+    from delineate import flow
+
+    number, free = 1, out
+    while free.exists():
+        number += 1
+        free = out.with_name(f"{out.name}-{number}")
+    with _training_bar() as (tell, watch):
+        report = flow.demo(free, minutes=minutes, seed=seed, tell=tell, watch=watch)
+    _print_scores(free / "report" / "scores.json", "U-Net")
+    print(f"Report: {report}")
+
+
+@app.command()
+def check(
+    data: Data,
+    val: Annotated[Path | None, typer.Option(help="A validation folder to compare with.")] = None,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """Say what a data set holds and every problem it has, each with its remedy. Exit status 1 if one is serious."""
+    from delineate import flow
+
+    with _bar("reading") as progress:
+        found = flow.check(
+            data, val=val, unlabelled=unlabelled, masks_are=_masks_are(masks_are), progress=progress
+        )
+    for line in found.lines():
+        print(line)
+    if any(problem.serious for problem in found.problems):
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the model.")],
+    val: Annotated[Path | None, typer.Option(help="Folder to validate on; else a tenth is held out.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time to train; 10 where neither is given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of steps instead of a time: repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed: the same seed and steps give the same weights.")] = 0,
+    method: Annotated[str, typer.Option(help="'unet' or 'otsu'.")] = "unet",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the interrupted training in OUT.")
+    ] = False,
+    objects: Annotated[
+        bool | None, typer.Option("--objects/--no-objects", help="Learn to separate touching objects.")
+    ] = None,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+    patch: Annotated[int | None, typer.Option(help="Side of the training crops in pixels.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Crops per step.")] = None,
+    width: Annotated[int | None, typer.Option(help="Channels at full resolution.")] = None,
+    levels: Annotated[int | None, typer.Option(help="Resolutions of the network.")] = None,
+    down: Annotated[str | None, typer.Option(help="Down-sampling: max, strided or blur.")] = None,
+    up: Annotated[str | None, typer.Option(help="Up-sampling: nearest, linear or transposed.")] = None,
+    dims: Annotated[int | None, typer.Option(help="2: slice by slice, 3: as volumes.")] = None,
+    normalisation: Annotated[str | None, typer.Option(help="percentiles, zscore or bytes.")] = None,
+    augmentation: Annotated[str | None, typer.Option(help="none, light or full.")] = None,
+    precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+) -> None:
+    """Teach a model on a folder of images and masks. What is left out is planned from the data, and said."""
+    from delineate import flow
+
+    overrides = None
+    if method == "unet":
+        from delineate.learn import Overrides
+
+        overrides = Overrides(
+            patch=patch,
+            batch=batch,
+            width=width,
+            levels=levels,
+            down=down,
+            up=up,
+            dims=dims,
+            normalisation=normalisation,
+            augmentation=augmentation,
+            precision=precision,
+            learning_rate=learning_rate,
+            objects=objects,
+        )
+    with _training_bar() as (tell, watch):
+        flow.train(
+            data,
+            out=out,
+            val=val,
+            minutes=minutes,
+            steps=steps,
+            seed=seed,
+            method=method,
+            overrides=overrides,
+            resume=resume,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            tell=tell,
+            watch=watch,
+        )
+    print(f"Model: {out}")
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    images: Annotated[str, typer.Argument(help="An image, a folder, or a glob in quotes.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the results.")],
+    objects: Annotated[
+        bool, typer.Option("--objects", help="Write 16-bit ids that keep objects apart.")
+    ] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write probabilities as well.")
+    ] = False,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average over mirrored images: slower, a little better.")
+    ] = False,
+    tile: Annotated[
+        int | None, typer.Option(help="Pixels per axis that a tile keeps; only memory changes.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in OUT where a run was interrupted.")
+    ] = False,
+) -> None:
+    """Outline every object in new images, whatever their size."""
+    from delineate import flow
+
+    with _bar("predicting") as progress:
+        written = flow.predict(
+            model,
+            images,
+            out=out,
+            objects=objects,
+            probabilities=probabilities,
+            tta=tta,
+            tile=tile,
+            resume=resume,
+            tell=_complain,
+            progress=progress,
+        )
+    print(f"{len(written)} images outlined in {out}, pictures in {out / 'overlays'}")
+
+
+@app.command()
+def score(
+    predicted: Annotated[Path, typer.Argument(help="Folder of predicted masks, of any tool.")],
+    truth: Annotated[Path, typer.Argument(help="Folder of true masks, or a data folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the report.")],
+    objects: Annotated[
+        bool | None, typer.Option("--objects/--no-objects", help="Score objects; else where truth has ids.")
+    ] = None,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """Say how good masks are and where they are worst: report.html, scores.json, scores.csv."""
+    from delineate import flow
+
+    with _bar("scoring") as progress:
+        table = flow.score(
+            predicted,
+            truth,
+            out=out,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            objects=objects,
+            progress=progress,
+        )
+    _print_scores(out / "scores.json", "")
+    print(f"Report: {out / 'report.html'}")
+    if table.unscored:
+        for name, reason in table.unscored:
+            _complain(f"{name} was not scored: {reason}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def features(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained U-Net.")],
+    image: Annotated[Path, typer.Argument(help="One image.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="PNG to write.")],
+) -> None:
+    """Draw what each block of a trained U-Net answers to one image."""
+    from delineate import flow
+
+    if out.exists():
+        from delineate.core import OutputError
+
+        raise OutputError(f"{out} exists already: choose another name or remove it")
+    print(f"Feature maps: {flow.features(model, image, out=out)}")
+
+
+def main() -> None:
+    """Run the command line; the entry point `delineate`."""
+    from delineate.core.errors import DelineateError
+
+    try:
+        app()
+    except DelineateError as error:
+        _complain(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _complain("interrupted: what was finished is kept; the same command with --resume goes on")
+        sys.exit(130)
+
+
+def _complain(sentence: str) -> None:
+    print(f"delineate: {sentence}", file=sys.stderr)
+
+
+def _masks_are(value: str | None) -> Any:
+    if value not in (None, "classes", "instances"):
+        raise typer.BadParameter("give classes or instances", param_hint="--masks-are")
+    return value
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar for things done and things in all."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _training_bar() -> Iterator[tuple[Callable[[str], None], Callable[[Step], None]]]:
+    """(tell, watch): lines of what was understood, then a bar with loss, validation Dice and time left."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False)
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[said]}"),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("training", total=1.0, said="", visible=False)
+        dice = ""
+
+        def tell(sentence: str) -> None:
+            bar.console.print(f"  {escape(sentence)}")
+
+        def watch(step: Step) -> None:
+            nonlocal dice
+            if step.dice is not None:
+                dice = f", validation Dice {step.dice:.3f}"
+                if not console.is_terminal:
+                    console.print(f"  step {step.number}, {step.seconds:.0f} s: loss {step.loss:.3f}{dice}")
+            left = f"{int(step.remaining) // 60}:{int(step.remaining) % 60:02d} left"
+            said = f"{left}, step {step.number}, loss {step.loss:.3f}{dice}"
+            bar.update(task, completed=step.progress, said=said, visible=True)
+
+        yield tell, watch
+
+
+def _print_scores(path: Path, name: str) -> None:
+    """The summary of a scores.json in a few lines, means with their counts."""
+    import json
+
+    scores = json.loads(path.read_text())
+    for label, values in scores["classes"].items():
+        for score_name in ("dice", "iou", "hausdorff"):
+            one = values[score_name]
+            mean = "undefined" if one["mean"] is None else f"{one['mean']:.3f}"
+            total = one["defined"] + one["undefined"]
+            missed = f"; {one['missed']} missed" if one["missed"] else ""
+            print(
+                f"{name + ' ' if name else ''}{label} {score_name}: mean {mean} ({one['defined']} of {total} defined{missed})"
+            )
+    if scores["objects"]:
+        objects = scores["objects"]
+        told = ", ".join(
+            f"{key} {objects[key]:.3f}" for key in ("ap50", "f1", "pq") if objects[key] is not None
+        )
+        print(f"{name + ' ' if name else ''}objects: {told}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,396 @@
+"""The whole pipeline on one page: check, train, predict, score, demo. Read this first.
+
+    files --data.load--> cases --learn or classical--> a method --predict--> masks --score--> numbers --report--> a page
+
+Every verb takes paths (or cases) and says what it understood through `tell`; long work reports through `watch` or
+`progress`. None of them prints. What is imported inside a function is heavy and not always needed: scoring
+loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from delineate import data as files
+from delineate.core import (
+    UNLABELLED,
+    Case,
+    ClassTable,
+    DataError,
+    Method,
+    ModelError,
+    OutputError,
+    new_folder,
+    written_whole,
+)
+from delineate.data import DataSet, check, images
+from delineate.data.masks import MasksAre
+
+if TYPE_CHECKING:
+    from delineate.learn import Overrides, Step
+    from delineate.score import ScoreTable
+
+__all__ = ["METHODS", "check", "demo", "features", "load", "predict", "score", "train"]
+
+METHODS: dict[str, str] = {
+    "unet": "delineate.learn:UNetMethod",
+    "otsu": "delineate.classical:Otsu",
+}
+"""Every method by name, as module:class, so that a threshold does not load a deep-learning library."""
+
+HELD_OUT = 0.1  # share of the cases kept for validation where the user gives none
+
+Tell = Callable[[str], None]
+Progress = Callable[[int, int], None]
+
+
+def train(
+    data: str | Path | DataSet | Sequence[Case],
+    *,
+    out: str | Path | None = None,
+    val: str | Path | Sequence[Case] | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    method: str = "unet",
+    overrides: Overrides | None = None,
+    resume: bool = False,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    tell: Tell | None = None,
+    watch: Callable[[Step], None] | None = None,
+) -> Any:
+    """Teach a method on a data folder, a DataSet or labelled cases; returns it, with `predict` and `save`.
+
+    out: a new or empty folder for the model; checkpoints and pictures go there as well. val: a folder or cases
+    to validate on; without, a tenth is held out (whole groups), where there are at least five cases. minutes
+    (10 where neither is given) or steps bound the training of a U-Net; the same steps, seed, data and machine
+    give the same weights. resume: go on with the interrupted training in `out`.
+    Raises DataError, TrainingError or OutputError, each with its remedy.
+    """
+    say = tell or (lambda _: None)
+    chosen = _method(method)
+    if minutes is None and steps is None:
+        minutes = 10.0
+    found = _data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    for note in found.notes:
+        say(note)
+    cases, validation = list(found.cases), list(found.validation)
+    if val is not None:
+        given = files.load(val, classes=found.classes) if isinstance(val, (str, Path)) else val
+        validation = list(given.cases + given.validation) if isinstance(given, DataSet) else list(given)
+    folder = None if out is None else Path(out)
+    if folder is not None and not resume:
+        new_folder(folder)
+    if method != "unet":
+        learnt = chosen(classes=found.classes).fit(cases)
+        return learnt if folder is None else _saved(learnt, folder)
+    if not validation and len(cases) >= 5:
+        cases, validation = files.split(cases, share=HELD_OUT, seed=seed)
+        say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
+
+    from delineate.learn import Training, UNetMethod, planned
+    from delineate.score import dice
+
+    plan = planned(cases, minutes=minutes, overrides=overrides)
+    for item, reason in plan.reasons.items():
+        say(f"{item}: {_said(getattr(plan, item))} ({reason})")
+
+    def judge(truth: Any, predicted: Any) -> float:
+        values = [dice(truth, predicted, label=label) for label in range(1, len(found.classes))]
+        return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+    training = Training(
+        cases,
+        classes=found.classes,
+        plan=plan,
+        validation=validation,
+        minutes=minutes,
+        steps=steps,
+        seed=seed,
+        judge=judge,
+        folder=folder,
+        resume=resume,
+    )
+    for step in training:
+        if step.previews and folder is not None:
+            _preview(step, folder, found)
+        if watch:
+            watch(step)
+    return UNetMethod.of(training.learnt)
+
+
+def load(folder: str | Path) -> Any:
+    """The trained method in a model folder; raises ModelError where a file is missing, damaged or exchanged."""
+    path = Path(folder)
+    if not path.is_dir():
+        raise ModelError(
+            f"there is no model folder {path}: check its name, or train one with `delineate train`"
+        )
+    try:
+        name = json.loads((path / "model.json").read_text())["method"]
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{path} has no model.json: it is no model folder, or its training stopped before the first save"
+        ) from error
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ModelError(
+            f"{path / 'model.json'} cannot be read ({error}): restore it from a copy or train again"
+        ) from error
+    if name not in METHODS:
+        raise ModelError(f"{path} holds a model of the unknown method {name}: update Delineate")
+    return _method(name).load(path)
+
+
+def predict(
+    model: str | Path | Method,
+    where: str | Path,
+    *,
+    out: str | Path,
+    objects: bool = False,
+    probabilities: bool = False,
+    tta: bool = False,
+    tile: int | None = None,
+    resume: bool = False,
+    tell: Tell | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Outline every object in a file, a folder or a glob of images; returns the label files written into `out`.
+
+    Each image gets a label file of its own name and kind of container (class indices with a palette; 16-bit ids
+    with `objects`, and then the classes in `classes/`), and a picture with outlines in `overlays/`.
+    probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
+    pixels per axis that a tile keeps. resume: go on in an `out` that an interrupted run left behind.
+    An image that cannot be read does not stop the others; DataError names it at the end.
+    """
+    say = tell or (lambda _: None)
+    paths = images(where)
+    names = [files.formats.stem_of(path) for path in paths]
+    if twins := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"two images are called {twins[0]}: predict them into separate folders")
+    method = load(model) if isinstance(model, (str, Path)) else model
+    folder = Path(out)
+    about: dict[str, Any] = {
+        "format": "delineate-prediction",
+        "version": 1,
+        "model": str(model) if isinstance(model, (str, Path)) else type(method).__name__,
+        "classes": list(method.classes.names),
+        "kind": "objects" if objects else "classes",
+        "settings": {"tta": tta, "probabilities": probabilities},
+        "history": _learning_curve(method),
+        "files": {},
+    }
+    if resume and (folder / "prediction.json").is_file():
+        before = json.loads((folder / "prediction.json").read_text())
+        if any(before.get(key) != about[key] for key in ("model", "classes", "kind", "settings")):
+            raise OutputError(
+                f"{folder} holds a prediction by another model or with other settings: choose another folder"
+            )
+        about["files"] = before["files"]
+    elif not resume or not folder.is_dir():
+        new_folder(folder)
+
+    written, failures = [], []
+    for done, (name, path) in enumerate(zip(names, paths, strict=True)):
+        if progress:
+            progress(done, len(paths))
+        if name not in about["files"]:
+            try:
+                entry = _outlined(
+                    method, path, folder, objects=objects, probabilities=probabilities, tta=tta, tile=tile
+                )
+            except (DataError, ModelError) as error:
+                failures.append(
+                    str(error) if str(path) in str(error) or path.name in str(error) else f"{path}: {error}"
+                )
+                continue
+            about["files"][name] = entry
+            with written_whole(folder / "prediction.json") as beside:
+                beside.write_text(json.dumps(about, indent=1))
+        entry = about["files"][name]
+        written.append(folder / entry["objects" if objects else "labels"])
+    if progress:
+        progress(len(paths), len(paths))
+    if failures:
+        for failure in failures[1:]:
+            say(failure)
+        raise DataError(
+            failures[0]
+            + (
+                f" ({len(failures)} of {len(paths)} images failed, the others are done)"
+                if len(paths) > 1
+                else ""
+            )
+        )
+    return written
+
+
+def score(
+    predicted: str | Path,
+    truth: str | Path,
+    *,
+    out: str | Path | None = None,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    objects: bool | None = None,
+    baselines: Mapping[str, ScoreTable] | None = None,
+    method: str = "this prediction",
+    progress: Progress | None = None,
+) -> ScoreTable:
+    """Score masks against truth, matched by name; with `out`, write report.html, scores.json and scores.csv.
+
+    Both are folders of masks of any tool, or data folders, or what `predict` wrote; see `score_folders`.
+    """
+    from delineate.score import score_folders
+
+    table = score_folders(
+        predicted, truth, unlabelled=unlabelled, masks_are=masks_are, objects=objects, progress=progress
+    )
+    if out is not None:
+        from delineate.report import write_score_report
+
+        write_score_report(table, out, history=_history(Path(predicted)), baselines=baselines, method=method)
+    return table
+
+
+def features(model: str | Path | Any, image: str | Path | Any, *, out: str | Path) -> Path:
+    """Draw what each block of a trained U-Net answers to one image (a file or (*spatial, channels)) into a PNG."""
+    from delineate.learn.answer import feature_maps
+    from delineate.report.features import draw_features
+
+    method = load(model) if isinstance(model, (str, Path)) else model
+    learnt = getattr(method, "learnt", None)
+    if learnt is None:
+        raise ModelError("this model has no feature maps: give the folder of a trained U-Net")
+    array = files.read_image(Path(image)).array if isinstance(image, (str, Path)) else image
+    return draw_features(array, feature_maps(learnt, array), Path(out))
+
+
+def demo(
+    out: str | Path,
+    *,
+    minutes: float = 1.25,
+    seed: int = 0,
+    tell: Tell | None = None,
+    watch: Callable[[Step], None] | None = None,
+) -> Path:
+    """The whole job on coins under uneven light, with labels that we drew: returns the path of the report.
+
+    Writes data/, model/, outlined/ (U-Net), otsu/ (a threshold beside it) and report/ into the new folder `out`.
+    """
+    from delineate.data import samples
+
+    folder = new_folder(Path(out))
+    samples.write(folder / "data")
+    teach, test = folder / "data" / "train", folder / "data" / "test"
+    train(teach, out=folder / "model", minutes=minutes, seed=seed, tell=tell, watch=watch)
+    predict(folder / "model", test, out=folder / "outlined", objects=True)
+    train(teach, out=folder / "otsu_model", method="otsu")
+    predict(folder / "otsu_model", test, out=folder / "otsu", objects=True)
+    otsu = score(folder / "otsu", test)
+    score(
+        folder / "outlined", test, out=folder / "report", baselines={"Otsu threshold": otsu}, method="U-Net"
+    )
+    return folder / "report" / "report.html"
+
+
+def _method(name: str) -> Any:
+    if name not in METHODS:
+        raise DataError(f"there is no method {name}: choose from {', '.join(METHODS)}")
+    module, attribute = METHODS[name].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _data_set(
+    data: str | Path | DataSet | Sequence[Case], *, unlabelled: int | None, masks_are: MasksAre | None
+) -> DataSet:
+    if isinstance(data, DataSet):
+        return data
+    if isinstance(data, (str, Path)):
+        return files.load(data, unlabelled=unlabelled, masks_are=masks_are)
+    seen = [
+        int(case.labels[case.labels != UNLABELLED].max(initial=1)) for case in data if case.labels is not None
+    ]
+    return DataSet(tuple(data), (), ClassTable.numbered(max([1, *seen]) + 1), (), {})
+
+
+def _saved(method: Any, folder: Path) -> Any:
+    method.save(folder)
+    return method
+
+
+def _said(value: Any) -> str:
+    """A setting in few words."""
+    if hasattr(value, "kind"):
+        return str(value.kind)
+    if isinstance(value, tuple):
+        return " x ".join(map(str, value))
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def _outlined(
+    method: Any, path: Path, folder: Path, *, objects: bool, probabilities: bool, tta: bool, tile: int | None
+) -> dict[str, str]:
+    """Predict one image, write its files, and say which: keys of `prediction.json`."""
+    picture = files.read_image(path)
+    options: dict[str, Any] = {"flips": tta, "tile": tile} if method.name == "unet" else {}
+    if objects:
+        likely, ids = method.outline(picture.array, **options)
+    else:
+        likely, ids = method.predict(picture.array, **options), None
+    labels = likely.argmax(0).astype(np.uint8)
+    name, suffix = files.formats.stem_of(path), files.label_suffix(picture.suffix)
+    colours = method.classes.colours
+    entry = {"image": str(path.resolve())}
+    classes_folder = folder / "classes" if objects else folder
+    for place in (classes_folder, folder / "overlays"):
+        place.mkdir(exist_ok=True)
+    if ids is not None:
+        target = files.write_labels(folder / f"{name}{suffix}", ids, like=picture)
+        entry["objects"] = target.relative_to(folder).as_posix()
+    target = files.write_labels(classes_folder / f"{name}{suffix}", labels, like=picture, colours=colours)
+    entry["labels"] = target.relative_to(folder).as_posix()
+    if probabilities:
+        (folder / "probabilities").mkdir(exist_ok=True)
+        files.write_image(
+            folder / "probabilities" / f"{name}{picture.suffix}", np.moveaxis(likely, 0, -1), like=picture
+        )
+
+    from delineate.report import outlines
+    from delineate.report.picture import write_picture
+
+    drawn = outlines(picture.array, labels, ids, classes=method.classes)
+    write_picture(folder / "overlays" / f"{name}.png", drawn)
+    return entry
+
+
+def _learning_curve(method: Any) -> list[dict[str, float]]:
+    learnt = getattr(method, "learnt", None)
+    return [] if learnt is None else list(learnt.record.history)
+
+
+def _preview(step: Step, folder: Path, found: DataSet) -> None:
+    """A few validation cases with what is predicted for them now, for whoever looks into the folder."""
+    from delineate.report import outlines
+    from delineate.report.picture import write_picture
+
+    (folder / "validation").mkdir(exist_ok=True)
+    for case, labels in step.previews:
+        write_picture(
+            folder / "validation" / f"{case.name}.png", outlines(case.image, labels, classes=found.classes)
+        )
+
+
+def _history(predicted: Path) -> list[dict[str, float]] | None:
+    """The learning curve of the model that made a prediction, where the prediction tells of it."""
+    path = predicted / "prediction.json"
+    if not path.is_file():
+        return None
+    history = json.loads(path.read_text()).get("history")
+    return history or None

@@ -1,0 +1,8 @@
+"""Teaching a U-Net: the plan, the training, the learnt method and its folder."""
+
+from delineate.learn.learnt import Learnt, Record
+from delineate.learn.plan import Overrides, Plan, planned
+from delineate.learn.training import Step, Training
+from delineate.learn.unet import UNetMethod
+
+__all__ = ["Learnt", "Overrides", "Plan", "Record", "Step", "Training", "UNetMethod", "planned"]

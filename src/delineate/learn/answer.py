@@ -1,0 +1,110 @@
+"""A learnt network's answer for a whole image: normalise, cut into tiles, run, put together.
+
+The answer holds the probabilities of the classes and, where objects were learnt, two more maps: where objects
+touch and how far inside an object a pixel lies.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from delineate.core import ModelError
+from delineate.learn.learnt import Learnt
+from delineate.learn.prepare import as_grey, normalised
+from delineate.nets import folded
+from delineate.predict import tiled
+
+CORE = {2: 1024, 3: 96}  # pixels along each axis that a tile keeps, unless told otherwise
+WHOLE = {2: 1536, 3: 160}  # images up to this size along each axis are not cut at all
+
+
+def answered(
+    learnt: Learnt,
+    image: NDArray[Any],
+    *,
+    tile: int | None = None,
+    flips: bool = False,
+    precision: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Class probabilities, then object maps: (classes [+ 2], *spatial) for an image (*spatial, channels).
+
+    tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
+    mirrored images. precision: "32-true" or "bf16-mixed" (None: that of the training).
+    Raises ModelError where the image has other axes or channels than the model.
+    """
+    plan = learnt.plan
+    ready = _ready(learnt, image)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net = folded(learnt.net).to(device)
+    layout = torch.channels_last if plan.dims == 2 else torch.channels_last_3d
+    net = net.to(memory_format=layout)
+    low = (precision or plan.precision) == "bf16-mixed"
+    divisor, halo = learnt.net.divisor, learnt.net.halo
+
+    def run(window: Tensor) -> Tensor:
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
+            logits = net(window.to(device).contiguous(memory_format=layout)).float()
+        count = len(learnt.classes)
+        return torch.cat([logits[:, :count].softmax(1), logits[:, count:].sigmoid()], dim=1).cpu()
+
+    def whole(picture: Tensor) -> Tensor:
+        sides = picture.shape[1:]
+        core = tile or (max(sides) if max(sides) <= WHOLE[plan.dims] else CORE[plan.dims])
+        core = -(-core // divisor) * divisor
+        return tiled(run, picture, core=(core,) * plan.dims, halo=(halo,) * plan.dims)
+
+    planes = list(ready.unbind(1)) if plan.dims == 2 and ready.ndim == 4 else [ready]
+    answers = []
+    for number, plane in enumerate(planes, start=1):
+        turns = _mirrors(plan.dims) if flips else [()]
+        answers.append(
+            sum((whole(plane.flip(turn)).flip(turn) for turn in turns), torch.zeros(())) / len(turns)
+        )
+        if progress:
+            progress(number, len(planes))
+    result = torch.stack(answers, dim=1) if ready.ndim == 4 and plan.dims == 2 else answers[0]
+    return np.ascontiguousarray(result.numpy())
+
+
+def _ready(learnt: Learnt, image: NDArray[Any]) -> Tensor:
+    """The image as the network wants it: (channels, *spatial), normalised."""
+    plan = learnt.plan
+    if image.ndim not in (3, 4) or (plan.dims == 3 and image.ndim != 4):
+        raise ModelError(
+            f"the image has shape {image.shape} but the model works on {plan.dims} spatial axes and a channel axis: "
+            "give (*spatial, channels)"
+        )
+    if plan.grey:
+        image = as_grey(image)
+    if image.shape[-1] != plan.channels:
+        raise ModelError(
+            f"the image has {image.shape[-1]} channels but the model was trained on {plan.channels}: "
+            "convert the image, or train a model on such images"
+        )
+    return torch.from_numpy(normalised(image, plan.normalisation))
+
+
+def _mirrors(dims: int) -> list[tuple[int, ...]]:
+    """Axes of (channels, *spatial) to flip: nothing, each, both of the last two."""
+    axes = (dims - 1, dims)
+    return [turn for n in range(3) for turn in itertools.combinations(axes, n)]
+
+
+def feature_maps(learnt: Learnt, image: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
+    """What each block answers: name -> (channels, *coarser), in the order of computation.
+
+    A stack that the model reads slice by slice is shown by its middle slice. Raises ModelError as `answered`.
+    """
+    ready = _ready(learnt, image)
+    if learnt.plan.dims == 2 and ready.ndim == 4:
+        ready = ready[:, ready.shape[1] // 2]
+    with torch.inference_mode():
+        return {name: maps[0].numpy() for name, maps in learnt.net.features(ready[None]).items()}

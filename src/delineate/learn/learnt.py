@@ -1,0 +1,160 @@
+"""What a training leaves behind, and its folder: `model.json` and `weights.safetensors`, nothing pickled.
+
+`model.json` says everything that shapes the network and how it came about; it carries the SHA-256 of the
+weights, so that a damaged or exchanged file is noticed before it predicts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from delineate.core import Case, ClassTable, ModelError, written_whole
+from delineate.learn.plan import Plan
+from delineate.nets import UNet
+
+FORMAT, VERSION = "delineate-model", 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a model came about: steps done, seconds spent, the seed, the data, and the learning curve.
+
+    history: one entry per validation, {"step", "seconds", "loss", "dice"}; data: {"cases", "validation",
+    "fingerprint"}.
+    """
+
+    seed: int
+    steps: int = 0
+    seconds: float = 0.0
+    data: dict[str, Any] = field(default_factory=dict)
+    history: tuple[dict[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A network with all that is needed to use it: its plan, its classes, its record."""
+
+    net: UNet
+    plan: Plan
+    classes: ClassTable
+    record: Record
+
+
+def network(plan: Plan, classes: ClassTable, *, seed: int) -> UNet:
+    """A fresh U-Net of this plan; the same seed gives the same weights, and no global state is touched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return UNet(
+            plan.channels,
+            len(classes) + (2 if plan.objects else 0),
+            dims=plan.dims,
+            width=plan.width,
+            levels=plan.levels,
+            down=plan.down,
+            up=plan.up,
+        )
+
+
+def fingerprint(cases: list[Case]) -> str:
+    """SHA-256 over names, pixels and labels, in order: the same data gives the same text."""
+    digest = hashlib.sha256()
+    for case in cases:
+        digest.update(case.name.encode())
+        for array in (case.image, case.labels, case.objects):
+            if array is not None:
+                digest.update(f"{array.shape}{array.dtype}".encode())
+                digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def saved(learnt: Learnt, folder: Path) -> Path:
+    """Write the model into `folder` (made if missing): first the weights, then `model.json`, each whole."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"cannot make {folder}: {error.strerror or error}; choose another folder") from error
+    weights = {name: tensor.contiguous() for name, tensor in learnt.net.state_dict().items()}
+    with written_whole(folder / "weights.safetensors") as beside:
+        save_tensors(weights, beside)
+        checksum = hashlib.sha256(beside.read_bytes()).hexdigest()
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "method": "unet",
+        "classes": asdict(learnt.classes),
+        "plan": learnt.plan.to_json(),
+        "record": asdict(learnt.record),
+        "weights": {"file": "weights.safetensors", "sha256": checksum},
+        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+    }
+    with written_whole(folder / "model.json") as beside:
+        beside.write_text(json.dumps(about, indent=1))
+    return folder
+
+
+def save_tensors(
+    tensors: dict[str, torch.Tensor], path: Path, *, about: dict[str, str] | None = None
+) -> None:
+    """safetensors, with a full disk told as the OSError that it is."""
+    try:
+        save_file(tensors, path, metadata=about)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
+def description(folder: Path) -> dict[str, Any]:
+    """The content of `model.json`; raises ModelError where it is missing, damaged or of another version."""
+    path = folder / "model.json"
+    if not folder.is_dir():
+        raise ModelError(
+            f"there is no model folder {folder}: check its name, or train one with `delineate train`"
+        )
+    if not path.is_file():
+        raise ModelError(
+            f"{folder} has no model.json: it is no model folder, or its training was interrupted before the first save"
+        )
+    try:
+        about = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise ModelError(f"{path} cannot be read ({error}): restore it from a copy or train again") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ModelError(f"{path} does not describe a Delineate model: restore it from a copy or train again")
+    if about.get("version") != VERSION:
+        raise ModelError(
+            f"{path} is of version {about.get('version')}, this Delineate reads {VERSION}: update Delineate"
+        )
+    return about
+
+
+def loaded(folder: Path) -> Learnt:
+    """The model in `folder`; raises ModelError where a file is missing, damaged or was exchanged."""
+    about = description(folder)
+    path = folder / "weights.safetensors"
+    if not path.is_file():
+        raise ModelError(f"{folder} has no weights.safetensors: restore it from a copy or train again")
+    try:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != about["weights"]["sha256"]:
+            raise ModelError(
+                f"{path} is not the file that model.json was written with: restore it from a copy or train again"
+            )
+        classes = ClassTable(
+            tuple(about["classes"]["names"]), tuple((r, g, b) for r, g, b in about["classes"]["colours"])
+        )
+        plan = Plan.from_json(about["plan"])
+        record = Record(**about["record"] | {"history": tuple(about["record"]["history"])})
+        net = network(plan, classes, seed=0)
+        net.load_state_dict(load_file(path))
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            f"{folder / 'model.json'} does not fit its weights ({error}): restore it from a copy or train again"
+        ) from error
+    return Learnt(net.eval(), plan, classes, record)

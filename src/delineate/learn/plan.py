@@ -1,0 +1,275 @@
+"""What a training will do, decided from the data, the machine and the time allowed; every item with its reason.
+
+Read `planned`: each item is one line of arithmetic and one sentence. Whoever knows better overrides an item.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from delineate.core import Case, DataError
+from delineate.data.augment import Augmentation
+from delineate.learn.prepare import Normalisation, as_grey
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "none": Augmentation(
+        turn=0, flip=False, zoom=0, stretch=0, gain=0, offset=0, gamma=0, noise=0, blur_px=0
+    ),
+    "light": Augmentation(turn=0.05, zoom=0.15, stretch=0, gain=0.15, offset=0.05, gamma=0.1, noise=0.02),
+    "full": Augmentation(),
+}
+"""How strongly crops are varied, by name."""
+
+NORMALISATIONS: dict[str, Normalisation] = {
+    "percentiles": Normalisation(),
+    "zscore": Normalisation("zscore", 0, 0),
+    "bytes": Normalisation("fixed", 0, 255),
+}
+"""How intensities are scaled, by name."""
+
+T = TypeVar("T")
+
+_PIXELS = (
+    8 * 256 * 256
+)  # of a batch on a CPU: large enough for stable batch norms, small enough for many steps
+_BYTES_PER_PIXEL_AND_WIDTH = 100  # what a training step holds at most, measured at width 16 and 32
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """Items of the plan that the user fixes; None leaves the choice to the plan."""
+
+    patch: int | None = None
+    batch: int | None = None
+    width: int | None = None
+    levels: int | None = None
+    down: str | None = None
+    up: str | None = None
+    dims: int | None = None
+    normalisation: str | None = None
+    augmentation: str | None = None
+    precision: str | None = None
+    learning_rate: float | None = None
+    objects: bool | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that shapes a model, and `reasons`: item -> one sentence."""
+
+    dims: int
+    channels: int
+    grey: bool
+    objects: bool
+    patch: tuple[int, ...]
+    batch: int
+    width: int
+    levels: int
+    down: str
+    up: str
+    normalisation: Normalisation
+    augmentation: Augmentation
+    precision: str
+    learning_rate: float
+    smallest_object_px: int
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `model.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Plan:
+        """The plan that `to_json` gave; raises KeyError or TypeError where items are missing."""
+        known = {f.name: values[f.name] for f in fields(cls)}
+        known["patch"] = tuple(known["patch"])
+        known["normalisation"] = Normalisation(**known["normalisation"])
+        known["augmentation"] = Augmentation(**known["augmentation"])
+        return cls(**known)
+
+
+def planned(
+    cases: Sequence[Case], *, minutes: float | None = None, overrides: Overrides | None = None
+) -> Plan:
+    """The plan for training on `cases` within `minutes` (None: the number of steps is fixed instead).
+
+    Raises DataError where the cases do not fit together or an override names nothing known.
+
+    >>> image, labels = np.zeros((300, 200, 1), np.uint16), np.ones((300, 200), np.uint8)
+    >>> plan = planned([Case("a", image, labels=labels)], minutes=10)
+    >>> plan.dims, plan.patch, plan.levels, plan.normalisation.kind
+    (2, (224, 224), 5, 'percentiles')
+    >>> print(plan.reasons["patch"])
+    the typical shorter side is 200 px
+    """
+    wanted = overrides or Overrides()
+    reasons: dict[str, str] = {}
+    gpu = torch.cuda.is_available()
+
+    dims = _dims(cases, reasons) if wanted.dims is None else wanted.dims
+    grey, channels = _channels(cases, reasons)
+
+    sides = np.array([sorted(c.spatial[-dims:]) for c in cases])
+    if dims == 2:
+        typical, largest, smallest = float(np.median(sides[:, 0])), 256, 64
+        side = int(np.clip(-(-typical // 32) * 32, smallest, largest))
+        patch: tuple[int, ...] = (side, side)
+        reasons["patch"] = f"the typical shorter side is {typical:.0f} px" + (
+            ", more context than 256 px slows the steps" if typical > 256 else ""
+        )
+    else:
+        shape = np.median(np.array([c.spatial for c in cases]), axis=0)
+        patch = tuple(int(np.clip(-(-n // 16) * 16, 16, 64)) for n in shape)
+        reasons["patch"] = f"the typical volume is {' x '.join(f'{n:.0f}' for n in shape)} voxels"
+    if wanted.patch is not None:
+        patch = (wanted.patch,) * dims
+
+    levels = wanted.levels or max(2, min(5 if dims == 2 else 4, int(np.log2(min(patch) / 8)) + 1))
+    reasons["levels"] = (
+        f"the coarsest level of a {min(patch)} px crop is still {min(patch) // 2 ** (levels - 1)} px wide"
+    )
+
+    if wanted.width is not None:
+        width = wanted.width
+    elif gpu:
+        width, reasons["width"] = 32, "a GPU is there"
+    elif minutes is not None and minutes > 45:
+        width, reasons["width"] = 32, f"{minutes:g} minutes on a CPU are enough for a wide network"
+    else:
+        width, reasons["width"] = 16, "on a CPU within this time, more steps beat a wider network"
+
+    pixels = int(np.prod(patch))
+    batch = int(np.clip(_PIXELS * (4 if gpu else 1) // pixels, 2, 32))
+    fits = int(_memory_bytes() * 0.5 / (pixels * width * _BYTES_PER_PIXEL_AND_WIDTH))
+    reasons["batch"] = f"{batch} crops of {' x '.join(map(str, patch))} make a step"
+    if fits < batch:
+        batch, reasons["batch"] = (
+            max(1, fits),
+            f"no more than {max(1, fits)} crops fit into half of the free memory",
+        )
+    batch = wanted.batch or batch
+
+    return Plan(
+        dims=dims,
+        channels=channels,
+        grey=grey,
+        objects=_objects(cases, wanted.objects, reasons),
+        patch=patch,
+        batch=batch,
+        width=width,
+        levels=levels,
+        down=wanted.down or "max",
+        up=wanted.up or "linear",
+        normalisation=_normalisation(cases, channels, wanted.normalisation, reasons),
+        augmentation=_chosen("augmentation", wanted.augmentation or "full", AUGMENTATIONS),
+        precision=wanted.precision or _precision(reasons),
+        learning_rate=wanted.learning_rate or 3e-3,
+        smallest_object_px=_smallest(cases),
+        reasons=reasons
+        | {
+            f.name: "as you asked"
+            for f in fields(Overrides)
+            if f.name != "objects" and getattr(wanted, f.name) is not None
+        },
+    )
+
+
+def _dims(cases: Sequence[Case], reasons: dict[str, str]) -> int:
+    """2 for pictures and for stacks of thick or few slices, 3 for volumes."""
+    volumes = [c for c in cases if len(c.spatial) == 3]
+    if len(volumes) < len(cases):
+        reasons["dims"] = "the images are flat" if not volumes else "some of the images are flat"
+        return 2
+    ratio = float(np.median([c.spacing[0] / min(c.spacing[1:]) for c in volumes]))
+    depth = float(np.median([c.spatial[0] for c in volumes]))
+    if ratio > 2.5 or depth < 16:
+        fact = (
+            f"slices lie {ratio:.1f} times further apart than pixels"
+            if ratio > 2.5
+            else f"stacks have {depth:.0f} slices"
+        )
+        reasons["dims"] = f"{fact}: each slice is learnt as a picture"
+        return 2
+    reasons["dims"] = f"{depth:.0f} slices about as far apart as pixels: learnt as volumes"
+    return 3
+
+
+def _channels(cases: Sequence[Case], reasons: dict[str, str]) -> tuple[bool, int]:
+    """Whether colour images are all grey in truth, and the number of channels that the network sees."""
+    grey = all(as_grey(c.image).shape[-1] == 1 for c in cases)
+    counts = {1} if grey else {c.channels for c in cases}
+    if len(counts) > 1:
+        names = {n: next(c.name for c in cases if c.channels == n) for n in sorted(counts)}
+        told = ", ".join(f"{name} has {n}" for n, name in names.items())
+        raise DataError(f"the images differ in their number of channels ({told}): convert them to one number")
+    if grey and any(c.channels > 1 for c in cases):
+        reasons["channels"] = "all images are grey, their colour channels are equal: one is used"
+    return grey, counts.pop()
+
+
+def _objects(cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str]) -> bool:
+    """Whether to learn where objects touch."""
+    given = any(c.objects is not None for c in cases)
+    if wanted is None:
+        reasons["objects"] = (
+            "object ids are given: borders between objects are learnt" if given else "no object ids are given"
+        )
+        return given
+    reasons["objects"] = "as you asked"
+    return wanted
+
+
+def _normalisation(
+    cases: Sequence[Case], channels: int, wanted: str | None, reasons: dict[str, str]
+) -> Normalisation:
+    """Percentiles of each image, except for colour pictures, whose colours mean something as they are."""
+    if wanted is not None:
+        return _chosen("normalisation", wanted, NORMALISATIONS)
+    if channels == 3 and all(c.image.dtype == np.uint8 for c in cases):
+        reasons["normalisation"] = "8-bit colour: the balance of the channels is kept"
+        return NORMALISATIONS["bytes"]
+    reasons["normalisation"] = (
+        "brightness and range differ between images: each is scaled by its own percentiles"
+    )
+    return NORMALISATIONS["percentiles"]
+
+
+def _precision(reasons: dict[str, str]) -> str:
+    """bfloat16 where the machine computes it natively."""
+    if torch.cuda.is_available():
+        native = torch.cuda.is_bf16_supported()
+    else:
+        native = torch.cpu._is_avx512_bf16_supported()
+    reasons["precision"] = (
+        "this processor computes in bfloat16" if native else "this processor has no fast bfloat16"
+    )
+    return "bf16-mixed" if native else "32-true"
+
+
+def _smallest(cases: Sequence[Case]) -> int:
+    """Half the size of nearly the smallest object seen; smaller ones are taken for specks."""
+    sizes = [np.unique(c.objects, return_counts=True) for c in cases if c.objects is not None]
+    counts = np.concatenate([n[ids > 0] for ids, n in sizes]) if sizes else np.zeros(0)
+    return int(np.percentile(counts, 1) / 2) if len(counts) else 0
+
+
+def _memory_bytes() -> float:
+    """Free memory of the machine or of the GPU."""
+    if torch.cuda.is_available():
+        return float(torch.cuda.mem_get_info()[0])
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (ValueError, OSError, AttributeError):  # not told on this system
+        return 4e9
+
+
+def _chosen(what: str, name: str, table: dict[str, T]) -> T:
+    if name not in table:
+        raise DataError(f"there is no {what} {name}: choose from {', '.join(table)}")
+    return table[name]

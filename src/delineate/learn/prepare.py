@@ -1,0 +1,144 @@
+"""From a case to what the network sees: normalised channels first, labels, object maps.
+
+Training and prediction go through `normalised` alike, so that a model sees new images as it saw the old ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from delineate.core import UNLABELLED, Case, DataError
+from delineate.data.augment import Sample
+from delineate.learn.targets import distance
+
+_ENOUGH = 1 << 20  # pixels from which percentiles are taken; more change nothing that matters
+_PLACES = 2000  # pixels of a class remembered per picture, to centre crops on
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How intensities become numbers around 0 to 1.
+
+    kind: "percentiles" (per image and channel: `low` and `high` percentile become 0 and 1), "zscore" (per image
+    and channel: mean 0, deviation 1) or "fixed" (`low` and `high` intensity become 0 and 1).
+    """
+
+    kind: str = "percentiles"
+    low: float = 1.0
+    high: float = 99.8
+
+
+def normalised(
+    image: NDArray[Any], normalisation: Normalisation, *, name: str = "the image"
+) -> NDArray[np.float32]:
+    """`image` (*spatial, channels) as (channels, *spatial) float32; a constant channel becomes zeros.
+
+    Percentiles are cut to -1 to 3, so that one hot pixel cannot dominate. Raises DataError where a pixel is NaN
+    or infinite.
+
+    >>> normalised(np.array([[[0], [50], [100]]]), Normalisation("fixed", 0, 100))
+    array([[[0. , 0.5, 1. ]]], dtype=float32)
+    """
+    channels = np.moveaxis(np.asarray(image), -1, 0).astype(np.float32)
+    if not np.isfinite(channels).all():
+        bad = int((~np.isfinite(channels)).sum())
+        raise DataError(
+            f"{name} has {bad} pixels that are NaN or infinite: replace them, for example by the median"
+        )
+    for channel in channels:
+        if normalisation.kind == "zscore":
+            low, scale = float(channel.mean()), float(channel.std())
+        elif normalisation.kind == "fixed":
+            low, scale = normalisation.low, normalisation.high - normalisation.low
+        else:
+            stride = max(1, channel.size // _ENOUGH)
+            low, high = (
+                float(p)
+                for p in np.percentile(channel.reshape(-1)[::stride], (normalisation.low, normalisation.high))
+            )
+            scale = high - low
+            if scale <= 0:  # nearly all pixels are equal, but not all: fall back on the full range
+                low, scale = float(channel.min()), float(channel.max() - channel.min())
+        channel -= low
+        if scale > 0:
+            channel /= scale
+        else:
+            channel[:] = 0
+        if normalisation.kind == "percentiles":
+            np.clip(channel, -1, 3, out=channel)
+    return channels
+
+
+def as_grey(image: NDArray[Any]) -> NDArray[Any]:
+    """The first channel alone where three (or four, the last constant) channels are one and the same picture.
+
+    >>> as_grey(np.ones((2, 2, 3))).shape
+    (2, 2, 1)
+    """
+    if (
+        image.shape[-1] == 3
+        and np.array_equal(image[..., 0], image[..., 1])
+        and np.array_equal(image[..., 0], image[..., 2])
+    ):
+        return image[..., :1]
+    return image
+
+
+def samples(
+    case: Case, *, dims: int, normalisation: Normalisation, grey: bool, objects: bool, seed: int
+) -> list[Sample]:
+    """What crops are cut from: the case itself, or each of its slices where `dims` is 2 and the case is 3D."""
+    if case.labels is None:
+        raise DataError(f"{case.name} has no labels: give it a mask or leave it out")
+    image = normalised(as_grey(case.image) if grey else case.image, normalisation, name=case.name)
+    ids = case.objects if objects and case.objects is not None else None
+    slices: list[Any] = [slice(None)]
+    if dims == 2 and len(case.spatial) == 3:
+        slices = list(range(case.spatial[0]))
+    result = []
+    for number, index in enumerate(slices):
+        labels = case.labels[index]
+        if (labels == UNLABELLED).all():
+            continue
+        marks, maps = [labels.astype(np.float32)], np.zeros((0, *labels.shape), np.float32)
+        if objects:
+            here = np.zeros(labels.shape, np.int32) if ids is None else ids[index]
+            marks.append(compact(here).astype(np.float32))
+            maps = distance(here, spacing=case.spacing[-dims:])[None]
+        result.append(
+            Sample(
+                image=torch.from_numpy(np.ascontiguousarray(image[:, index])),
+                marks=torch.from_numpy(np.stack(marks)),
+                maps=torch.from_numpy(maps),
+                places=places(labels, seed=seed + number),
+            )
+        )
+    return result
+
+
+def compact(ids: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
+    """The same objects, numbered without gaps, so that ids stay exact in float32.
+
+    >>> compact(np.array([[0, 70000, 9]]))
+    array([[0, 2, 1]], dtype=int32)
+    """
+    names, inverse = np.unique(np.append(ids.ravel(), 0), return_inverse=True)
+    return (inverse[:-1] - int(np.searchsorted(names, 0))).reshape(ids.shape).astype(np.int32)
+
+
+def places(labels: NDArray[np.uint8], *, seed: int) -> tuple[NDArray[np.int32], ...]:
+    """For each class that occurs, up to a few thousand of its pixels (n, dims)."""
+    rng = np.random.default_rng(seed)
+    result = []
+    for label in np.unique(labels):
+        if label != UNLABELLED:
+            pixels = np.flatnonzero(labels == label)
+            if len(pixels) > _PLACES:
+                pixels = rng.choice(pixels, _PLACES, replace=False)
+            result.append(np.stack(np.unravel_index(pixels, labels.shape), axis=-1).astype(np.int32))
+    return tuple(result)
