@@ -29,15 +29,16 @@ _UNEVEN = 0.01  # of the median step between slices
 
 
 def is_dicom_series(folder: Path) -> bool:
-    """Whether `folder` holds DICOM files: some named .dcm, or a first file that is one without saying so."""
-    if not folder.is_dir():
+    """Whether `folder` is a folder that holds DICOM files, by their suffix or their content."""
+    return folder.is_dir() and any(_is_dicom(file) for file in sorted(folder.iterdir()))
+
+
+def _is_dicom(path: Path) -> bool:
+    if not path.is_file() or path.name.startswith(".") or path.name == "DICOMDIR":
         return False
-    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    if any(p.suffix.lower() == ".dcm" for p in files):
+    if path.suffix.lower() == ".dcm":
         return True
-    if not files:
-        return False
-    with files[0].open("rb") as file:
+    with path.open("rb") as file:
         return file.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
 
 
@@ -72,6 +73,13 @@ def _series(folder: Path) -> Picture:
         if not series:
             raise DataError(f"{folder} holds no DICOM series: give a folder of .dcm files, or an image file")
         (names,) = series
+        left_out = [
+            p
+            for p in sorted(folder.iterdir())
+            if _is_dicom(p) and p.name not in {Path(n).name for n in names}
+        ]
+        if left_out:
+            raise DataError(f"{left_out[0]} is damaged or cut short: copy the whole series {folder} again")
         reader.SetFileNames(names)
         reader.MetaDataDictionaryArrayUpdateOn()
         image = reader.Execute()
@@ -79,8 +87,8 @@ def _series(folder: Path) -> Picture:
     count = len(names)
     if count > 1 and all(reader.HasMetaDataKey(k, t) for k in range(count) for t in _PLACE):
         across = np.cross(*_numbers(reader.GetMetaData(0, _ORIENTATION)).reshape(2, 3))
-        depths = [float(across @ _numbers(reader.GetMetaData(k, _POSITION))) for k in range(count)]
-        picture = _checked_depths(picture, np.abs(np.diff(depths)), folder)
+        depths = sorted(float(across @ _numbers(reader.GetMetaData(k, _POSITION))) for k in range(count))
+        picture = _checked_depths(picture, np.diff(depths), folder)
     return _with_known_unit(picture, stated=reader.HasMetaDataKey(0, _PIXEL_SPACING))
 
 

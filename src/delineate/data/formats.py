@@ -186,7 +186,7 @@ def write_labels(
         suffix = ".png"
     if values.dtype == np.uint32 and suffix in _BITS:
         raise OutputError(
-            f"{path} would need labels up to {values.max()}, but {suffix} holds 65535: write .tif instead"
+            f"{path} needs labels up to {values.max()} but {suffix} ends at 65535: write .tif instead"
         )
     return _written(path, values[..., None], suffix=suffix, like=like, palette=label_palette(colours))
 

@@ -174,7 +174,7 @@ def _checked_nifti(path: Path) -> NDArray[np.floating[Any]] | None:
         zipped = file.read(2) == b"\x1f\x8b"
     try:
         with gzip.open(path, "rb") if zipped else path.open("rb") as content:
-            offset, needed, dtype = _announced(content.read(540), path)
+            offset, needed, dtype = _announced(content.read(348), path)
             content.seek(offset)
             held, blocks = 0, []
             while block := content.read(1 << 22):
@@ -192,19 +192,17 @@ def _checked_nifti(path: Path) -> NDArray[np.floating[Any]] | None:
 
 
 def _announced(header: bytes, path: Path) -> tuple[int, int, np.dtype[np.floating[Any]] | None]:
-    """Where the voxels of NIfTI-1 or NIfTI-2 begin, how many bytes they are, their type where that is float."""
-    for order in "<>" if len(header) >= 348 else "":
-        (size,) = struct.unpack_from(f"{order}i", header)
-        if size == 348:
-            dims = struct.unpack_from(f"{order}8h", header, 40)
-            code, bits = struct.unpack_from(f"{order}2h", header, 70)
-            (offset,) = struct.unpack_from(f"{order}f", header, 108)
-        elif size == 540 and len(header) == 540:
-            code, bits = struct.unpack_from(f"{order}2h", header, 12)
-            dims = struct.unpack_from(f"{order}8q", header, 16)
-            (offset,) = struct.unpack_from(f"{order}q", header, 168)
-        else:
-            continue
-        dtype = np.dtype(f"{order}f{_NIFTI_FLOATS[code]}") if code in _NIFTI_FLOATS else None
-        return int(offset), int(math.prod(dims[1 : dims[0] + 1])) * int(bits) // 8, dtype
-    raise DataError(f"{path} is not a NIfTI file: give it the suffix of what it is, or export it again")
+    """Where the voxels of a NIfTI-1 file begin, how many bytes they are, and their type where it is float."""
+    sizes = (
+        {order: struct.unpack_from(f"{order}i", header)[0] for order in "<>"} if len(header) == 348 else {}
+    )
+    if 540 in sizes.values():
+        raise DataError(f"{path} is NIfTI-2, which is not read: convert it to NIfTI-1 or NRRD")
+    if 348 not in sizes.values():
+        raise DataError(f"{path} is not a NIfTI file: give it the suffix of what it is, or export it again")
+    order = "<" if sizes["<"] == 348 else ">"
+    dims = struct.unpack_from(f"{order}8h", header, 40)
+    code, bits = struct.unpack_from(f"{order}2h", header, 70)
+    (offset,) = struct.unpack_from(f"{order}f", header, 108)
+    dtype = np.dtype(f"{order}f{_NIFTI_FLOATS[code]}") if code in _NIFTI_FLOATS else None
+    return int(offset), int(math.prod(dims[1 : dims[0] + 1])) * int(bits) // 8, dtype

@@ -115,6 +115,8 @@ def _arranged(array: NDArray[Any], axes: str, path: Path) -> tuple[NDArray[Any],
     array = array.reshape([array.shape[i] for i in kept])
     axes = "".join(axes[i] for i in kept)
     channels = [i for i, letter in enumerate(axes) if letter in "CS"]
+    if "SYX" in axes:
+        notes.append(f"{array.shape[axes.index('S')]} planes that the file calls colours read as channels")
     others = [i for i, letter in enumerate(axes) if letter not in "CSYX"]
     if len(others) > 1:
         sizes = " x ".join(f"{array.shape[i]} {_PLURAL.get(axes[i], 'pages')}" for i in others)
