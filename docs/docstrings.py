@@ -49,7 +49,7 @@ def listed(text: str, *, names: set[str]) -> str:
 
 
 def _explained(obj: griffe.Object) -> set[str]:
-    """Names that the docstring of `obj` may explain: parameters of a function, fields and parameters of a class."""
+    """Names that the docstring of `obj` may explain: parameters, or the fields of a class."""
     if isinstance(obj, griffe.Function):
         return {parameter.name for parameter in obj.parameters}
     if isinstance(obj, griffe.Class):

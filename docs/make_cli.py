@@ -1,6 +1,6 @@
-"""Writes docs/reference/cli.md from the command line itself; with --check, only says whether it is up to date.
+"""Writes docs/reference/cli.md from the command line itself; with --check, only says whether it is stale.
 
-    python docs/make_cli.py [--check]
+python docs/make_cli.py [--check]
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def page() -> str:
     lines = [
         "# Command line",
         "",
-        "<!-- Made by `python docs/make_cli.py`. Do not edit: change the docstrings in cli.py and run it again. -->",
+        "<!-- Made by `python docs/make_cli.py`: do not edit, change cli.py and run it again. -->",
         "",
         *_described(command),
     ]
@@ -36,8 +36,12 @@ def _described(command: Any) -> list[str]:
 
 
 def _usage(name: str, verb: Any) -> list[str]:
-    pieces = verb.collect_usage_pieces(verb.make_context(name, [], resilient_parsing=True))
-    return ["```text", " ".join(["delineate", name, *pieces]), "```", ""]
+    needed = [
+        parameter.name.upper() if _is_argument(parameter) else f"{parameter.opts[0]} {parameter.name.upper()}"
+        for parameter in verb.params
+        if parameter.required
+    ]
+    return ["```text", " ".join(["delineate", name, *needed, "[OPTIONS]"]), "```", ""]
 
 
 def _parameters(verb: Any) -> list[str]:
@@ -57,9 +61,13 @@ def _parameters(verb: Any) -> list[str]:
 
 
 def _spelling(parameter: Any) -> str:
-    if parameter.param_type_name == "argument":
-        return f"`{parameter.metavar or parameter.name.upper()}`"
+    if _is_argument(parameter):
+        return f"`{parameter.name.upper()}`"
     return ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+
+
+def _is_argument(parameter: Any) -> bool:
+    return bool(parameter.param_type_name == "argument")
 
 
 def _default(parameter: Any) -> str:

@@ -62,7 +62,7 @@ def coin_picture() -> Case:
     return _case("coins", *_picture())
 
 
-def write(folder: Path) -> None:
+def write(folder: str | Path) -> None:
     """Write `coins()` as PNG files: folder/{train,test}/{images,masks,instances}/NAME.png.
 
     Masks are 0 and 255, instances 16-bit ids. Raises OutputError where `folder` holds something already or
@@ -76,7 +76,7 @@ def write(folder: Path) -> None:
     """
     from PIL import Image
 
-    new_folder(folder)
+    folder = new_folder(Path(folder))
     image, objects = _picture()
     drawn = {
         "images": image,
