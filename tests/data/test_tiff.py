@@ -181,6 +181,18 @@ def test_ome_over_several_files_is_refused(tmp_path):
         read_image(tmp_path / "a.ome.tif")
 
 
+@pytest.mark.parametrize("how", [{}, {"compression": "zlib"}, {"imagej": True}, {"tile": (16, 16)}])
+def test_a_stack_cut_short_is_refused_rather_than_read_as_fewer_pages(tmp_path, capfd, how):
+    stored = np.random.default_rng(0).integers(0, 256, (5, 32, 40)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack", **how)
+    content = (tmp_path / "a.tif").read_bytes()
+    for length in range(100, len(content) * 9 // 10, len(content) // 20):
+        (tmp_path / "a.tif").write_bytes(content[:length])
+        with pytest.raises(DataError, match=r"a\.tif"):
+            read_image(tmp_path / "a.tif")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_imagej_states_the_size_of_a_pixel(tmp_path):
     metadata = {"axes": "ZYX", "spacing": 2.5, "unit": "micron"}
     tifffile.imwrite(
