@@ -1,0 +1,43 @@
+"""Files to cases and back: folders, mask conventions, integrity check, split, readers and writers.
+
+Read `folders` (which file is what), `masks` (what its values mean), then `dataset.load`, which joins them.
+"""
+
+from delineate.data.check import Check, ClassShare, ValueRange, check
+from delineate.data.dataset import DataSet, load
+from delineate.data.folders import images
+from delineate.data.formats import (
+    IMAGE_SUFFIXES,
+    label_suffix,
+    read_image,
+    read_mask,
+    write_image,
+    write_labels,
+)
+from delineate.data.labelled import Labelled, LabelledFile, LabelledSet, load_masks
+from delineate.data.picture import Picture
+from delineate.data.problem import Problem
+from delineate.data.split import split
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Check",
+    "ClassShare",
+    "DataSet",
+    "Labelled",
+    "LabelledFile",
+    "LabelledSet",
+    "Picture",
+    "Problem",
+    "ValueRange",
+    "check",
+    "images",
+    "label_suffix",
+    "load",
+    "load_masks",
+    "read_image",
+    "read_mask",
+    "split",
+    "write_image",
+    "write_labels",
+]

@@ -1,0 +1,239 @@
+"""A data folder as cases to learn from: `load` reads it, converts the masks, and refuses what would mislead.
+
+Everything that is understood about the files is said once, in `DataSet.notes`; whatever would make training
+wrong is a DataError of one sentence. `delineate.data.check` reports the same problems without stopping.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core import UNLABELLED, Case, ClassTable, DataError
+from delineate.data.convention import Convention, object_ids
+from delineate.data.evidence import look
+from delineate.data.faults import fit_problem, fringes, image_problems, set_problems, training_problems
+from delineate.data.folders import Folder, find_folder
+from delineate.data.formats import read_mask
+from delineate.data.legend import Legend, read_legend
+from delineate.data.masks import MasksAre, understand
+from delineate.data.matching import Entry
+from delineate.data.picture import Picture
+from delineate.data.problem import listed
+from delineate.data.reading import each, entry_image
+from delineate.data.split import groups
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What a data folder holds.
+
+    cases: labelled, to train on, sorted by name. validation: those that the layout itself keeps apart, or ().
+    classes: what the labels index. notes: what was understood, in words, each said once.
+    sources: the image file of each case, by name; for channel files the first.
+    """
+
+    cases: tuple[Case, ...]
+    validation: tuple[Case, ...]
+    classes: ClassTable
+    notes: tuple[str, ...]
+    sources: Mapping[str, Path]
+
+
+def load(
+    path: str | Path,
+    *,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    classes: ClassTable | None = None,
+) -> DataSet:
+    """Read the data folder `path`: images with their masks, in any of the layouts of
+    `delineate.data.folders`.
+
+    unlabelled: the mask value that means "nobody said", where the files do not tell.
+    masks_are: whether numbers in masks are classes or ids of single objects, where the files do not tell.
+    classes: the table that labels shall index (that of a trained model); without it, it follows from the
+    masks. Images without a mask are left out, with a note. Raises DataError where there is nothing to learn
+    from, where a file cannot be read or image and mask do not fit, and where masks can be read in more than
+    one way."""
+    folder = find_folder(path)
+    if folder.twins:
+        one, other = folder.twins[0]
+        raise DataError(f"{one.name} and {other.name} have one name: rename or remove one of them")
+    labelled = [entry for entry in (*folder.train, *folder.validation) if entry.labels]
+    notes = [*folder.notes, *unmatched(folder)]
+    if not any(entry.labels for entry in folder.train):
+        raise DataError(
+            f"{path} holds {len(folder.train)} images but no mask for any of them: put "
+            "masks of the same names into a folder masks/ beside images/"
+        )
+    masks = list(each(_mask, labelled))
+    evidence = []
+    for entry, mask in zip(labelled, masks, strict=True):
+        evidence.append(look(mask, where=label_path(entry).name))
+        problem = fringes(evidence[-1]) if folder.kind in ("masks", "ids") else None
+        if problem:
+            raise problem.error
+    convention = understand(
+        evidence,
+        kind=folder.kind,
+        legend=legend_of(folder),
+        unlabelled=unlabelled,
+        masks_are=masks_are,
+        classes=classes,
+    )
+    notes += convention.notes
+    group_of = {entry.name: entry.name for entry in labelled}
+    found = groups(entry.name for entry in labelled)
+    if found:
+        first = labelled[0].name
+        notes.append(
+            f"names such as {first} tell of {len(set(found.values()))} groups such as {found[first]}: "
+            "images of one group are never split between training and validation"
+        )
+        group_of = found
+    outcomes = list(
+        each(
+            lambda pair: _case(*pair, convention=convention, group=group_of[pair[0].name]),
+            zip(labelled, masks, strict=True),
+        )
+    )
+    cases = tuple(outcome.case for outcome in outcomes)
+    for problem in set_problems((c.name, len(c.spatial), c.channels) for c in cases):
+        raise problem.error
+    notes += _reading_notes(outcomes)
+    count = sum(entry.labels is not None for entry in folder.train)
+    if classes is None:
+        _learnable(outcomes[:count], convention.classes)
+    return DataSet(
+        cases[:count],
+        cases[count:],
+        convention.classes,
+        tuple(dict.fromkeys(notes)),
+        {entry.name: entry.images[0] for entry in labelled},
+    )
+
+
+def label_path(entry: Entry) -> Path:
+    """The label file of an entry that has one."""
+    if entry.labels is None:
+        raise DataError(f"image {entry.name} has no mask: label it first")
+    return entry.labels
+
+
+def legend_of(folder: Folder) -> Legend | None:
+    """The nearest legend that lies with the data."""
+    return next((legend for place in folder.legends if (legend := read_legend(place))), None)
+
+
+def unmatched(folder: Folder) -> list[str]:
+    """Notes on images without a mask and masks without an image, where there are any of them."""
+    notes = []
+    without = [entry.name for entry in (*folder.train, *folder.validation) if entry.labels is None]
+    if without:
+        notes.append(f"{_files(len(without), 'image')} without a mask left out: {listed(without, most=3)}")
+    if folder.strays:
+        names = [path.name for path in folder.strays]
+        notes.append(f"{_files(len(names), 'mask')} without an image left out: {listed(names, most=3)}")
+    return notes
+
+
+def labels_and_objects(
+    mask: Picture, ids: Picture | None, *, convention: Convention, where: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None, int]:
+    """Labels and object ids of one image, and the number of pixels on which they contradict each other.
+
+    ids: a mask of object ids beside the labels, or None where `convention` finds ids in the mask or there are
+    none. The ids that are returned are 0 wherever the labels are background or unlabelled. Raises DataError
+    for a value without a meaning, and where the two files differ in size.
+
+    >>> mask = Picture(np.array([[0, 1, 1]]), (1.0, 1.0), "px", None, ".png", ())
+    >>> ids = Picture(np.array([[7, 7, 0]]), (1.0, 1.0), "px", None, ".png", ())
+    >>> numbers = Convention(ClassTable.numbered(2), {0: 0, 1: 1})
+    >>> labels_and_objects(mask, ids, convention=numbers, where="a.png")[1:]
+    (array([[0, 7, 0]], dtype=int32), 2)
+    """
+    labels, objects = convention.read(mask, where=where)
+    if ids is None:
+        return labels, objects, 0
+    problem = fit_problem(mask, ids, image_name=where, mask_name="with object ids", where=where)
+    if problem:
+        raise problem.error
+    found = object_ids(ids, where=where)
+    object_here, label_here = found > 0, (labels != 0) & (labels != UNLABELLED)
+    apart = int(((object_here != label_here) & (labels != UNLABELLED)).sum())
+    return labels, np.where(label_here, found, 0).astype(np.int32), apart
+
+
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    case: Case
+    notes: tuple[str, ...]
+    constant: bool
+    apart: int
+    foreground: int
+
+
+def _mask(entry: Entry) -> Picture:
+    return read_mask(label_path(entry))
+
+
+def _case(entry: Entry, mask: Picture, *, convention: Convention, group: str) -> _Outcome:
+    picture = entry_image(entry)
+    file, mask_path = entry.images[0], label_path(entry)
+    fit = fit_problem(picture, mask, image_name=file.name, mask_name=mask_path.name, where=str(mask_path))
+    if fit:
+        raise fit.error
+    problems = image_problems(picture, name=file.name, where=str(file))
+    for problem in problems:
+        if problem.serious:
+            raise problem.error
+    ids = read_mask(entry.objects) if entry.objects else None
+    labels, objects, apart = labels_and_objects(mask, ids, convention=convention, where=mask_path.name)
+    case = Case(
+        entry.name,
+        picture.array,
+        labels=labels,
+        objects=objects,
+        spacing=picture.spacing,
+        unit=picture.unit,
+        affine=picture.affine,
+        group=group,
+    )
+    foreground = int(((labels != 0) & (labels != UNLABELLED)).sum())
+    return _Outcome(case, tuple(dict.fromkeys(picture.notes)), bool(problems), apart, foreground)
+
+
+def _reading_notes(outcomes: Sequence[_Outcome]) -> list[str]:
+    """What readers understood, said once with the number of images, and whether labels and objects agree."""
+    said = Counter(note for outcome in outcomes for note in outcome.notes)
+    notes = [
+        note if n == len(outcomes) else f"{note} ({n} of {len(outcomes)} images)" for note, n in said.items()
+    ]
+    apart = sum(outcome.apart for outcome in outcomes)
+    foreground = sum(outcome.foreground for outcome in outcomes)
+    if apart > 0.01 * max(foreground, 1):
+        notes.append(
+            f"masks and object ids contradict each other on {apart} pixels ({apart / max(foreground, 1):.1%} of the "
+            "labelled foreground): classes follow the masks, and objects count only inside them"
+        )
+    return notes
+
+
+def _learnable(outcomes: Sequence[_Outcome], classes: ClassTable) -> None:
+    """Raise DataError where all images are blank or a class has no pixel."""
+    if all(outcome.constant for outcome in outcomes):
+        raise DataError("every image has one value everywhere (all black, for example): export them again")
+    labels = (outcome.case.labels for outcome in outcomes)
+    counts = np.array([np.bincount(array.ravel(), minlength=256) for array in labels if array is not None])
+    for problem in training_problems(counts, classes):
+        raise problem.error
+
+
+def _files(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

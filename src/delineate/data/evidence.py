@@ -1,0 +1,205 @@
+"""What a mask file holds, before anybody says what it means.
+
+`plain` brings the forms that masks come in (1-bit, float, grey stored as RGB, colour codes, transparency) to
+one array of integers; `look` gathers from it what `delineate.data.masks` needs to tell conventions apart: the
+values, whether each is one connected piece (objects are, classes seldom), and whether the values between the
+common ones are only a blurred edge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core import DataError
+from delineate.data.picture import Picture
+
+GREY = 0x010101
+"""Grey level v as a packed colour is v * GREY."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one mask holds.
+
+    where: the file's name. counts: pixels of each value, values in rising order; colours are packed 0xRRGGBB.
+    colour: the values are colours. rgb: the file stores three channels, be they equal or not.
+    inks: of a palette file, the packed colour of each value. pieces: how many values other than 0 were looked
+    at, and how many of them are one connected piece; (0, 0) where there are fewer than two. fringed: the
+    values are those of a blurred or JPEG-compressed mask."""
+
+    where: str
+    counts: Mapping[int, int]
+    colour: bool = False
+    rgb: bool = False
+    inks: Mapping[int, int] | None = None
+    pieces: tuple[int, int] = (0, 0)
+    fringed: bool = False
+
+    @property
+    def values(self) -> list[int]:
+        """The values, rising."""
+        return list(self.counts)
+
+
+def plain(mask: Picture, *, where: str) -> tuple[NDArray[np.integer[Any]], bool]:
+    """The mask as integers (*spatial), and whether they are packed colours 0xRRGGBB.
+
+    mask: of the form that `read_mask` gives; fully transparent pixels count as black.
+    Raises DataError, naming `where`, for values that are not whole numbers and for half-transparent pixels.
+
+    >>> plain(Picture(np.array([[0.0, 2.0]]), (1.0, 1.0), "px", None, ".tif", ()), where="a.tif")
+    (array([[0, 2]], dtype=int32), False)
+    >>> plain(Picture(np.full((1, 1, 3), 255, np.uint8), (1.0, 1.0), "px", None, ".png", ()), where="a.png")
+    (array([[255]], dtype=uint8), False)
+    """
+    array, axes = mask.array, len(mask.spacing)
+    if array.dtype == np.bool_:
+        array = array.view(np.uint8)
+    if array.dtype.kind == "f":
+        array = _whole(array, where=where)
+    if array.dtype == np.uint64:
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise DataError(f"mask {where} holds {array.dtype} values: save it with whole numbers")
+    if array.ndim == axes:
+        return array, False
+    if array.ndim != axes + 1 or array.shape[-1] not in (3, 4):
+        raise DataError(
+            f"mask {where} has {array.shape[-1]} channels: save it with one channel, or as a colour-coded "
+            "RGB picture"
+        )
+    if array.shape[-1] == 4:
+        array = _without_alpha(array, where=where)
+    red, green, blue = (array[..., i] for i in range(3))
+    if np.array_equal(red, green) and np.array_equal(red, blue):
+        return np.ascontiguousarray(red), False
+    if array.dtype != np.uint8:
+        raise DataError(f"mask {where} is a colour picture of {array.dtype}: save it with 8 bits per channel")
+    return (red.astype(np.int32) << 16) | (green.astype(np.int32) << 8) | blue, True
+
+
+def look(mask: Picture, *, where: str) -> Evidence:
+    """What the mask holds; raises as `plain` does for what cannot be a mask.
+
+    >>> seen = look(Picture(np.array([[0, 1, 1, 0, 2]]), (1.0, 1.0), "px", None, ".png", ()), where="a.png")
+    >>> seen.counts, seen.pieces
+    ({0: 2, 1: 2, 2: 1}, (2, 2))
+    """
+    ints, colour = plain(mask, where=where)
+    counts = count(ints)
+    marks = [v for v in counts if v > 0 and (v != 255 or 254 in counts)]
+    pieces, fringed = (0, 0), False
+    if len(marks) > 1 and ints.size:
+        share = _largest_piece(ints)
+        if not colour:
+            pieces = (len(marks), sum(share[v] >= 0.95 for v in marks))
+        fringed = _fringed(ints, counts, share)
+        fringed |= mask.suffix in (".jpg", ".jpeg") and len(counts) > 2
+    inks = None
+    if mask.palette is not None:
+        packed = mask.palette.astype(np.int64) @ (1 << 16, 1 << 8, 1)
+        inks = {v: int(packed[v]) if v < len(packed) else 0 for v in counts}
+    return Evidence(where, counts, colour, mask.array.ndim > len(mask.spacing), inks, pieces, fringed)
+
+
+def count(ints: NDArray[np.integer[Any]]) -> dict[int, int]:
+    """Pixels of each value, values in rising order.
+
+    >>> count(np.array([[3, 0], [3, -1]]))
+    {-1: 1, 0: 1, 3: 2}
+    """
+    if not ints.size:
+        return {}
+    low, high = int(ints.min()), int(ints.max())
+    if low < 0 or high > 1 << 17:
+        values, numbers = np.unique(ints, return_counts=True)
+        return dict(zip(values.tolist(), numbers.tolist(), strict=True))
+    numbers = np.zeros(high + 1, np.int64)
+    flat = ints.reshape(-1)
+    for start in range(0, flat.size, 1 << 20):  # bincount makes a 64-bit copy of what it is given
+        numbers += np.bincount(flat[start : start + (1 << 20)], minlength=high + 1)
+    return {int(v): int(numbers[v]) for v in np.flatnonzero(numbers)}
+
+
+def in_colour(seen: Evidence) -> Evidence:
+    """What the mask holds when a palette file is read by its colours (or grey levels), not its indices.
+
+    >>> in_colour(Evidence("a.gif", {0: 9, 1: 4}, inks={0: 0xFFFFFF, 1: 0})).counts
+    {0: 4, 255: 9}
+    """
+    if seen.inks is None:
+        return seen
+    totals: Counter[int] = Counter()
+    for value, number in seen.counts.items():
+        totals[seen.inks[value]] += number
+    colour = any(ink % GREY for ink in totals)
+    counts = {ink if colour else ink // GREY: totals[ink] for ink in sorted(totals)}
+    return replace(seen, counts=counts, colour=colour, rgb=True, inks=None)
+
+
+def _whole(array: NDArray[Any], *, where: str) -> NDArray[Any]:
+    if not np.isfinite(array).all():
+        raise DataError(
+            f"mask {where} holds pixels that are NaN or infinite: give them a "
+            "number of their own and name it with --unlabelled"
+        )
+    ints = array.astype(np.int64)
+    if not np.array_equal(ints, array):
+        odd = float(array[ints != array].flat[0])
+        raise DataError(
+            f"mask {where} holds {odd:.4g} and other values between whole numbers: threshold "
+            "it, or resample the original mask by nearest neighbour"
+        )
+    small = ints.size == 0 or (ints.min() >= -(2**31) and ints.max() < 2**31)
+    return ints.astype(np.int32) if small else ints
+
+
+def _without_alpha(array: NDArray[Any], *, where: str) -> NDArray[Any]:
+    alpha = array[..., 3]
+    opaque, clear = alpha == alpha.max(initial=0), alpha == 0
+    if not (opaque | clear).all():
+        raise DataError(
+            f"mask {where} has half-transparent pixels: draw it without soft edges and save it again"
+        )
+    return np.where((clear & ~clear.all())[..., None], 0, array[..., :3]).astype(array.dtype)
+
+
+def _largest_piece(ints: NDArray[np.integer[Any]]) -> dict[int, float]:
+    """For each value but 0, the share of its pixels that lies in its largest connected piece."""
+    from skimage import measure
+
+    label: Any = measure.label
+    pieces = label(ints, background=0, connectivity=ints.ndim).ravel()
+    sizes = np.bincount(pieces)
+    value_of = np.zeros(len(sizes), ints.dtype)
+    value_of[pieces] = ints.ravel()
+    values, inverse = np.unique(value_of[1:], return_inverse=True)
+    largest, total = np.zeros(len(values)), np.zeros(len(values))
+    np.maximum.at(largest, inverse, sizes[1:])
+    np.add.at(total, inverse, sizes[1:])
+    return dict(zip(values.tolist(), (largest / total).tolist(), strict=True))
+
+
+def _fringed(ints: NDArray[np.integer[Any]], counts: Mapping[int, int], share: Mapping[int, float]) -> bool:
+    """Most values only line the edges: they fill no 2 x 2 square and are not connected as thin objects
+    are."""
+    if len(counts) < 5 or ints.shape[-1] < 2 or ints.shape[-2] < 2:
+        return False
+    here = ints[..., :-1, :-1]
+    square = (here == ints[..., 1:, :-1]) & (here == ints[..., :-1, 1:]) & (here == ints[..., 1:, 1:])
+    solid = np.zeros(ints.shape, bool)
+    for rows in (slice(None, -1), slice(1, None)):
+        for columns in (slice(None, -1), slice(1, None)):
+            solid[..., rows, columns] |= square
+    filled = count(ints[solid])
+    thin = [v for v, n in counts.items() if filled.get(v, 0) < 0.3 * n]
+    if len(thin) < 3 or 2 * len(thin) < len(counts) or max(thin) - min(thin) < 16:
+        return False
+    pixels = [counts[v] for v in thin]
+    whole = sum(share.get(v, 1.0) * counts[v] for v in thin) / sum(pixels)
+    return bool(whole < 0.5 or np.median(pixels) <= 3)

@@ -1,0 +1,242 @@
+"""Which file is the image, which the mask: the layouts people keep their data in, taken as they are.
+
+    images/ + masks/ (labels/, annotations/, instances/, scribbles/, masks/ANNOTATOR/)     by file stem
+    x.tif + x_masks.tif                                                                  Cellpose
+    img_dir/{train,val} + ann_dir/{train,val}                                            MMSegmentation
+    train/{x,y} + val/{x,y}, train/{images,masks} + val/{images,masks}                   BiaPy and many others
+    imagesTr/case_0000.ext + labelsTr/case.ext + dataset.json                            nnU-Net
+    a flat folder of images, a DICOM series, a glob                                      to predict on
+
+Nothing is opened here: `find_folder` lists entries (an image with its mask files) by name alone, and keeps
+what did not fit (masks without an image, two images of one name) for others to report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from glob import glob
+from pathlib import Path
+
+from delineate.core import DataError
+from delineate.data.formats import IMAGE_SUFFIXES, stem_of
+from delineate.data.masks import Kind
+from delineate.data.matching import (
+    Entry,
+    Twins,
+    by_stem,
+    image_files,
+    is_image,
+    is_mask_beside,
+    is_series,
+    mask_ending,
+    matched,
+)
+from delineate.data.problem import listed
+
+IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "x", "raw")
+MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation", "ann_dir", "y")
+OBJECT_FOLDERS = ("instances", "instance")
+SCRIBBLE_FOLDERS = ("scribbles", "scribble")
+TRAIN_FOLDERS = ("train", "training")
+VALIDATION_FOLDERS = ("val", "valid", "validation", "test")
+CHANNEL = re.compile(r"_(\d{4})$")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A data folder as its names tell it.
+
+    train, validation: entries in the order of their names; validation only where the layout has one.
+    kind: what the label files hold. strays: label files that belong to no image. twins: two files of one
+    name.
+    legends: folders in which a legend may lie, nearest first. notes: what was chosen, in words.
+    """
+
+    path: Path
+    train: tuple[Entry, ...]
+    validation: tuple[Entry, ...] = ()
+    kind: Kind = "masks"
+    strays: tuple[Path, ...] = ()
+    twins: Twins = ()
+    legends: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def find_folder(path: str | Path) -> Folder:
+    """The entries of the data folder `path`, be they labelled or not; raises DataError where there is no
+    image."""
+    root = Path(path)
+    if not root.exists():
+        raise DataError(f"{root} does not exist: check the path")
+    if not root.is_dir():
+        raise DataError(f"{root} is a file: give the folder that holds images and masks")
+    found = _nnunet(root) or _parted(root) or _split_inside(root) or _pair(root) or _flat(root)
+    if found is None or not found.train:
+        raise DataError(
+            f"{root} holds no image that can be read: give a folder with images/ and masks/, or "
+            f"with images of the kinds {listed(IMAGE_SUFFIXES, most=30)}"
+        )
+    return found
+
+
+def images(path: str | Path) -> list[Path]:
+    """The images at `path`, in the order of their names: a file, a folder or a glob.
+
+    A data folder gives the images in its image folder; the folder of a DICOM series is one image.
+    Raises DataError where there is none.
+    """
+    root = Path(path)
+    if root.is_file() or (root.is_dir() and is_series(root)):
+        found = [root]
+    elif root.is_dir():
+        inside = _subfolder(root, (*IMAGE_FOLDERS, "imagests", "imagestr"))
+        listing = image_files(inside or root)
+        found = [p for p in listing if inside is not None or not is_mask_beside(p, listing)]
+        if not found and inside is not None:
+            found = [p for part in sorted(inside.iterdir()) if part.is_dir() for p in image_files(part)]
+    else:
+        found = sorted(Path(p) for p in glob(str(path), recursive=True) if is_image(Path(p)))
+    if not found:
+        exists = "holds no image that can be read" if root.exists() else "matches no file"
+        raise DataError(
+            f"{path} {exists}: give an image, a folder of images or a pattern such as 'new/*.png'"
+        )
+    return found
+
+
+def _subfolder(root: Path, names: Sequence[str]) -> Path | None:
+    """The subfolder of the first of these names that is there, whatever its case."""
+    inside = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir()}
+    return next((inside[name] for name in names if name in inside), None)
+
+
+def _nnunet(root: Path) -> Folder | None:
+    pictures = _subfolder(root, ("imagestr",))
+    if pictures is None:
+        return None
+    labels = _subfolder(root, ("labelstr",))
+    files = image_files(pictures)
+    channels: dict[str, list[Path]] = {}
+    for file in files:
+        channels.setdefault(CHANNEL.sub("", stem_of(file)), []).append(file)
+    masks, twins = by_stem(image_files(labels) if labels else [])
+    entries = []
+    for name, group in sorted(channels.items()):
+        entries.append(Entry(name, tuple(group), masks.pop(name, None)))
+    notes = [f"{root.name} is read as an nnU-Net data set"]
+    count = max((len(entry.images) for entry in entries), default=1)
+    if count > 1:
+        notes.append(f"files ending in _0000 to _{count - 1:04d} are the channels of one image")
+    return Folder(
+        root, tuple(entries), strays=tuple(masks.values()), twins=twins, legends=(root,), notes=tuple(notes)
+    )
+
+
+def _parted(root: Path) -> Folder | None:
+    """img_dir/{train,val} + ann_dir/{train,val}: kinds outside, parts inside."""
+    pictures = _subfolder(root, IMAGE_FOLDERS)
+    train = pictures and _subfolder(pictures, TRAIN_FOLDERS)
+    if pictures is None or train is None or is_series(train):
+        return None
+    validation = _subfolder(pictures, VALIDATION_FOLDERS)
+    first = _labelled(root, train, part=train.name, legends=(pictures, root))
+    second = _labelled(root, validation, part=validation.name, legends=()) if validation else None
+    return _together(root, first, second, validation)
+
+
+def _split_inside(root: Path) -> Folder | None:
+    """train/{images,masks} + val/{images,masks}: parts outside, kinds inside."""
+    train = _subfolder(root, TRAIN_FOLDERS)
+    if train is None or is_series(train):
+        return None
+    validation = _subfolder(root, VALIDATION_FOLDERS)
+    first = _pair(train) or _flat(train)
+    second = (_pair(validation) or _flat(validation)) if validation else None
+    if first is None:
+        return None
+    found = _together(root, first, second, validation)
+    read = {p.name for p in (train, validation) if p}
+    others = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name not in read and p.name[0] != ".")
+    if others:
+        found = replace(found, notes=(*found.notes, f"{listed(others)} beside {train.name} are not read"))
+    return replace(found, legends=(*found.legends, root))
+
+
+def _together(root: Path, first: Folder, second: Folder | None, where: Path | None) -> Folder:
+    if second is None or where is None:
+        return replace(first, path=root)
+    if first.kind != second.kind and any(e.labels for e in second.train):
+        raise DataError(
+            f"training has {first.kind} but {where.name} has {second.kind}: give the validation folder by "
+            "itself, with --val"
+        )
+    taken = {entry.name for entry in first.train}
+    validation = tuple(
+        replace(e, name=f"{where.name}/{e.name}") if e.name in taken else e for e in second.train
+    )
+    return Folder(
+        root,
+        first.train,
+        validation,
+        first.kind,
+        (*first.strays, *second.strays),
+        (*first.twins, *second.twins),
+        first.legends,
+        tuple(dict.fromkeys((*first.notes, f"{where.name} is used for validation", *second.notes))),
+    )
+
+
+def _pair(root: Path) -> Folder | None:
+    """images/ with masks/, instances/ or scribbles/ beside it."""
+    pictures = _subfolder(root, IMAGE_FOLDERS)
+    if pictures is None or is_series(pictures) or not image_files(pictures):
+        return None
+    return _labelled(root, pictures, part="", legends=(root, pictures))
+
+
+def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...]) -> Folder:
+    """The images in `pictures` with the labels that lie beside it in `root`, in subfolder `part` of each
+    kind."""
+
+    def files(names: Sequence[str]) -> tuple[list[Path], str]:
+        folder = _subfolder(root, names)
+        if folder is not None and part:
+            folder = _subfolder(folder, (part.lower(),))
+        if folder is None:
+            return [], ""
+        direct = [p for p in image_files(folder) if p.is_file()]
+        people = [] if direct else sorted(p for p in folder.iterdir() if p.is_dir() and image_files(p))
+        if not people:
+            return direct, ""
+        names = [person.name for person in people]
+        words = f"{folder.name} holds the masks of {listed(names)}: those of {names[0]} are used"
+        return image_files(people[0]), words if len(people) > 1 else ""
+
+    masks, several = files(MASK_FOLDERS)
+    objects, _ = files(OBJECT_FOLDERS)
+    scribbles, _ = files(SCRIBBLE_FOLDERS)
+    notes = [several] if several else []
+    kind: Kind = "masks"
+    if masks and scribbles:
+        notes.append("there are masks and scribbles: masks are used")
+    if not masks and objects:
+        masks, objects, kind = objects, [], "instances"
+        if scribbles:
+            notes.append("there are instances and scribbles: instances are used")
+    elif not masks and scribbles:
+        masks, kind = scribbles, "scribbles"
+    entries, strays, twins = matched(image_files(pictures), masks, objects)
+    return Folder(root, entries, (), kind, strays, twins, legends, tuple(notes))
+
+
+def _flat(root: Path) -> Folder | None:
+    """Images in the folder itself, with x_masks, x_mask, x_seg, x_label ... beside x."""
+    files = image_files(root)
+    masks = [p for p in files if is_mask_beside(p, files)]
+    if not files:
+        return None
+    entries, strays, twins = matched([p for p in files if p not in set(masks)], masks, [])
+    endings = {mask_ending(p) for p in masks}
+    kind: Kind = "ids" if endings and endings <= {"masks", "cp_masks"} else "masks"
+    return Folder(root, entries, (), kind, strays, twins, (root,))

@@ -1,0 +1,161 @@
+"""Masks without their images, for scoring: what was predicted, what is true.
+
+`load_masks` reads a folder of mask files, the masks of a data folder, or what `delineate predict` wrote.
+Hundreds
+of volumes need not fit into memory: a `LabelledFile` is read when asked, once the set has been understood.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core import ClassTable, DataError
+from delineate.data.convention import Convention
+from delineate.data.dataset import labels_and_objects, legend_of
+from delineate.data.evidence import Evidence, look
+from delineate.data.faults import fringes
+from delineate.data.folders import OBJECT_FOLDERS, SCRIBBLE_FOLDERS, Folder, find_folder
+from delineate.data.formats import read_mask, stem_of
+from delineate.data.masks import Kind, MasksAre, understand
+from delineate.data.matching import MASK_ENDINGS, Entry, is_series
+from delineate.data.reading import each
+
+PREDICTION = "prediction.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """What one mask file says: labels (*spatial) uint8, object ids (*spatial) int32 or None, and the
+    scale."""
+
+    labels: NDArray[np.uint8]
+    objects: NDArray[np.int32] | None
+    spacing: tuple[float, ...]
+    unit: str
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """A mask file that is read when asked. path: the labels (or ids). image: the image they belong to, if
+    known."""
+
+    name: str
+    path: Path
+    objects_path: Path | None
+    image: Path | None
+    convention: Convention
+
+    def read(self) -> Labelled:
+        """The labels and objects; raises DataError where a file cannot be read or holds an unknown value."""
+        mask = read_mask(self.path)
+        ids = read_mask(self.objects_path) if self.objects_path else None
+        labels, objects, _ = labels_and_objects(mask, ids, convention=self.convention, where=self.path.name)
+        return Labelled(labels, objects, mask.spacing, mask.unit)
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Mask files by the name of their case, what their labels index, and what was understood."""
+
+    files: Mapping[str, LabelledFile]
+    classes: ClassTable
+    notes: tuple[str, ...]
+
+
+def load_masks(
+    path: str | Path,
+    *,
+    classes: ClassTable | None = None,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+) -> LabelledSet:
+    """The masks at `path`: a folder of mask files, a data folder, a prediction folder, or one mask file.
+
+    Cases are named by file stem, without an ending such as _mask that all of the files have. In a data folder
+    the masks of training and validation are taken. The arguments are those of `load`; a prediction folder
+    needs none. Raises DataError where there is no mask, or where masks can be read in more than one way."""
+    root = Path(path)
+    if (root / PREDICTION).is_file():
+        return _prediction(root)
+    folder = _mask_folder(root)
+    entries = [entry for entry in (*folder.train, *folder.validation) if entry.labels]
+    if folder.twins:
+        one, other = folder.twins[0]
+        raise DataError(f"{one.name} and {other.name} have one name: rename or remove one of them")
+    paths = [entry.labels for entry in entries if entry.labels]
+    evidence = list(each(_seen, paths))
+    if folder.kind in ("masks", "ids"):
+        for problem in map(fringes, evidence):
+            if problem:
+                raise problem.error
+    convention = understand(
+        evidence,
+        kind=folder.kind,
+        legend=legend_of(folder),
+        unlabelled=unlabelled,
+        masks_are=masks_are,
+        classes=classes,
+    )
+    files = {
+        entry.name: LabelledFile(
+            entry.name, file, entry.objects, entry.images[0] if entry.images else None, convention
+        )
+        for entry, file in zip(entries, paths, strict=True)
+    }
+    return LabelledSet(files, convention.classes, (*folder.notes, *convention.notes))
+
+
+def _seen(path: Path) -> Evidence:
+    return look(read_mask(path), where=path.name)
+
+
+def _mask_folder(root: Path) -> Folder:
+    """The entries of a data folder; or, where no image has a mask, every file taken as a mask."""
+    if root.is_file() or is_series(root):
+        return Folder(root, (Entry(stem_of(root), (), root),))
+    found = find_folder(root)
+    if any(entry.labels for entry in (*found.train, *found.validation)):
+        return found
+    names = [entry.name for entry in found.train]
+    short = [MASK_ENDINGS.sub("", name) for name in names]
+    if all(map(str.__ne__, names, short)) and len(set(short)) == len(short):
+        names = short
+    where = root.name.lower()
+    kind: Kind = (
+        "instances" if where in OBJECT_FOLDERS else "scribbles" if where in SCRIBBLE_FOLDERS else "masks"
+    )
+    entries = tuple(Entry(name, (), entry.images[0]) for name, entry in zip(names, found.train, strict=True))
+    return Folder(root, entries, kind=kind, twins=found.twins, legends=(root, root.parent))
+
+
+def _prediction(root: Path) -> LabelledSet:
+    """The files that `delineate predict` wrote; their values are class indices already."""
+    wrong = DataError(
+        f"{root / PREDICTION} is not what delineate predict writes: predict again into a new folder"
+    )
+    try:
+        content = json.loads((root / PREDICTION).read_text(encoding="utf-8"))
+        if content["format"] != "delineate-prediction" or content["version"] != 1:
+            raise wrong
+        classes = ClassTable(tuple(content["classes"]))
+        plain = Convention(classes, {**{i: i for i in range(len(classes))}, 255: 255})
+        files = {}
+        for name, entry in content["files"].items():
+            labels, objects, image = (entry.get(key) for key in ("labels", "objects", "image"))
+            convention = plain if labels else Convention(classes, {}, objects=True)
+            files[name] = LabelledFile(
+                name,
+                root / (labels or objects),
+                root / objects if labels and objects else None,
+                Path(image) if image else None,
+                convention,
+            )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise wrong from error
+    return LabelledSet(files, classes, ())

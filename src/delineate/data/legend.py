@@ -1,0 +1,88 @@
+"""What the user has written down about the values of the masks.
+
+nnU-Net's `dataset.json`, or a `classes.json` or `classes.txt` beside the image folder:
+
+    classes.json    {"background": 0, "cell": 128}            or {"0": "background", "128": "cell"}
+                    {"background": "#ffffff", "cell": "#ff0000"} for masks in colour
+                    ["background", "cell"]                    values 0, 1
+    classes.txt     one name per line, values 0, 1, ...
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from delineate.core import DataError
+
+
+@dataclass(frozen=True)
+class Legend:
+    """Names by value (or packed colour), background first; `ignore` is the value that means unlabelled."""
+
+    source: str
+    names: Mapping[int, str]
+    ignore: int | None = None
+
+
+def read_legend(folder: Path) -> Legend | None:
+    """The legend in `folder`, or None where there is none; raises DataError where it cannot be read.
+
+    A dataset.json without `labels`, or with nnU-Net's regions (sets of values), names nothing: None.
+    """
+    for name in ("classes.json", "classes.txt", "dataset.json"):
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+            if path.suffix == ".txt":
+                return _legend(name, [line.strip() for line in text.splitlines() if line.strip()])
+            content = json.loads(text)
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise DataError(f"{path} cannot be read ({error}): mend it or remove it") from error
+        if name == "classes.json":
+            return _legend(name, content)
+        labels = content.get("labels") if isinstance(content, dict) else None
+        if isinstance(labels, dict) and labels and not any(isinstance(v, list) for v in labels.values()):
+            return _legend(name, labels)
+    return None
+
+
+def _legend(source: str, content: Any) -> Legend:
+    wrong = DataError(
+        f'{source} does not name the values of the masks: write for example {{"background": 0, "cell": 1}}'
+    )
+    if isinstance(content, list):
+        content = {str(i): name for i, name in enumerate(content)}
+    if not isinstance(content, dict) or not content:
+        raise wrong
+    names: dict[int, str] = {}
+    for left, right in content.items():
+        value, name = _value(left), right
+        if value is None or not isinstance(name, str):
+            value, name = _value(right), left
+        if value is None or not isinstance(name, str) or value in names:
+            raise wrong
+        names[value] = name
+    ignore = next((v for v, name in names.items() if name == "ignore" and source == "dataset.json"), None)
+    kept = {v: name for v, name in names.items() if v != ignore}
+    first = next((v for v, name in kept.items() if name == "background"), 0 if 0 in kept else None)
+    rest = [v for v in kept if v != first]
+    return Legend(source, {v: kept[v] for v in (rest if first is None else [first, *rest])}, ignore)
+
+
+def _value(thing: Any) -> int | None:
+    """A mask value written as 3, "3" or "#rrggbb"."""
+    if isinstance(thing, bool):
+        return None
+    if isinstance(thing, int):
+        return thing
+    text = str(thing)
+    try:
+        return int(text[1:], 16) if text.startswith("#") and len(text) == 7 else int(text)
+    except ValueError:
+        return None

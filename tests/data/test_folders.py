@@ -1,0 +1,186 @@
+"""Layouts are told from names alone, so these folders hold empty files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from delineate.core import DataError
+from delineate.data.folders import Folder, find_folder, images
+from delineate.data.formats import stem_of
+
+Laid = Callable[[str], Path]
+
+
+@pytest.fixture
+def laid(tmp_path: Path) -> Laid:
+    """Makes a folder of the empty files that are named, separated by blanks."""
+
+    def lay(files: str) -> Path:
+        for name in files.split():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        return tmp_path
+
+    return lay
+
+
+def pairs(folder: Folder) -> dict[str, str | None]:
+    root = folder.path
+    entries = (*folder.train, *folder.validation)
+    return {e.name: e.labels.relative_to(root).as_posix() if e.labels else None for e in entries}
+
+
+@pytest.mark.parametrize("masks", ["masks", "labels", "annotations", "Masks"])
+def test_images_and_masks_are_matched_by_stem_whatever_their_suffixes(laid: Laid, masks: str) -> None:
+    found = find_folder(laid(f"images/a.jpg images/b.tif {masks}/b.png {masks}/a.png"))
+    assert pairs(found) == {"a": f"{masks}/a.png", "b": f"{masks}/b.png"}
+    assert found.kind == "masks"
+
+
+def test_a_mask_may_end_in_mask_while_its_image_does_not(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png images/b_img.png masks/a_mask.png masks/b_seg.png"))
+    assert pairs(found) == {"a": "masks/a_mask.png", "b_img": "masks/b_seg.png"}
+
+
+def test_an_equal_stem_wins_over_a_similar_one(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png images/a_raw.png masks/a.png masks/a_raw.png"))
+    assert pairs(found) == {"a": "masks/a.png", "a_raw": "masks/a_raw.png"}
+
+
+def test_double_suffixes_are_one_suffix(laid: Laid) -> None:
+    found = find_folder(laid("images/p.1.nii.gz images/c.ome.tif masks/p.1.nii.gz masks/c.tif"))
+    assert pairs(found) == {"c": "masks/c.tif", "p.1": "masks/p.1.nii.gz"}
+    assert stem_of(Path("c.ome.tif")) == "c"
+
+
+def test_instances_beside_masks_are_object_ids(laid: Laid) -> None:
+    entry = find_folder(laid("images/a.png masks/a.png instances/a.tif")).train[0]
+    assert (entry.labels and entry.labels.parent.name, entry.objects and entry.objects.parent.name) == (
+        "masks",
+        "instances",
+    )
+
+
+def test_instances_alone_are_the_labels(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png instances/a.png"))
+    assert (found.kind, pairs(found)) == ("instances", {"a": "instances/a.png"})
+
+
+def test_masks_are_used_where_there_are_scribbles_too_and_it_is_said(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png masks/a.png scribbles/a.png"))
+    assert (found.kind, pairs(found)) == ("masks", {"a": "masks/a.png"})
+    assert found.notes == ("there are masks and scribbles: masks are used",)
+
+
+def test_scribbles_alone_are_the_labels(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png scribbles/a.png"))
+    assert (found.kind, pairs(found)) == ("scribbles", {"a": "scribbles/a.png"})
+
+
+def test_of_several_annotators_the_first_is_used_and_it_is_said(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png masks/bo/a.png masks/anna/a.png"))
+    assert pairs(found) == {"a": "masks/anna/a.png"}
+    assert found.notes == ("masks holds the masks of anna and bo: those of anna are used",)
+
+
+def test_cellpose_names(laid: Laid) -> None:
+    found = find_folder(laid("x.tif x_masks.tif 000_img.png 000_masks.png"))
+    assert (found.kind, pairs(found)) == ("ids", {"000_img": "000_masks.png", "x": "x_masks.tif"})
+
+
+def test_flat_folders_with_other_endings_are_masks_of_any_kind(laid: Laid) -> None:
+    found = find_folder(laid("x.png x_label.png y.png y_label.png"))
+    assert (found.kind, pairs(found)) == ("masks", {"x": "x_label.png", "y": "y_label.png"})
+
+
+def test_mmsegmentation(laid: Laid) -> None:
+    found = find_folder(laid("img_dir/train/a.jpg img_dir/val/b.jpg ann_dir/train/a.png ann_dir/val/b.png"))
+    assert [e.name for e in found.train] == ["a"]
+    assert [e.name for e in found.validation] == ["b"]
+    assert pairs(found) == {"a": "ann_dir/train/a.png", "b": "ann_dir/val/b.png"}
+
+
+@pytest.mark.parametrize("part", ["val", "test", "validation"])
+def test_biapy(laid: Laid, part: str) -> None:
+    found = find_folder(laid(f"train/x/a.tif train/y/a.tif {part}/x/b.tif {part}/y/b.tif"))
+    assert [e.name for e in found.validation] == ["b"]
+    assert pairs(found) == {"a": "train/y/a.tif", "b": f"{part}/y/b.tif"}
+    assert f"{part} is used for validation" in found.notes
+
+
+def test_images_and_masks_inside_train_and_val(laid: Laid) -> None:
+    root = laid("train/images/a.png train/masks/a.png val/images/b.png val/masks/b.png extra/images/c.png")
+    found = find_folder(root)
+    assert pairs(found) == {"a": "train/masks/a.png", "b": "val/masks/b.png"}
+    assert "extra beside train are not read" in found.notes
+
+
+def test_one_name_on_both_sides_stays_two_cases(laid: Laid) -> None:
+    found = find_folder(laid("train/x/1.png train/y/1.png val/x/1.png val/y/1.png"))
+    assert pairs(found) == {"1": "train/y/1.png", "val/1": "val/y/1.png"}
+
+
+def test_nnunet_stacks_channel_files(laid: Laid) -> None:
+    found = find_folder(
+        laid("imagesTr/c1_0000.nii.gz imagesTr/c1_0001.nii.gz labelsTr/c1.nii.gz dataset.json")
+    )
+    assert [path.name for path in found.train[0].images] == ["c1_0000.nii.gz", "c1_0001.nii.gz"]
+    assert pairs(found) == {"c1": "labelsTr/c1.nii.gz"}
+
+
+def test_masks_without_images_and_images_without_masks_are_kept_apart(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png images/b.png masks/b.png masks/c.png"))
+    assert pairs(found) == {"a": None, "b": "masks/b.png"}
+    assert [path.name for path in found.strays] == ["c.png"]
+
+
+def test_two_files_of_one_stem_are_told(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png images/a.tif masks/a.png"))
+    assert [(one.name, two.name) for one, two in found.twins] == [("a.png", "a.tif")]
+
+
+def test_hidden_files_are_no_images(laid: Laid) -> None:
+    found = find_folder(laid("images/._a.png images/a.png images/Thumbs.db masks/a.png masks/._a.png"))
+    assert pairs(found) == {"a": "masks/a.png"}
+
+
+def test_the_folder_of_a_dicom_series_is_one_image(laid: Laid) -> None:
+    root = laid("images/p1/1.dcm images/p1/2.dcm images/p2/1.dcm masks/p1.nii.gz")
+    assert pairs(find_folder(root)) == {"p1": "masks/p1.nii.gz", "p2": None}
+    assert images(root / "images" / "p1") == [root / "images" / "p1"]
+    assert [path.name for path in images(root)] == ["p1", "p2"]
+
+
+@pytest.mark.parametrize("files", ["", "notes.txt", "images/notes.txt masks/a.png"])
+def test_a_folder_without_images_says_what_to_give(laid: Laid, files: str) -> None:
+    with pytest.raises(DataError, match=r"holds no image that can be read: give a folder with images/"):
+        find_folder(laid(files))
+
+
+def test_a_missing_folder_and_a_file_are_told(laid: Laid) -> None:
+    root = laid("a.png")
+    with pytest.raises(DataError, match="does not exist"):
+        find_folder(root / "b")
+    with pytest.raises(DataError, match="is a file: give the folder"):
+        find_folder(root / "a.png")
+
+
+def test_images_of_a_file_a_folder_a_data_folder_and_a_glob(laid: Laid) -> None:
+    root = laid("new/b.png new/a.tif new/a_masks.tif new/read.me set/images/c.png set/masks/c.png")
+
+    def names(path: str) -> list[str]:
+        return [found.name for found in images(root / path)]
+
+    assert names("new/b.png") == ["b.png"]
+    assert names("new") == ["a.tif", "b.png"]
+    assert names("set") == ["c.png"]
+    assert names("new/*.png") == ["b.png"]
+    with pytest.raises(DataError, match="matches no file"):
+        names("new/*.jpg")
+    (root / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no image"):
+        names("empty")
