@@ -81,9 +81,11 @@ def check(
         found = flow.check(
             data, val=val, unlabelled=unlabelled, masks_are=_masks_are(masks_are), progress=progress
         )
-    for line in found.lines():
+    from delineate.report.check_text import check_lines
+
+    for line in check_lines(found):
         print(line)
-    if any(problem.serious for problem in found.problems):
+    if not found.trainable:
         raise typer.Exit(1)
 
 

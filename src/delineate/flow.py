@@ -174,7 +174,7 @@ def predict(
     names = [files.formats.stem_of(path) for path in paths]
     if twins := [name for name in names if names.count(name) > 1]:
         raise DataError(f"two images are called {twins[0]}: predict them into separate folders")
-    method = load(model) if isinstance(model, (str, Path)) else model
+    method: Any = load(model) if isinstance(model, (str, Path)) else model
     folder = Path(out)
     about: dict[str, Any] = {
         "format": "delineate-prediction",

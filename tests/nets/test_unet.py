@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+
 from delineate.nets import DOWN, UP, UNet, folded
 
 WAYS = list(itertools.product(DOWN, UP))

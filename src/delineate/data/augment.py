@@ -163,7 +163,8 @@ def _centre(
     else:
         wanted = rng.uniform(0, spatial)
     low = np.minimum(reach, (spatial - 1) / 2)
-    return np.clip(wanted, low, np.maximum(spatial - 1 - reach, low))
+    inside: NDArray[np.float64] = np.clip(wanted, low, np.maximum(spatial - 1 - reach, low))
+    return inside
 
 
 def relit(image: Tensor, *, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:

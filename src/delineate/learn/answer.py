@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import ModelError
-from delineate.learn.learnt import Learnt
+from delineate.learn.learnt import Learnt, memory_layout
 from delineate.learn.prepare import as_grey, normalised
 from delineate.nets import folded
 from delineate.predict import tiled
@@ -43,8 +43,8 @@ def answered(
     plan = learnt.plan
     ready = _ready(learnt, image)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net = folded(learnt.net).to(device)
-    layout = torch.channels_last if plan.dims == 2 else torch.channels_last_3d
+    layout = memory_layout(plan.dims)
+    net: Any = folded(learnt.net).to(device)
     net = net.to(memory_format=layout)
     low = (precision or plan.precision) == "bf16-mixed"
     divisor, halo = learnt.net.divisor, learnt.net.halo

@@ -6,7 +6,7 @@ Read `planned`: each item is one line of arithmetic and one sentence. Whoever kn
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ import torch
 from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
 from delineate.learn.prepare import Normalisation, as_grey
+from delineate.nets import DOWN, UP
 
 AUGMENTATIONS: dict[str, Augmentation] = {
     "none": Augmentation(
@@ -32,6 +33,9 @@ NORMALISATIONS: dict[str, Normalisation] = {
     "bytes": Normalisation("fixed", 0, 255),
 }
 """How intensities are scaled, by name."""
+
+PRECISIONS = ("bf16-mixed", "32-true")
+"""In what the network computes; losses and weights are float32 in any case."""
 
 T = TypeVar("T")
 
@@ -164,11 +168,11 @@ def planned(
         batch=batch,
         width=width,
         levels=levels,
-        down=wanted.down or "max",
-        up=wanted.up or "linear",
+        down=_known("down", wanted.down or "max", DOWN),
+        up=_known("up", wanted.up or "linear", UP),
         normalisation=_normalisation(cases, channels, wanted.normalisation, reasons),
         augmentation=_chosen("augmentation", wanted.augmentation or "full", AUGMENTATIONS),
-        precision=wanted.precision or _precision(reasons),
+        precision=_known("precision", wanted.precision or _precision(reasons), PRECISIONS),
         learning_rate=wanted.learning_rate or 3e-3,
         smallest_object_px=_smallest(cases),
         reasons=reasons
@@ -242,10 +246,8 @@ def _normalisation(
 
 def _precision(reasons: dict[str, str]) -> str:
     """bfloat16 where the machine computes it natively."""
-    if torch.cuda.is_available():
-        native = torch.cuda.is_bf16_supported()
-    else:
-        native = torch.cpu._is_avx512_bf16_supported()
+    gpu = torch.cuda.is_available()
+    native = torch.cuda.is_bf16_supported() if gpu else torch.cpu._is_avx512_bf16_supported()
     reasons["precision"] = (
         "this processor computes in bfloat16" if native else "this processor has no fast bfloat16"
     )
@@ -269,7 +271,11 @@ def _memory_bytes() -> float:
         return 4e9
 
 
-def _chosen(what: str, name: str, table: dict[str, T]) -> T:
-    if name not in table:
-        raise DataError(f"there is no {what} {name}: choose from {', '.join(table)}")
-    return table[name]
+def _chosen(what: str, name: str, table: Mapping[str, T]) -> T:
+    return table[_known(what, name, table)]
+
+
+def _known(what: str, name: str, names: Collection[str]) -> str:
+    if name not in names:
+        raise DataError(f"there is no {what} {name}: choose from {', '.join(names)}")
+    return name

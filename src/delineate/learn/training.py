@@ -23,12 +23,13 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, OutputError, TrainingError, written_whole
 from delineate.data.augment import Batch, batch
 from delineate.learn.answer import answered
-from delineate.learn.learnt import Learnt, Record, fingerprint, network, save_tensors, saved
+from delineate.learn.learnt import Learnt, Record, fingerprint, memory_layout, network, saved
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import samples
 from delineate.learn.targets import border
@@ -40,6 +41,7 @@ CHECKPOINT_SECONDS = 30.0
 AVERAGE = 0.99  # of the moving average of the weights, once it has run in
 BORDER_WEIGHT = 3.0  # a border pixel counts as so many others, for there are few of them
 
+Previews = tuple[tuple[Case, NDArray[np.uint8]], ...]
 Judge = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
 
 
@@ -58,7 +60,7 @@ class Step:
     seconds: float
     remaining: float
     progress: float
-    previews: tuple[tuple[Case, NDArray[np.uint8]], ...] = ()
+    previews: Previews = ()
 
 
 class Training:
@@ -109,9 +111,10 @@ class Training:
                 seed=seed,
             )
         ]
-        _keep_big_blocks()
+        keep_big_blocks()
         self._fabric = Fabric(accelerator="auto", devices=1, precision=plan.precision)  # type: ignore[arg-type]
-        net = network(plan, classes, seed=seed).to(memory_format=_layout(plan.dims))
+        net: Any = network(plan, classes, seed=seed)
+        net = net.to(memory_format=memory_layout(plan.dims))
         self._average = copy.deepcopy(net)
         self._optimiser: Any = torch.optim.AdamW(
             net.parameters(), lr=plan.learning_rate, weight_decay=1e-4, fused=True
@@ -128,6 +131,10 @@ class Training:
         )
         if resume:
             self._restore()
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            for torn in folder.glob(".[0-9]*.*"):  # what a kill left half written
+                torn.unlink()
 
     def __iter__(self) -> Iterator[Step]:
         """Train until the budget is spent; each step is yielded after it was made."""
@@ -140,7 +147,8 @@ class Training:
             seconds = time.monotonic() - begun
             self._record = replace(self._record, steps=self._record.steps + 1, seconds=seconds)
             progress = self._progress(self._record.steps, seconds)
-            dice, previews = None, ()
+            dice: float | None = None
+            previews: Previews = ()
             due = math.floor(progress * VALIDATIONS)
             if due > validated and (progress >= 1 or seconds - validated_at > 10 * validation_seconds):
                 started = time.monotonic()
@@ -196,7 +204,7 @@ class Training:
             seed=self.seed,
             step=number,
         )
-        images = self._fabric.to_device(crops.images.contiguous(memory_format=_layout(plan.dims)))
+        images = self._fabric.to_device(crops.images.contiguous(memory_format=memory_layout(plan.dims)))
         loss = self._loss(self._net(images), crops)
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -236,7 +244,7 @@ class Training:
         floats = [name for name, tensor in mean.items() if tensor.is_floating_point()]
         torch._foreach_lerp_([mean[name] for name in floats], [now[name] for name in floats], share)
 
-    def _validated(self) -> tuple[float | None, tuple[tuple[Case, NDArray[np.uint8]], ...]]:
+    def _validated(self) -> tuple[float | None, Previews]:
         """Mean Dice over the validation cases (None without any), and a few of them with their predictions."""
         if not self.validation or self.judge is None:
             return None, ()
@@ -260,7 +268,7 @@ class Training:
         for index, state in self._optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
         with written_whole(self.folder / "training.safetensors") as beside:
-            save_tensors({k: v.contiguous() for k, v in tensors.items()}, beside, about=self._about())
+            beside.write_bytes(save({k: v.contiguous() for k, v in tensors.items()}, metadata=self._about()))
         self._save()
 
     def _save(self) -> None:
@@ -301,9 +309,12 @@ class Training:
             )
         self._net.module.load_state_dict(_under("net.", tensors))
         self._average.load_state_dict(_under("average.", tensors))
+        parameters = list(self._net.module.parameters())
         states: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under("optimiser.", tensors).items():
             index, key = name.split(".", 1)
+            if tensor.ndim:  # the fused optimiser walks through memory: moments must lie as their weights do
+                tensor = torch.empty_like(parameters[int(index)]).copy_(tensor)
             states.setdefault(int(index), {})[key] = tensor
         self._optimiser.load_state_dict(
             {"state": states, "param_groups": self._optimiser.state_dict()["param_groups"]}
@@ -344,11 +355,7 @@ def _labelled(cases: Sequence[Case], classes: ClassTable) -> None:
         )
 
 
-def _layout(dims: int) -> torch.memory_format:
-    return torch.channels_last if dims == 2 else torch.channels_last_3d
-
-
-def _keep_big_blocks() -> None:
+def keep_big_blocks() -> None:
     """Ask the C allocator to keep large blocks, which every step needs again, instead of returning them.
 
     Without, each step pays for fresh pages; with, a training step is up to a tenth faster. glibc only.

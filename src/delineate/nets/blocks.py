@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -23,6 +22,7 @@ class Block(nn.Sequential):
 
     The convolutions carry no bias, for batch norm (Ioffe & Szegedy 2015, arXiv:1502.03167) adds its own.
 
+    >>> import torch
     >>> Block(3, 8, dims=2)(torch.zeros(1, 3, 5, 7)).shape
     torch.Size([1, 8, 5, 7])
     """
@@ -42,8 +42,9 @@ class Block(nn.Sequential):
         self, x: Float[Tensor, "batch in_channels *spatial"]
     ) -> Float[Tensor, "batch out_channels *spatial"]:
         """Features of the same size."""
-        result: Tensor = super().forward(x)
-        return result
+        for layer in self:
+            x = layer(x)
+        return x
 
     @staticmethod
     def needs(start: int, stop: int) -> tuple[int, int]:

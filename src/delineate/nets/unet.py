@@ -7,6 +7,7 @@ followed by batch norm, and up-sampling may be interpolation. Read `forward` fir
 
 from __future__ import annotations
 
+import itertools
 from typing import cast
 
 import torch
@@ -53,7 +54,7 @@ class UNet(nn.Module):
                 f"down is {down!r} and up {up!r}: choose from {', '.join(DOWN)} and {', '.join(UP)}"
             )
         channels = [min(width * 2**level, widest) for level in range(levels)]
-        finer_and_coarser = list(zip(channels[:-1], channels[1:], strict=True))
+        finer_and_coarser = list(itertools.pairwise(channels))
         self.dims, self.in_channels, self.classes, self.skips = dims, in_channels, classes, skips
         self.first = Block(in_channels, channels[0], dims=dims)
         self.downs = nn.ModuleList(DOWN[down](channels=fine, dims=dims) for fine, _ in finer_and_coarser)

@@ -32,6 +32,8 @@ def separated(
     from scipy import ndimage
     from skimage.segmentation import watershed
 
+    flood: Any = watershed
+
     middles, count = ndimage.label(foreground & (distance > level))
     pieces, _ = ndimage.label(foreground)
     with_middle = np.zeros(int(pieces.max()) + 1, bool)
@@ -39,7 +41,7 @@ def separated(
     with_middle[0] = True
     alone = ~with_middle[pieces]
     markers = np.where(alone, pieces + count, middles)
-    ids = watershed(-distance, markers, mask=foreground)
+    ids = flood(-distance, markers, mask=foreground)
     return numbered(ids, smallest_px=smallest_px)
 
 

@@ -1,0 +1,227 @@
+"""Training learns, repeats itself to the byte, survives being killed, and says plainly when it cannot go on."""
+
+import errno
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from delineate.core import UNLABELLED, Case, ClassTable, DataError, OutputError, TrainingError
+from delineate.learn import Overrides, Training, UNetMethod, planned
+from delineate.learn import training as module
+
+CLASSES = ClassTable(("background", "square"))
+SMALL = Overrides(patch=32, batch=4, width=4, levels=2)
+
+
+def square(seed: int, *, side: int = 48, marked: bool = True, channels: int = 1) -> Case:
+    """A noisy picture with one bright square, labelled."""
+    rng = np.random.default_rng(seed)
+    image = rng.normal(100, 10, (side, side, channels))
+    labels = np.zeros((side, side), np.uint8)
+    y, x = rng.integers(4, side - 24, 2)
+    labels[y : y + 18, x : x + 20] = 1
+    image[labels == 1] += 60
+    objects = labels.astype(np.int32) if marked else None
+    return Case(f"square{seed}", image.astype(np.uint16), labels=labels, objects=objects)
+
+
+def training(folder: Path | None = None, *, steps: int = 8, seed: int = 0, resume: bool = False, **changes) -> Training:
+    cases = [square(i) for i in range(3)]
+    plan = planned(cases, overrides=Overrides(**(vars(SMALL) | changes)))
+    return Training(cases, classes=CLASSES, plan=plan, steps=steps, seed=seed, folder=folder, resume=resume)
+
+
+def weights(folder: Path) -> str:
+    return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+
+
+def test_a_square_is_learnt():
+    method = UNetMethod(CLASSES, steps=60, overrides=SMALL).fit([square(i) for i in range(4)])
+    new = square(99)
+    found = method.predict(new.image).argmax(0)
+    overlap = 2 * ((found == 1) & (new.labels == 1)).sum() / ((found == 1).sum() + (new.labels == 1).sum())
+    assert overlap > 0.9
+    _, ids = method.outline(new.image)
+    assert ids.max() == 1
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        list(training(tmp_path / name, seed=seed))
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+    assert weights(tmp_path / "a") != weights(tmp_path / "c")
+
+
+def test_nothing_global_is_seeded():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    list(training(steps=2))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {here!r})
+import test_training as t
+t.module.CHECKPOINT_SECONDS = 0.0
+for step in t.training(Path({folder!r}), steps=40, resume={resume}):
+    print(step.number, flush=True)
+"""
+
+
+def test_killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes(tmp_path):
+    def command(folder: Path, *, resume: bool) -> list[str]:
+        script = SCRIPT.format(here=str(Path(__file__).parent), folder=str(folder), resume=resume)
+        return [sys.executable, "-W", "error", "-c", script]
+
+    list(training(tmp_path / "through", steps=40))
+    with subprocess.Popen(command(tmp_path / "killed", resume=False), stdout=subprocess.PIPE, text=True) as run:
+        for line in run.stdout:
+            if int(line) == 7:
+                time.sleep(0.02)  # somewhere inside a step or a checkpoint
+                run.send_signal(signal.SIGKILL)
+                break
+    assert run.returncode == -signal.SIGKILL
+    assert json.loads((tmp_path / "killed" / "model.json").read_text())["record"]["steps"] < 40
+    again = subprocess.run(command(tmp_path / "killed", resume=True), capture_output=True, text=True, check=True)
+    assert int(again.stdout.split()[0]) > 1
+    assert weights(tmp_path / "killed") == weights(tmp_path / "through")
+    assert not (tmp_path / "killed" / "training.safetensors").exists()
+
+
+def test_another_run_is_not_continued(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0.0)
+    for step in training(tmp_path):
+        if step.number == 3:
+            break
+    with pytest.raises(OutputError, match="other seed"):
+        training(tmp_path, seed=9, resume=True)
+    with pytest.raises(OutputError, match="no interrupted training"):
+        training(tmp_path / "elsewhere", resume=True)
+
+
+def test_minutes_bound_a_training():
+    cases = [square(0)]
+    plan = planned(cases, minutes=0.01, overrides=SMALL)
+    last = list(Training(cases, classes=CLASSES, plan=plan, minutes=0.01))[-1]
+    assert last.progress == 1.0
+    assert last.seconds >= 0.6
+
+
+def test_validation_is_judged_and_shown():
+    cases, judged = [square(i) for i in range(2)], []
+    plan = planned(cases, overrides=SMALL)
+
+    def judge(truth, predicted):
+        judged.append((truth.shape, predicted.dtype))
+        return 0.25
+
+    run = Training(cases, classes=CLASSES, plan=plan, steps=4, validation=[square(7)], judge=judge)
+    looks = [step for step in run if step.previews]
+    assert looks[-1].dice == 0.25
+    assert judged[0] == ((48, 48), np.uint8)
+    assert looks[-1].previews[0][0].name == "square7"
+    assert run.learnt.record.history[-1]["dice"] == 0.25
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_remedy_and_keeps_the_last_model(tmp_path, monkeypatch):
+    list(training(tmp_path, steps=2))
+    kept = weights(tmp_path)
+    run = training(tmp_path, steps=4)
+    monkeypatch.setattr(Training, "_loss", lambda *_: torch.tensor(float("nan"), requires_grad=True))
+    with pytest.raises(TrainingError, match=r"loss is nan at step 1: train again with .*last good model"):
+        list(run)
+    assert weights(tmp_path) == kept
+
+
+def test_a_full_disk_stops_with_a_remedy_and_keeps_the_last_model(tmp_path, monkeypatch):
+    list(training(tmp_path, steps=2))
+    kept = weights(tmp_path)
+
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left on device; free space"):
+        list(training(tmp_path, steps=3))
+    assert weights(tmp_path) == kept
+
+
+def test_what_is_painted_on_unlabelled_pixels_changes_nothing():
+    pictures = []
+    for value in (0, 1):
+        case = square(3, marked=False)
+        labels = case.labels.copy()
+        labels[:20] = UNLABELLED
+        hidden = np.where(labels == UNLABELLED, value, 0)
+        objects = (case.labels + 5 * hidden).astype(np.int32)
+        pictures.append(Case("one", case.image, labels=labels, objects=objects))
+    ends = [
+        UNetMethod(CLASSES, steps=3, overrides=Overrides(**(vars(SMALL) | {"augmentation": "none"}))).fit([case])
+        for case in pictures
+    ]
+    first, second = (end.learnt.net.state_dict() for end in ends)
+    assert torch.equal(first["head.weight"][:2], second["head.weight"][:2])
+
+
+def broken(name: str) -> list[Case]:
+    good = square(0)
+    if name == "no cases":
+        return []
+    if name == "no labels":
+        return [Case("bare", good.image)]
+    if name == "a class is missing":
+        return [Case("empty", good.image, labels=np.zeros((48, 48), np.uint8))]
+    if name == "all unlabelled":
+        return [Case("blank", good.image, labels=np.full((48, 48), UNLABELLED, np.uint8))]
+    if name == "beyond the classes":
+        return [Case("five", good.image, labels=good.labels * 5)]
+    image = good.image.astype(np.float32)
+    image[3, 4] = np.nan if name == "nan" else np.inf
+    return [Case("holes", image, labels=good.labels)]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("no cases", "no labelled image"),
+        ("no labels", "bare has no labels: give it a mask"),
+        ("a class is missing", "no training mask holds square: label some"),
+        ("all unlabelled", "unlabelled everywhere: label some pixels"),
+        ("beyond the classes", "label 5 but there are 2 classes: name all"),
+        ("nan", "NaN or infinite: replace them"),
+        ("infinity", "NaN or infinite: replace them"),
+    ],
+)
+def test_data_that_cannot_be_learnt_from_is_refused(name, sentence):
+    plan = planned([square(0)], overrides=SMALL)
+    with pytest.raises(DataError, match=sentence):
+        Training(broken(name), classes=CLASSES, plan=plan, steps=1)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"minutes": 1.0, "steps": 3}, {"steps": 0}, {"minutes": -1.0}])
+def test_exactly_one_positive_bound_is_asked_for(bounds):
+    plan = planned([square(0)], overrides=SMALL)
+    with pytest.raises(DataError, match="either minutes or steps"):
+        Training([square(0)], classes=CLASSES, plan=plan, **bounds)
+
+
+def test_volumes_are_learnt_as_volumes_and_stacks_of_thick_slices_slice_by_slice():
+    rng = np.random.default_rng(0)
+    labels = np.zeros((20, 24, 28), np.uint8)
+    labels[6:14, 8:16, 8:20] = 1
+    image = (rng.normal(0, 1, labels.shape) + 3 * labels)[..., None].astype(np.float32)
+    for spacing, dims in (((1.0, 1.0, 1.0), 3), ((8.0, 1.0, 1.0), 2)):
+        case = Case("v", image, labels=labels, spacing=spacing)
+        method = UNetMethod(CLASSES, steps=2, overrides=Overrides(batch=2, width=2, levels=2)).fit([case])
+        assert method.learnt.plan.dims == dims
+        assert method.predict(image).shape == (2, 20, 24, 28)

@@ -1,0 +1,54 @@
+"""A watershed from the middles of objects tells touching ones apart."""
+
+import numpy as np
+
+from delineate.predict import separated
+from delineate.predict.objects import numbered
+
+
+def discs(*centres, radius=6, shape=(24, 40)):
+    """Union of discs, and for each pixel how far inside the nearest disc it lies (0 to 1)."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    depth = np.max([1 - np.hypot(y - cy, x - cx) / (radius + 0.5) for cy, cx in centres], axis=0)
+    return depth > 0, np.clip(depth, 0, 1)
+
+
+def test_two_touching_discs_become_two_objects_that_meet_between_their_middles():
+    foreground, distance = discs((12, 12), (12, 23))
+    ids = separated(foreground, distance, level=0.5)
+    assert set(np.unique(ids)) == {0, 1, 2}
+    assert (ids > 0).tolist() == foreground.tolist()
+    assert ids[12, 12] != ids[12, 23]
+    assert (ids[:, :17][foreground[:, :17]] == ids[12, 12]).all()
+
+
+def test_a_piece_without_a_middle_is_an_object_of_its_own():
+    foreground, distance = discs((12, 12))
+    foreground[2, 35:38] = True
+    assert separated(foreground, distance).max() == 2
+
+
+def test_specks_are_dropped_and_ids_stay_without_gaps():
+    foreground, distance = discs((12, 12))
+    foreground[2, 35:38] = True
+    foreground[20, 30] = True
+    ids = separated(foreground, distance, smallest_px=3)
+    assert np.unique(ids).tolist() == [0, 1, 2]
+    assert ids[20, 30] == 0
+    assert ids[2, 36] > 0
+
+
+def test_no_foreground_gives_no_objects():
+    assert separated(np.zeros((5, 6), bool), np.ones((5, 6))).max() == 0
+
+
+def test_volumes_are_separated_as_well():
+    foreground = np.zeros((5, 5, 12), bool)
+    foreground[1:4, 1:4, 1:11] = True
+    distance = np.where(foreground, 0.2, 0.0)
+    distance[2, 2, 3] = distance[2, 2, 8] = 1.0
+    assert separated(foreground, distance).max() == 2
+
+
+def test_numbering_keeps_the_order_of_ids():
+    assert numbered(np.array([[9, 0, 4, 4, 700000]])).tolist() == [[2, 0, 1, 1, 3]]

@@ -1,0 +1,296 @@
+"""The command line from end to end, and every bad input: one sentence with its remedy, status 2, nothing lost."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from delineate import cli
+from delineate.core import Case, ClassTable, DataError
+from delineate.data import read_image, read_mask, samples
+
+TINY = ["--steps", "3", "--width", "4", "--levels", "2", "--patch", "32", "--batch", "2"]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder with the coins as data/ and a model taught for three steps as model/."""
+    folder = tmp_path_factory.mktemp("work")
+    samples.write(folder / "data")
+    assert run("train", folder / "data" / "train", "-o", folder / "model", *TINY) == 0
+    return folder
+
+
+def run(*words) -> int:
+    """Exit status of `delineate WORDS`, run in this process."""
+    before = sys.argv
+    sys.argv = ["delineate", *map(str, words)]
+    try:
+        cli.main()
+    except SystemExit as leave:
+        return int(leave.code or 0)
+    finally:
+        sys.argv = before
+    return 0
+
+
+def files_under(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def refused(capsys, tmp_path):
+    """Call with words and a pattern: the command must end with status 2 and one matching sentence."""
+
+    def check(*words, says: str, keeps: Path | None = None):
+        before = files_under(keeps) if keeps else {}
+        capsys.readouterr()
+        assert run(*words) == 2
+        told = capsys.readouterr().err
+        assert "Traceback" not in told
+        sentences = [line for line in told.splitlines() if line.startswith("delineate: ")]
+        assert len(sentences) == 1, told
+        assert says in sentences[0]
+        assert ":" in sentences[0].removeprefix("delineate: "), "the remedy follows a colon"
+        if keeps:
+            assert files_under(keeps) == before
+
+    return check
+
+
+def test_train_predict_and_score_give_what_they_promise(work, tmp_path, capsys):
+    test = work / "data" / "test"
+    assert run("predict", work / "model", test, "-o", tmp_path / "out", "--objects", "--probabilities") == 0
+    names = sorted(p.name for p in (test / "images").iterdir())
+    for name in names:
+        image = read_image(test / "images" / name)
+        ids = Image.open(tmp_path / "out" / name)
+        assert ids.mode.startswith("I;16")
+        assert np.asarray(ids).shape == image.spatial
+        labels = read_mask(tmp_path / "out" / "classes" / name)
+        assert set(np.unique(labels.array)) <= {0, 1}
+        assert labels.palette[1].tolist() == [255, 176, 0]
+        likely = read_image(tmp_path / "out" / "probabilities" / (Path(name).stem + ".tif")).array
+        assert likely.dtype == np.float32
+        np.testing.assert_allclose(likely.sum(-1), 1, atol=1e-5)
+        assert read_image(tmp_path / "out" / "overlays" / name).array.shape == (*image.spatial, 3)
+    assert run("score", tmp_path / "out", test, "-o", tmp_path / "report") == 0
+    scores = json.loads((tmp_path / "report" / "scores.json").read_text())
+    assert {"mean", "median", "defined", "undefined", "missed"} <= set(scores["classes"]["foreground"]["dice"])
+    assert {"ap50", "f1", "pq"} <= set(scores["objects"])
+    assert len(scores["cases"]) == len(names)
+    assert isinstance(scores["warnings"], list)
+    assert (tmp_path / "report" / "scores.csv").read_text().count("\n") == len(names) + 1
+    assert "<html" in (tmp_path / "report" / "report.html").read_text()
+    assert "Report: " in capsys.readouterr().out
+
+
+def test_a_prediction_goes_on_where_it_was_interrupted(work, tmp_path):
+    test, out = work / "data" / "test", tmp_path / "out"
+    assert run("predict", work / "model", test, "-o", out) == 0
+    whole = files_under(out)
+    about = json.loads((out / "prediction.json").read_text())
+    name = sorted(about["files"])[0]
+    (out / about["files"].pop(name)["labels"]).unlink()
+    (out / "prediction.json").write_text(json.dumps(about))
+    assert run("predict", work / "model", test, "-o", out, "--resume") == 0
+    assert {k: v for k, v in files_under(out).items() if k != "prediction.json"} == {
+        k: v for k, v in whole.items() if k != "prediction.json"
+    }
+
+
+def test_otsu_is_a_method_like_the_network(work, tmp_path):
+    data = work / "data"
+    assert run("train", data / "train", "-o", tmp_path / "otsu", "--method", "otsu") == 0
+    assert run("predict", tmp_path / "otsu", data / "test", "-o", tmp_path / "out", "--objects") == 0
+    assert run("score", tmp_path / "out", data / "test", "-o", tmp_path / "report") == 0
+
+
+def test_feature_maps_are_drawn(work, tmp_path):
+    image = next((work / "data" / "test" / "images").iterdir())
+    assert run("features", work / "model", image, "-o", tmp_path / "maps.png") == 0
+    assert Image.open(tmp_path / "maps.png").size[0] > 500
+
+
+def test_check_says_what_is_there_and_fails_where_training_would(work, tmp_path, capsys):
+    assert run("check", work / "data" / "train") == 0
+    assert "6 images, 6 with masks" in capsys.readouterr().out
+    broken = tmp_path / "broken"
+    copy(work / "data" / "train", broken)
+    mask = next((broken / "masks").iterdir())
+    Image.new("L", (9, 9)).save(mask)
+    assert run("check", broken) == 1
+    assert "PROBLEM" in capsys.readouterr().out
+
+
+def copy(source: Path, target: Path) -> Path:
+    for name, content in files_under(source).items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_bytes(content)
+    return target
+
+
+def test_an_output_folder_that_holds_something_is_refused(work, refused, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("precious")
+    data, full = work / "data", tmp_path / "full"
+    refused("train", data / "train", "-o", full, *TINY, says="choose another output folder", keeps=full)
+    refused("predict", work / "model", data / "test", "-o", full, says="choose another", keeps=full)
+    refused("score", data / "test" / "masks", data / "test", "-o", full, says="choose another", keeps=full)
+
+
+def test_an_output_folder_that_cannot_be_made_is_refused(work, refused, tmp_path):
+    (tmp_path / "file").write_text("x")
+    refused("train", work / "data" / "train", "-o", tmp_path / "file" / "m", *TINY, says="cannot write")
+    refused("predict", work / "model", work / "data" / "test", "-o", tmp_path / "file" / "m", says="cannot write")
+
+
+def test_zero_images_are_refused(refused, tmp_path, work):
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    (tmp_path / "data" / "masks").mkdir()
+    refused("train", tmp_path / "data", "-o", tmp_path / "m", *TINY, says="image")
+    refused("predict", work / "model", tmp_path / "data", "-o", tmp_path / "o", says="image")
+    refused("train", tmp_path / "nowhere", "-o", tmp_path / "m", *TINY, says="nowhere")
+
+
+def test_one_image_is_enough(work, tmp_path):
+    one = copy(work / "data" / "train", tmp_path / "one")
+    for folder in ("images", "masks", "instances"):
+        for path in sorted((one / folder).iterdir())[1:]:
+            path.unlink()
+    assert run("train", one, "-o", tmp_path / "m", *TINY) == 0
+
+
+def test_masks_without_anything_labelled_are_refused(work, refused, tmp_path):
+    data = copy(work / "data" / "train", tmp_path / "data")
+    for path in (data / "masks").iterdir():
+        Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
+    for path in (data / "instances").iterdir():
+        path.unlink()
+    (data / "instances").rmdir()
+    refused("train", data, "-o", tmp_path / "m", *TINY, says="label")
+    for path in (data / "masks").iterdir():
+        Image.fromarray(np.full(np.asarray(Image.open(path)).shape, 255, np.uint8)).save(path)
+    refused("train", data, "-o", tmp_path / "m", *TINY, "--unlabelled", "255", says="label")
+
+
+def test_images_all_black_are_refused_or_trained_with_a_warning(work, tmp_path, capsys):
+    data = copy(work / "data" / "train", tmp_path / "data")
+    for path in (data / "images").iterdir():
+        Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
+    status = run("train", data, "-o", tmp_path / "m", *TINY)
+    told = capsys.readouterr().err
+    assert status in (0, 2)
+    assert "one value" in told or "constant" in told or "black" in told
+
+
+def test_pixels_that_are_not_finite_are_refused(work, refused, tmp_path):
+    import tifffile
+
+    data = copy(work / "data" / "train", tmp_path / "data")
+    path = sorted((data / "images").iterdir())[0]
+    image = np.asarray(Image.open(path)).astype(np.float32)
+    image[3, 4] = np.nan
+    path.unlink()
+    tifffile.imwrite(path.with_suffix(".tif"), image)
+    refused("train", data, "-o", tmp_path / "m", *TINY, says="NaN")
+    refused("predict", work / "model", path.with_suffix(".tif"), "-o", tmp_path / "o", says="NaN")
+
+
+def test_a_mask_of_another_image_is_refused(work, refused, tmp_path):
+    data = copy(work / "data" / "train", tmp_path / "data")
+    first, second = sorted((data / "masks").iterdir())[:2]
+    first.write_bytes(second.read_bytes())
+    refused("train", data, "-o", tmp_path / "m", *TINY, says=" x ")
+
+
+def test_a_truncated_file_is_refused_and_the_other_images_are_predicted(work, refused, tmp_path):
+    data = copy(work / "data" / "train", tmp_path / "data")
+    path = sorted((data / "images").iterdir())[0]
+    path.write_bytes(path.read_bytes()[:300])
+    refused("train", data, "-o", tmp_path / "m", *TINY, says=path.name)
+    refused("predict", work / "model", data, "-o", tmp_path / "o", says=path.name)
+    assert len(json.loads((tmp_path / "o" / "prediction.json").read_text())["files"]) == 5
+
+
+@pytest.mark.parametrize("harm", ["missing weights", "missing json", "tampered weights", "tampered json", "torn json"])
+def test_a_damaged_model_folder_is_refused(work, refused, tmp_path, harm):
+    model = copy(work / "model", tmp_path / "model")
+    weights, about = model / "weights.safetensors", model / "model.json"
+    if harm == "missing weights":
+        weights.unlink()
+    elif harm == "missing json":
+        about.unlink()
+    elif harm == "tampered weights":
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+    elif harm == "tampered json":
+        values = json.loads(about.read_text())
+        values["plan"]["width"] = 5
+        about.write_text(json.dumps(values))
+    else:
+        about.write_text(about.read_text()[:200])
+    refused("predict", model, work / "data" / "test", "-o", tmp_path / "o", says="model")
+    refused("predict", tmp_path / "none", work / "data" / "test", "-o", tmp_path / "o", says="no model folder")
+
+
+def test_an_image_with_other_channels_than_the_model_is_refused(work, refused, tmp_path):
+    colours = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
+    Image.fromarray(colours).save(tmp_path / "colour.png")
+    refused(
+        "predict", work / "model", tmp_path / "colour.png", "-o", tmp_path / "o", says="3 channels but the model was trained on 1"
+    )
+
+
+def test_grey_images_stored_as_colour_are_understood(work, tmp_path):
+    grey = np.asarray(Image.open(next((work / "data" / "test" / "images").iterdir())))
+    Image.fromarray(np.repeat(grey[..., None], 3, -1)).save(tmp_path / "grey.png")
+    assert run("predict", work / "model", tmp_path / "grey.png", "-o", tmp_path / "o") == 0
+
+
+def test_unknown_names_are_refused_with_the_known_ones(work, refused, tmp_path):
+    data = work / "data" / "train"
+    refused("train", data, "-o", tmp_path / "m", "--method", "magic", says="choose from unet, otsu")
+    refused("train", data, "-o", tmp_path / "m2", *TINY, "--augmentation", "wild", says="choose from none, light, full")
+    refused("train", data, "-o", tmp_path / "m3", *TINY, "--down", "average", says="choose from max")
+    refused("train", data, "-o", tmp_path / "m4", *TINY, "--precision", "8-bit", says="precision")
+
+
+def test_minutes_and_steps_together_are_refused(work, refused, tmp_path):
+    refused("train", work / "data" / "train", "-o", tmp_path / "m", "--minutes", "1", *TINY, says="either minutes or steps")
+
+
+def test_help_and_import_load_nothing_heavy():
+    script = "import sys, delineate, delineate.cli; print([m for m in ('torch', 'numpy', 'scipy') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_scoring_loads_no_torch(work, tmp_path):
+    script = (
+        "import sys; from delineate import flow; "
+        f"flow.score({str(work / 'data' / 'test' / 'masks')!r}, {str(work / 'data' / 'test')!r}, out={str(tmp_path / 'r')!r}); "
+        "print('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_python_takes_cases_and_gives_a_method_back(tmp_path):
+    import delineate
+    from delineate.learn import Overrides
+
+    train, test = samples.coins()
+    small = Overrides(patch=32, batch=2, width=4, levels=2)
+    method = delineate.train(train, steps=2, overrides=small)
+    probabilities = method.predict(test[0].image)
+    assert probabilities.shape == (2, *test[0].spatial)
+    method.save(tmp_path / "model")
+    again = delineate.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(test[0].image), probabilities)
+    with pytest.raises(DataError, match="give"):
+        delineate.train([Case("bare", np.zeros((4, 4, 1)))], steps=1)
+    assert again.classes == ClassTable.numbered(2)
