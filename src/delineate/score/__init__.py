@@ -4,17 +4,19 @@
 every score of one image, and a ScoreTable holds many, with means that never hide their counts.
 """
 
+from delineate.score.folders import score_folders
 from delineate.score.objects import ObjectScores, Unmatched, components, match_objects, pool_objects
 from delineate.score.overlap import dice, iou
 from delineate.score.registry import SCORES, Score
 from delineate.score.summary import Summary, summarise
 from delineate.score.surface import hausdorff
-from delineate.score.table import CaseScores, Counts, ScoreTable, score_case
+from delineate.score.table import CaseScores, Counts, Masks, ScoreTable, score_case
 
 __all__ = [
     "SCORES",
     "CaseScores",
     "Counts",
+    "Masks",
     "ObjectScores",
     "Score",
     "ScoreTable",
@@ -27,5 +29,6 @@ __all__ = [
     "match_objects",
     "pool_objects",
     "score_case",
+    "score_folders",
     "summarise",
 ]

@@ -74,18 +74,19 @@ def summarise(values: Sequence[float], *, missed: int = 0, spurious: int = 0) ->
 
 
 def shown(value: float) -> str:
-    """A score as a person reads it: three digits below 10, one decimal below 1000, a word where undefined.
+    """A score as a person reads it: about three digits, ∞, or the word undefined.
 
-    >>> shown(0.91234), shown(12.345), shown(float("inf")), shown(float("nan"))
-    ('0.912', '12.3', '∞', 'undefined')
+    >>> shown(0.91234), shown(6.3246), shown(57.625), shown(12345.6)
+    ('0.912', '6.32', '57.6', '12,346')
+    >>> shown(1.0), shown(float("inf")), shown(float("nan"))
+    ('1.000', '∞', 'undefined')
     """
     if math.isnan(value):
         return "undefined"
     if math.isinf(value):
         return "∞"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+    digits = 3 if value <= 1 else 2 if value < 10 else 1 if value < 1000 else 0
+    return f"{value:,.{digits}f}"
 
 
 def _median(ordered: Sequence[float]) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,7 @@ from delineate.score.pair import check_pair
 from delineate.score.registry import SCORES
 from delineate.score.summary import Summary, summarise
 
-if TYPE_CHECKING:
-    from delineate.data import LabelledFile
+NO_PREDICTION = "it has no prediction"
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,24 @@ class Counts:
     both: int
 
 
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """What one image was scored on: labels in the classes of truth, object ids (*spatial), and its image."""
+
+    truth: NDArray[Any]
+    predicted: NDArray[Any]
+    truth_objects: NDArray[Any] | None = None
+    predicted_objects: NDArray[Any] | None = None
+    image: Path | None = None
+
+
 @dataclass(frozen=True)
 class CaseScores:
     """The scores of one image.
 
     values: by class name, then by name of the score. counts: by class name. objects: None where there are no
-    ids. shape: (*spatial). spacing: in `unit`, array order. truth, predicted: the files, read again for
-    pictures; None where the scores were made from arrays.
+    ids. shape: (*spatial). spacing: in `unit`, array order. reread: gives the masks once more, for pictures,
+    so that no more than one image is held in memory; None where they are not to be had.
     """
 
     name: str
@@ -49,8 +60,7 @@ class CaseScores:
     counts: dict[str, Counts]
     objects: ObjectScores | None = None
     group: str = ""
-    truth: LabelledFile | None = field(default=None, repr=False)
-    predicted: LabelledFile | None = field(default=None, repr=False)
+    reread: Callable[[], Masks] | None = field(default=None, repr=False, compare=False)
 
     @property
     def mean_dice(self) -> float:
@@ -126,6 +136,7 @@ class ScoreTable:
     def warnings(self) -> tuple[str, ...]:
         """The notes, and whatever a mean in this table leaves out or mixes."""
         said = list(self.notes)
+        said += [f"{name} is in no score: {reason}" for name, reason in self.unscored]
         if len({case.unit for case in self.cases}) > 1:
             counted = Counter(case.unit for case in self.cases)
             units = ", ".join(f"{unit} ({n} images)" for unit, n in counted.items())
@@ -137,9 +148,8 @@ class ScoreTable:
                 without = [case.name for case in self.cases if math.isinf(case.values[name][score.name])]
                 if without:
                     said.append(
-                        f"{score.title} of {name} is infinite in {len(without)} of {len(self.cases)} images, which "
-                        "its mean leaves out, because only one side holds the class: "
-                        + listed(without, most=5)
+                        f"{score.title} of {name} is infinite in {len(without)} of {len(self.cases)} images, "
+                        f"which its mean leaves out, because only one side holds the class: {listed(without)}"
                     )
         return tuple(said)
 
@@ -155,11 +165,12 @@ def score_case(
     group: str = "",
     truth_objects: NDArray[Any] | None = None,
     predicted_objects: NDArray[Any] | None = None,
+    reread: Callable[[], Masks] | None = None,
 ) -> CaseScores:
     """Every score of every class but background, for one image.
 
     truth, predicted: (*spatial) class indices, UNLABELLED allowed in truth. spacing: in `unit`, array order;
-    ones where empty. Objects are scored where both id arrays (*spatial) are given.
+    ones where empty. Objects are scored where both id arrays (*spatial) are given. reread: see CaseScores.
     Raises DataError where shapes differ or values are not integers.
 
     >>> cells = ClassTable(("background", "cell"))
@@ -183,4 +194,4 @@ def score_case(
                 f"object ids of {name} are {truth_objects.shape}, labels {truth.shape}: give one shape"
             )
         objects = match_objects(truth_objects, predicted_objects, spacing=size, unlabelled=~labelled)
-    return CaseScores(name, truth.shape, size, unit, values, counts, objects, group or name)
+    return CaseScores(name, truth.shape, size, unit, values, counts, objects, group or name, reread)

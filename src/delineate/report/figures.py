@@ -1,0 +1,148 @@
+"""The drawn figures of a report: how scores spread over cases, and how training went.
+
+matplotlib is used here only, as figure objects without pyplot's global state. Every figure is drawn twice, for
+light and for dark pages.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core.classes import Colour
+from delineate.score import SCORES, ScoreTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ACCENT: dict[str, Colour] = {"light": (0, 122, 194), "dark": (92, 182, 235)}
+_INK = {"light": ("#2b3440", "#7a8594", "#dfe4ea"), "dark": ("#e4e8ee", "#93a0b0", "#39434f")}
+
+
+def distribution(tables: Mapping[str, ScoreTable], *, theme: str) -> bytes:
+    """A PNG of Dice and Hausdorff of every case, one row per class and method: a dot per case, a box on top.
+
+    tables: by name of the method; the first gives the classes. Infinite distances stand at the right, apart.
+    """
+    first = next(iter(tables.values()))
+    rows = [(name, method) for name in first.names for method in tables]
+    figure = _figure(9.2, 0.9 + 0.62 * len(rows))
+    for column, score in enumerate(("dice", "hausdorff")):
+        axes = figure.add_subplot(1, 2, column + 1)
+        _styled(axes, theme)
+        for at, (name, method) in enumerate(reversed(rows)):
+            table = tables[method]
+            values = table.values(name, score) if name in table.names else []
+            colour = (
+                first.classes.colours[first.classes.index(name)] if len(first.names) > 1 else _ACCENT[theme]
+            )
+            _row(
+                axes,
+                values,
+                at=at,
+                colour=colour if method == next(iter(tables)) else (140, 140, 140),
+                theme=theme,
+            )
+        labels = [_row_name(name, method, first, tables) for name, method in reversed(rows)]
+        axes.set_yticks(range(len(rows)), labels if column == 0 else [""] * len(rows))
+        axes.set_ylim(-0.6, len(rows) - 0.4)
+        unit = f", {first.unit}" if SCORES[score].is_distance else ""
+        axes.set_title(f"{SCORES[score].title}{unit}", loc="left", fontsize=11, color=_INK[theme][0])
+        if score == "dice":
+            axes.set_xlim(-0.03, 1.03)
+        else:
+            axes.set_xlim(left=0)
+            axes.margins(x=0.05)
+    return _png(figure)
+
+
+def learning_curve(history: Sequence[Mapping[str, float]], *, theme: str) -> bytes:
+    """A PNG of loss and validation Dice while training. history: step, seconds, loss, dice; dice may be absent."""
+    figure = _figure(9.2, 2.9)
+    timed = all("seconds" in entry for entry in history)
+    for column, (key, title) in enumerate((("loss", "Loss"), ("dice", "Dice on validation images"))):
+        axes = figure.add_subplot(1, 2, column + 1)
+        _styled(axes, theme)
+        points = [
+            (entry["seconds"] / 60 if timed else entry["step"], value)
+            for entry in history
+            if (value := entry.get(key)) is not None and math.isfinite(value)
+        ]
+        if points:
+            colour = _rgb(_ACCENT[theme])
+            axes.plot(
+                *zip(*points, strict=True),
+                color=colour,
+                linewidth=1.6,
+                marker="." if len(points) < 40 else "",
+            )
+        axes.set_title(title, loc="left", fontsize=11, color=_INK[theme][0])
+        axes.set_xlabel("minutes" if timed else "step", color=_INK[theme][1])
+        axes.grid(axis="y", color=_INK[theme][2], linewidth=0.8)
+        if key == "loss":
+            axes.set_ylim(bottom=0)
+    return _png(figure)
+
+
+def _row(axes: Axes, values: Sequence[float], *, at: int, colour: Colour, theme: str) -> None:
+    finite = np.array([value for value in values if math.isfinite(value)])
+    infinite = sum(math.isinf(value) for value in values)
+    if finite.size:
+        spread = 0.24 * _spreading(finite.size)
+        axes.scatter(finite, at + spread, s=14, color=_rgb(colour), alpha=0.65, linewidths=0, zorder=2)
+    if finite.size >= 4:
+        ink = _INK[theme][0]
+        line = {"color": ink, "linewidth": 1.1}
+        axes.boxplot(
+            [finite], positions=[at], widths=0.62, orientation="horizontal", manage_ticks=False, showfliers=False,
+            boxprops=line, whiskerprops=line, capprops=line, medianprops={"color": ink, "linewidth": 2.2}, zorder=3,
+        )  # fmt: skip
+    if infinite:
+        axes.text(1.01, at, f"∞ × {infinite}", transform=axes.get_yaxis_transform(), va="center", fontsize=9,
+                  color=_INK[theme][0])  # fmt: skip
+
+
+def _spreading(count: int) -> NDArray[np.float64]:
+    """Numbers in [-1, 1] that keep neighbours apart, the same every time: multiples of the golden ratio."""
+    return 2 * (np.arange(count, dtype=np.float64) * 0.6180339887 % 1) - 1
+
+
+def _row_name(name: str, method: str, first: ScoreTable, tables: Mapping[str, ScoreTable]) -> str:
+    if len(tables) == 1:
+        return name
+    return method if len(first.names) == 1 else f"{name}, {method}"
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(wspace=0.08), facecolor="none")
+
+
+def _styled(axes: Axes, theme: str) -> None:
+    ink, pale, line = _INK[theme]
+    axes.set_facecolor("none")
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(line)
+    axes.tick_params(colors=pale, labelsize=9, length=0)
+    axes.tick_params(axis="y", labelcolor=ink, labelsize=10)
+    axes.grid(axis="x", color=line, linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def _png(figure: Figure) -> bytes:
+    held = io.BytesIO()
+    figure.savefig(held, format="png", dpi=170, transparent=True, metadata={"Software": None})
+    return held.getvalue()
+
+
+def _rgb(colour: Colour) -> tuple[float, float, float]:
+    return colour[0] / 255, colour[1] / 255, colour[2] / 255

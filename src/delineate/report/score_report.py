@@ -1,0 +1,295 @@
+"""A folder that says how good a segmentation is: report.html to read, scores.json and scores.csv to reckon with.
+
+The page is one file: styles inside, pictures as base64, no script. This module decides what is on it, the
+template (templates/report.html.j2) how it looks.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from delineate.core import new_folder, written_whole
+from delineate.report.figures import distribution, learning_curve
+from delineate.report.files import POLICY, scores_csv, scores_json
+from delineate.report.headline import findings, lead
+from delineate.report.overlay import FALSE_ALARM, HIT, MISS, OTHER_CLASS, Rgb
+from delineate.report.views import views
+from delineate.score import SCORES, CaseScores, ScoreTable
+from delineate.score.summary import shown
+
+WORST, MIDDLE, BEST = 4, 2, 2
+COMPARED = 3
+LARGEST = 12
+
+
+def write_score_report(
+    table: ScoreTable,
+    out: str | Path,
+    *,
+    history: Sequence[Mapping[str, float]] | None = None,
+    baselines: Mapping[str, ScoreTable] | None = None,
+    title: str = "How good is this segmentation?",
+    method: str = "this prediction",
+) -> Path:
+    """Write report.html, scores.json and scores.csv into the new folder `out`; gives the path of report.html.
+
+    history: one entry per look at training, with step, seconds, loss and dice (dice may be absent or nan), for
+    the learning curve. baselines: tables of other methods on the same images, by name, shown beside `method`,
+    which is the name of what `table` scores. Images are read one at a time.
+    Raises OutputError where `out` holds something already or cannot be written.
+    """
+    folder = new_folder(Path(out))
+    page = report_html(table, history=history, baselines=baselines, title=title, method=method)
+    for name, text in (
+        ("scores.json", scores_json(table)),
+        ("scores.csv", scores_csv(table)),
+        ("report.html", page),
+    ):
+        with written_whole(folder / name) as beside:
+            beside.write_text(text, encoding="utf-8")
+    return folder / "report.html"
+
+
+def report_html(
+    table: ScoreTable,
+    *,
+    history: Sequence[Mapping[str, float]] | None = None,
+    baselines: Mapping[str, ScoreTable] | None = None,
+    title: str = "How good is this segmentation?",
+    method: str = "this prediction",
+) -> str:
+    """The page of `write_score_report` as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    tables = {method: table, **(baselines or {})}
+    page = Environment(
+        loader=PackageLoader("delineate.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    ).get_template("report.html.j2")
+    groups = list(_groups(table))
+    return page.render(
+        title=title,
+        lead=lead(table),
+        findings=findings(table),
+        scores=list(SCORES.values()),
+        unit=table.unit,
+        colours={"hit": HIT, "miss": MISS, "false_alarm": FALSE_ALARM, "other": OTHER_CLASS},
+        summary=[_summary_rows(table, name) for name in table.names],
+        objects=_objects(table),
+        distribution=_themes(lambda theme: distribution(tables, theme=theme)) if table.cases else None,
+        distribution_note=_distribution_note(tables),
+        compared=[_compared_row(one, name, by) for name in table.names for by, one in tables.items()]
+        if baselines
+        else [],
+        compared_objects=any(one.objects is not None for one in tables.values()),
+        compared_note=_compared_note(tables),
+        compared_cases=list(_compared_cases(tables)) if baselines else [],
+        groups=groups,
+        any_unlabelled=any(case["unlabelled"] for group in groups for case in group["cases"]),
+        curve=_themes(lambda theme: learning_curve(history, theme=theme)) if history else None,
+        curve_note=_curve_note(history or []),
+        rows=[_case_row(case, name) for case in table.worst_first for name in table.names],
+        many_classes=len(table.names) > 1,
+        unscored=table.unscored,
+        warnings=table.warnings,
+        policy=list(POLICY.items()),
+        version=_version(),
+    )
+
+
+def _summary_rows(table: ScoreTable, name: str) -> dict[str, Any]:
+    rows = []
+    for score in SCORES.values():
+        summary = table.summary(name, score.name)
+        title = f"{score.title}, {table.unit}" if score.is_distance else score.title
+        rows.append((title, summary, shown(summary.mean), shown(summary.median)))
+    colour = table.classes.colours[table.classes.index(name)]
+    return {"name": name, "colour": colour, "rows": rows, "pooled": shown(table.pooled_dice(name))}
+
+
+def _compared_row(table: ScoreTable, name: str, method: str) -> dict[str, Any]:
+    cells = [("–", ["not scored"])] * len(SCORES)
+    if name in table.names:
+        summaries = [table.summary(name, score) for score in SCORES]
+        cells = [(shown(summary.mean), summary.counts.split("; ")) for summary in summaries]
+    row = {"method": method, "name": name, "cells": cells, "pooled": "–", "found": "–", "ap50": "–"}
+    if name in table.names:
+        row["pooled"] = shown(table.pooled_dice(name))
+    objects = table.objects
+    if objects is not None:
+        row["found"] = f"{objects.tp:,} of {objects.tp + objects.fn:,}"
+        row["ap50"] = shown(objects.ap50)
+    return row
+
+
+def _objects(table: ScoreTable) -> dict[str, Any] | None:
+    objects = table.objects
+    if objects is None:
+        return None
+    missed = [(case, one) for case in table.cases if case.objects for one in case.objects.missed]
+    missed.sort(key=lambda pair: (-pair[1].size, pair[0].name))
+    axes = max((len(case.shape) for case in table.cases), default=2)
+    return {
+        "tiles": [
+            (f"{objects.tp:,}", f"found, of {objects.tp + objects.fn:,}"),
+            (f"{objects.fn:,}", "missed"),
+            (f"{objects.fp:,}", "predicted that match none"),
+            (shown(objects.ap50), "AP@0.5"),
+            (shown(objects.f1), "F1"),
+            (shown(objects.pq), "panoptic quality"),
+        ],
+        "largest": [
+            {
+                "case": case.name,
+                "id": one.id,
+                "pixels": f"{one.pixels:,}",
+                "size": shown(one.size),
+                "at": ", ".join(f"{value:.0f}" for value in one.centroid),
+            }
+            for case, one in missed[:LARGEST]
+        ],
+        "sized": table.unit != "px",
+        "size_unit": table.unit + ("³" if axes == 3 else "²"),
+        "axes": "slice, row, column" if axes == 3 else "row, column",
+    }
+
+
+def _groups(table: ScoreTable) -> Iterable[dict[str, Any]]:
+    """The worst, the middle and the best cases, each case once, with their pictures."""
+    ranked = table.worst_first
+    count = len(ranked)
+    worst = range(min(WORST, count))
+    best = range(max(len(worst), count - BEST), count)
+    start = max(len(worst), (count - MIDDLE + 1) // 2)
+    middle = range(start, min(best.start, start + MIDDLE))
+    for title, chosen in (("The worst", worst), ("In the middle", middle), ("The best", best[::-1])):
+        shown_cases = [_shown_case(ranked[i], rank=f"{i + 1} of {count}, worst first") for i in chosen]
+        cases = [case for case in shown_cases if case is not None]
+        if cases:
+            yield {"title": title, "cases": cases}
+
+
+def _shown_case(case: CaseScores, *, rank: str) -> dict[str, Any] | None:
+    seen = next(iter(views([case])), None)
+    if seen is None:
+        return None
+    held = [name for name, counts in case.counts.items() if counts.truth or counts.predicted]
+    chosen = [
+        score for score in SCORES if score != "iou" or len(case.values) == 1
+    ]  # IoU tells what Dice tells
+    classes = [(name, [_cell(case, name, score) for score in chosen]) for name in held or case.values]
+    objects = []
+    if case.objects is not None:
+        found = case.objects
+        objects = [("Objects found", f"{found.tp} of {found.tp + found.fn}"), ("Spurious", str(found.fp))]
+    return {
+        "name": case.name,
+        "rank": rank,
+        "plain": _picture_source(seen.plain),
+        "marked": _picture_source(seen.marked),
+        "caption": seen.caption[:1].upper() + seen.caption[1:],
+        "unlabelled": seen.unlabelled,
+        "scores": [SCORES[score] for score in chosen],
+        "classes": classes,
+        "objects": objects,
+    }
+
+
+def _compared_note(tables: Mapping[str, ScoreTable]) -> str:
+    names = [{case.name for case in table.cases} for table in tables.values()]
+    both, some = set.intersection(*names), set.union(*names)
+    if both == some:
+        return ""
+    return (
+        f"Not the same images: {len(some - both)} of {len(some)} are scored for some of the methods only, "
+        "so that their means do not compare exactly."
+    )
+
+
+def _compared_cases(tables: Mapping[str, ScoreTable]) -> Iterable[dict[str, Any]]:
+    """A row of pictures, one per method, for the cases on which the methods differ most."""
+    by_name = {method: {case.name: case for case in table.cases} for method, table in tables.items()}
+    names = set.intersection(*(set(cases) for cases in by_name.values()))
+
+    def differ(name: str) -> tuple[float, str]:
+        dice = [cases[name].mean_dice for cases in by_name.values()]
+        return -float(np.nanmax(dice) - np.nanmin(dice)) if not np.isnan(dice).all() else 0.0, name
+
+    for name in sorted(names, key=differ)[:COMPARED]:
+        seen = views([cases[name] for cases in by_name.values()])
+        if not seen:
+            continue
+        pictures = [
+            {"src": _picture_source(seen[0].plain), "alt": f"{name}, the image", "caption": "the image"}
+        ]
+        for method, one in zip(by_name, seen, strict=True):
+            said = f"{method}: Dice {shown(by_name[method][name].mean_dice)}"
+            pictures.append({"src": _picture_source(one.marked), "alt": f"{name}, {method}", "caption": said})
+        yield {"name": name, "caption": seen[0].caption, "pictures": pictures}
+
+
+def _case_row(case: CaseScores, name: str) -> dict[str, Any]:
+    counts, found = case.counts[name], case.objects
+    return {
+        "case": case.name,
+        "name": name,
+        "cells": [_cell(case, name, score) for score in SCORES],
+        "truth": f"{counts.truth:,}",
+        "predicted": f"{counts.predicted:,}",
+        "objects": (f"{found.tp:,}", f"{found.fn:,}", f"{found.fp:,}") if found else ("–", "–", "–"),
+    }
+
+
+def _cell(case: CaseScores, name: str, score: str) -> tuple[str, bool]:
+    """The value as shown, and whether it is that of a miss."""
+    value = case.values[name][score]
+    return shown(value), value == SCORES[score].when_missed
+
+
+def _distribution_note(tables: Mapping[str, ScoreTable]) -> str:
+    infinite = any(
+        table.summary(name, "hausdorff").infinite for table in tables.values() for name in table.names
+    )
+    note = "∞ × n: n images in which only one side holds the class." if infinite else ""
+    return note if len(tables) == 1 else f"{next(iter(tables))} in colour, the others in grey. {note}"
+
+
+def _curve_note(history: Sequence[Mapping[str, float]]) -> str:
+    dice = [value for entry in history if (value := entry.get("dice")) is not None and not np.isnan(value)]
+    last = history[-1] if history else {}
+    parts = [
+        f"{last['step']:,.0f} steps" if "step" in last else "",
+        f"{last['seconds'] / 60:.1f} minutes" if "seconds" in last else "",
+    ]
+    said = " in ".join(part for part in parts if part)
+    return f"{said}; best validation Dice {max(dice):.3f}." if dice else f"{said}."
+
+
+def _themes(draw: Any) -> dict[str, str]:
+    return {theme: _source(draw(theme)) for theme in ("light", "dark")}
+
+
+def _picture_source(picture: Rgb) -> str:
+    from PIL import Image
+
+    held = BytesIO()
+    grey = bool((picture == picture[..., :1]).all())
+    Image.fromarray(picture[..., 0] if grey else picture).save(held, format="PNG")
+    return _source(held.getvalue())
+
+
+def _source(png: bytes) -> str:
+    return "data:image/png;base64," + b64encode(png).decode("ascii")
+
+
+def _version() -> str:
+    try:
+        return version("delineate")
+    except PackageNotFoundError:
+        return ""

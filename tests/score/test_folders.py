@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from delineate.core import DataError
+from delineate.score import score_folders
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+def save(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+def square(rows: slice, columns: slice, *, value: int = 255) -> np.ndarray:
+    grid = np.zeros((20, 24), np.uint8)
+    grid[rows, columns] = value
+    return grid
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Predicted and true 0/255 masks of four images: right, shifted by one row, missed, and of nothing."""
+    predicted, truth = tmp_path / "predicted", tmp_path / "truth"
+    for name, there, guess in (
+        ("a", square(slice(2, 8), slice(3, 9)), square(slice(2, 8), slice(3, 9))),
+        ("b", square(slice(2, 8), slice(3, 9)), square(slice(3, 9), slice(3, 9))),
+        ("c", square(slice(2, 8), slice(3, 9)), square(slice(0, 0), slice(0, 0))),
+        ("d", square(slice(0, 0), slice(0, 0)), square(slice(0, 0), slice(0, 0))),
+    ):
+        save(truth / f"{name}.png", there)
+        save(predicted / f"{name}.png", guess)
+    return predicted, truth
+
+
+def test_masks_are_matched_by_name_and_scored(folders: tuple[Path, Path]) -> None:
+    table = score_folders(*folders)
+    assert table.names == ("foreground",)
+    values = dict(zip("abcd", table.values("foreground", "dice"), strict=True))
+    assert (values["a"], values["b"], values["c"]) == (1.0, 60 / 72, 0.0)
+    assert math.isnan(values["d"])
+    assert table.values("foreground", "hausdorff")[:3] == [0.0, 1.0, math.inf]
+    assert str(table.summary("foreground", "dice")) == "0.611 (3 of 4 defined; 1 missed)"
+    assert table.objects is None
+    assert not table.unscored
+
+
+def test_a_missing_prediction_is_named_and_in_no_mean(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "c.png").unlink()
+    table = score_folders(*folders)
+    assert table.unscored == (("c", "it has no prediction"),)
+    assert "c is in no score: it has no prediction" in table.warnings
+    assert table.summary("foreground", "dice").defined == 2
+
+
+def test_a_prediction_without_truth_is_named(folders: tuple[Path, Path]) -> None:
+    save(folders[0] / "z.png", square(slice(0, 3), slice(0, 3)))
+    assert "predictions without truth are not scored: z" in score_folders(*folders).warnings
+
+
+def test_a_prediction_of_another_size_is_named_with_both_sizes(folders: tuple[Path, Path]) -> None:
+    save(folders[0] / "b.png", square(slice(2, 8), slice(3, 9))[:-1])
+    table = score_folders(*folders)
+    ((name, reason),) = table.unscored
+    assert name == "b"
+    assert reason.startswith("its prediction is 19 x 24 but truth is 20 x 24: ")
+
+
+def test_names_that_never_match_are_refused(folders: tuple[Path, Path]) -> None:
+    for path in sorted(folders[0].iterdir()):
+        path.rename(path.with_name(f"other_{path.name}"))
+    with pytest.raises(
+        DataError, match=r"no prediction in .* has the name of a mask in .*: give the folders"
+    ):
+        score_folders(*folders)
+
+
+def test_one_file_against_one_file_needs_no_common_name(folders: tuple[Path, Path]) -> None:
+    table = score_folders(folders[0] / "b.png", folders[1] / "a.png")
+    assert table.values("foreground", "dice") == [60 / 72]
+
+
+@pytest.mark.parametrize("value", [1, 255])
+def test_predictions_may_be_0_1_or_0_255(folders: tuple[Path, Path], value: int) -> None:
+    for path in sorted(folders[0].iterdir()):
+        save(path, (np.asarray(Image.open(path)) > 0).astype(np.uint8) * np.uint8(value))
+    assert score_folders(*folders).values("foreground", "dice")[:3] == [1.0, 60 / 72, 0.0]
+
+
+def two_touching(tmp_path: Path) -> Path:
+    truth = tmp_path / "data"
+    save(truth / "images" / "a.png", square(slice(0, 20), slice(0, 12)))
+    save(truth / "masks" / "a.png", square(slice(4, 10), slice(2, 12)))
+    ids = np.zeros((20, 24), np.uint16)
+    ids[4:10, 2:7], ids[4:10, 7:12] = 5, 900
+    save(truth / "instances" / "a.png", ids)
+    return truth
+
+
+def test_objects_are_scored_where_truth_has_ids(tmp_path: Path) -> None:
+    truth = two_touching(tmp_path)
+    table = score_folders(truth / "instances", truth)
+    assert table.objects is not None
+    assert (table.objects.tp, table.objects.fp, table.objects.fn) == (2, 0, 0)
+    assert table.values("foreground", "dice") == [1.0]
+
+
+def test_components_stand_in_for_ids_with_a_word_about_it(tmp_path: Path) -> None:
+    truth = two_touching(tmp_path)
+    save(tmp_path / "guess" / "a.png", square(slice(4, 10), slice(2, 12)))
+    table = score_folders(tmp_path / "guess", truth)
+    assert table.objects is not None
+    assert (table.objects.tp, table.objects.fp, table.objects.fn) == (1, 0, 1)
+    assert any("the prediction has no object ids" in note for note in table.warnings)
+
+
+def test_objects_can_be_asked_for_and_declined(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    asked = score_folders(*folders, objects=True)
+    assert asked.objects is not None
+    assert (asked.objects.tp, asked.objects.fn) == (2, 1)
+    assert any(note.startswith("truth has no object ids") for note in asked.warnings)
+    truth = two_touching(tmp_path)
+    assert score_folders(truth / "instances", truth, objects=False).objects is None
+
+
+def prediction(folder: Path, labels: np.ndarray, names: list[str]) -> Path:
+    save(folder / "a.png", labels)
+    files = {"a": {"labels": "a.png", "objects": None, "image": None}}
+    content = {"format": "delineate-prediction", "version": 1, "classes": names, "files": files}
+    (folder / "prediction.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_classes_of_a_prediction_are_matched_by_name(tmp_path: Path) -> None:
+    truth = tmp_path / "truth"
+    save(truth / "a.png", np.array([[0, 1, 1, 2]], np.uint8))
+    (truth / "classes.json").write_text('{"background": 0, "cell": 1, "vessel": 2}')
+    guess = prediction(tmp_path / "p", np.array([[0, 2, 2, 1]], np.uint8), ["background", "vessel", "cell"])
+    table = score_folders(guess, truth)
+    assert table.values("cell", "dice") == table.values("vessel", "dice") == [1.0]
+
+
+def test_classes_without_names_in_common_are_taken_in_order_with_a_word_about_it(tmp_path: Path) -> None:
+    save(tmp_path / "truth" / "a.png", np.array([[0, 255]], np.uint8))
+    guess = prediction(tmp_path / "p", np.array([[0, 1]], np.uint8), ["background", "nucleus"])
+    table = score_folders(guess, tmp_path / "truth")
+    assert table.values("foreground", "dice") == [1.0]
+    assert any("nucleus is foreground" in note for note in table.warnings)
+
+
+def test_classes_that_cannot_be_matched_are_refused(tmp_path: Path) -> None:
+    save(tmp_path / "truth" / "a.png", np.array([[0, 255]], np.uint8))
+    guess = prediction(tmp_path / "p", np.array([[0, 1]], np.uint8), ["background", "nucleus", "debris"])
+    with pytest.raises(
+        DataError, match="classes background, nucleus and debris but truth has background and foreground"
+    ):
+        score_folders(guess, tmp_path / "truth")
+
+
+def test_a_damaged_prediction_is_named_and_the_others_are_scored(tmp_path: Path) -> None:
+    truth = tmp_path / "truth"
+    for name in "ab":
+        save(truth / f"{name}.png", np.array([[0, 255]], np.uint8))
+    guess = prediction(tmp_path / "p", np.array([[0, 1]], np.uint8), ["background", "foreground"])
+    content = json.loads((guess / "prediction.json").read_text())
+    content["files"]["b"] = {"labels": "b.png", "objects": None, "image": None}
+    (guess / "prediction.json").write_text(json.dumps(content))
+    (guess / "b.png").write_bytes((guess / "a.png").read_bytes()[:40])
+    table = score_folders(guess, truth)
+    assert [case.name for case in table.cases] == ["a"]
+    assert table.unscored[0][0] == "b"
+
+
+def test_distances_are_in_the_unit_of_the_files(tmp_path: Path) -> None:
+    volume = np.zeros((4, 10, 10), np.uint8)
+    volume[1, 5, 5] = 1
+    for name, array in (("truth", volume), ("guess", np.roll(volume, 1, axis=0))):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(
+            tmp_path / name / "a.tif",
+            array,
+            imagej=True,
+            resolution=(2, 2),
+            metadata={"axes": "ZYX", "spacing": 3.0, "unit": "um"},
+        )
+    table = score_folders(tmp_path / "guess", tmp_path / "truth")
+    assert table.values(table.names[0], "hausdorff") == [3.0]
+    assert table.unit in ("um", "µm")
+
+
+def test_progress_counts_to_the_end(folders: tuple[Path, Path]) -> None:
+    told: list[tuple[int, int]] = []
+    score_folders(*folders, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_masks_are_read_again_for_pictures(tmp_path: Path) -> None:
+    truth = two_touching(tmp_path)
+    (case,) = score_folders(truth / "instances", truth).cases
+    assert case.reread is not None
+    masks = case.reread()
+    assert masks.image == truth / "images" / "a.png"
+    assert masks.predicted_objects is not None
+    assert np.unique(masks.predicted_objects).tolist() == [0, 5, 900]
+
+
+def test_numbers_that_may_be_ids_are_read_as_asked_and_binary_truth_stays_binary(
+    folders: tuple[Path, Path],
+) -> None:
+    for path in sorted(folders[0].iterdir()):
+        grid = np.asarray(Image.open(path)).copy()
+        grid[grid > 0] = 1
+        grid[15:18, 15:20] = 2
+        save(path, grid)
+    table = score_folders(*folders, masks_are="instances", objects=True)
+    assert table.names == ("foreground",)
+    assert table.objects is not None
+    # truth: one square in a, b and c, by its component; predicted: the squares of a and b, and object 2 everywhere
+    assert (table.objects.tp, table.objects.fp, table.objects.fn) == (2, 4, 1)
+
+
+def test_scoring_loads_no_torch() -> None:
+    import subprocess
+
+    code = "import sys, delineate.score; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not (DATA / "nuclei" / "val").is_dir(), reason="needs the nuclei of ../shared/data")
+def test_true_nuclei_against_themselves_are_perfect() -> None:
+    table = score_folders(DATA / "nuclei" / "val" / "instances", DATA / "nuclei" / "val")
+    assert table.summary("foreground", "dice").mean == 1.0
+    assert table.objects is not None
+    assert (table.objects.pq, table.objects.fn) == (1.0, 0)
