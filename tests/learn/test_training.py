@@ -129,7 +129,9 @@ def test_validation_is_judged_and_shown():
     looks = [step for step in run if step.previews]
     assert looks[-1].dice == 0.25
     assert judged[0] == ((48, 48), np.uint8)
-    assert looks[-1].previews[0][0].name == "square7"
+    case, labels = looks[-1].previews[0]
+    assert case.name == "square7"
+    assert labels.max() < len(CLASSES)
     assert run.learnt.record.history[-1]["dice"] == 0.25
 
 

@@ -249,7 +249,8 @@ class Training:
         if not self.validation or self.judge is None:
             return None, ()
         learnt = self.learnt
-        predicted = [answered(learnt, case.image).argmax(0).astype(np.uint8) for case in self.validation]
+        count = len(self.classes)
+        predicted = [answered(learnt, case.image)[:count].argmax(0).astype(np.uint8) for case in self.validation]
         scores = [
             self.judge(case.labels, labels)
             for case, labels in zip(self.validation, predicted, strict=True)
