@@ -152,7 +152,7 @@ def test_names_with_a_common_patient_are_one_group(tmp_path: Path) -> None:
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no image": ({"masks/a.png": SQUARE}, "holds no image that can be read: give"),
-    "no mask": ({"images/a.png": NOISE}, "1 images but no mask for any of them: put"),
+    "no mask": ({"images/a.png": NOISE}, "holds 1 image but no mask for any of them: put"),
     "sizes differ": (
         {"images/a.png": NOISE, "masks/a.png": SQUARE[:5]},
         r"^mask a\.png is 5 x 8 but its image a\.png is 6 x 8: crop or resample",

@@ -116,7 +116,8 @@ def check(
     """Look through the data folder `path`, and the folder `val` of validation data where it lies elsewhere.
 
     unlabelled, masks_are: as for `load`. progress: called with (images done, images in all) after each image.
-    Raises DataError only where there is no image at all; everything else is a problem in what is returned.
+    Raises DataError only where the folder holds no image, or its layout cannot be understood; everything else is a
+    problem in what is returned.
     """
     folders = [find_folder(path), *([find_folder(val)] if val is not None else [])]
     seen, table = _Seen(), None
@@ -227,10 +228,15 @@ def _look_at(entry: Entry, folder: Folder, held_out: bool, seen: _Seen) -> Evide
             seen.problems += [found] if found else []
     if mask is None:
         return None
-    evidence = _opened(lambda file: look(mask, where=file.name), entry.labels, where=where, seen=seen)
+    evidence = _opened(
+        lambda file: look(mask, where=file.name, closely=folder.doubtful),
+        entry.labels,
+        where=where,
+        seen=seen,
+    )
     if ids is not None and entry.objects:
         _opened(lambda file: object_ids(ids, where=file.name), entry.objects, where=where, seen=seen)
-    blurred = fringes(evidence) if evidence and folder.kind in ("masks", "ids") else None
+    blurred = fringes(evidence) if evidence else None
     if blurred:
         seen.problems.append(replace(blurred, where=where))
         return None

@@ -69,14 +69,14 @@ def load(
     notes = [*folder.notes, *unmatched(folder)]
     if not any(entry.labels for entry in folder.train):
         raise DataError(
-            f"{path} holds {len(folder.train)} images but no mask for any of them: put "
+            f"{path} holds {_files(len(folder.train), 'image')} but no mask for any of them: put "
             "masks of the same names into a folder masks/ beside images/"
         )
     masks = list(each(_mask, labelled))
     evidence = []
     for entry, mask in zip(labelled, masks, strict=True):
-        evidence.append(look(mask, where=label_path(entry).name))
-        problem = fringes(evidence[-1]) if folder.kind in ("masks", "ids") else None
+        evidence.append(look(mask, where=label_path(entry).name, closely=folder.doubtful))
+        problem = fringes(evidence[-1])
         if problem:
             raise problem.error
     convention = understand(

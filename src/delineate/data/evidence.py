@@ -83,8 +83,10 @@ def plain(mask: Picture, *, where: str) -> tuple[NDArray[np.integer[Any]], bool]
     return (red.astype(np.int32) << 16) | (green.astype(np.int32) << 8) | blue, True
 
 
-def look(mask: Picture, *, where: str) -> Evidence:
+def look(mask: Picture, *, where: str, closely: bool = True) -> Evidence:
     """What the mask holds; raises as `plain` does for what cannot be a mask.
+
+    closely: look at pieces and edges too, which takes longer and is of no use where the kind of mask is known.
 
     >>> seen = look(Picture(np.array([[0, 1, 1, 0, 2]]), (1.0, 1.0), "px", None, ".png", ()), where="a.png")
     >>> seen.counts, seen.pieces
@@ -94,7 +96,7 @@ def look(mask: Picture, *, where: str) -> Evidence:
     counts = count(ints)
     marks = [v for v in counts if v > 0 and (v != 255 or 254 in counts)]
     pieces, fringed = (0, 0), False
-    if len(marks) > 1 and ints.size:
+    if closely and len(marks) > 1:
         share = _largest_piece(ints)
         if not colour:
             pieces = (len(marks), sum(share[v] >= 0.95 for v in marks))

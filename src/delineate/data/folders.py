@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 
@@ -60,7 +60,12 @@ class Folder:
     strays: tuple[Path, ...] = ()
     twins: Twins = ()
     legends: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether only the masks themselves can tell what they hold, and whether they are sound."""
+        return self.kind in ("masks", "ids")
 
 
 def find_folder(path: str | Path) -> Folder:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from delineate.core import ClassTable, DataError
 from delineate.data.convention import Convention
 from delineate.data.dataset import labels_and_objects, legend_of
-from delineate.data.evidence import Evidence, look
+from delineate.data.evidence import look
 from delineate.data.faults import fringes
 from delineate.data.folders import OBJECT_FOLDERS, SCRIBBLE_FOLDERS, Folder, find_folder
 from delineate.data.formats import read_mask, stem_of
@@ -89,11 +89,10 @@ def load_masks(
         one, other = folder.twins[0]
         raise DataError(f"{one.name} and {other.name} have one name: rename or remove one of them")
     paths = [entry.labels for entry in entries if entry.labels]
-    evidence = list(each(_seen, paths))
-    if folder.kind in ("masks", "ids"):
-        for problem in map(fringes, evidence):
-            if problem:
-                raise problem.error
+    evidence = list(each(lambda file: look(read_mask(file), where=file.name, closely=folder.doubtful), paths))
+    for problem in map(fringes, evidence):
+        if problem:
+            raise problem.error
     convention = understand(
         evidence,
         kind=folder.kind,
@@ -109,10 +108,6 @@ def load_masks(
         for entry, file in zip(entries, paths, strict=True)
     }
     return LabelledSet(files, convention.classes, (*folder.notes, *convention.notes))
-
-
-def _seen(path: Path) -> Evidence:
-    return look(read_mask(path), where=path.name)
 
 
 def _mask_folder(root: Path) -> Folder:
