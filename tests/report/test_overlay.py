@@ -16,6 +16,7 @@ def test_an_outline_is_the_rim_of_the_region_in_the_colour_of_its_class() -> Non
     drawn = outlines(np.zeros((7, 7, 1), np.uint8), labels, classes=CLASSES)
     rim = (labels == 2) & ~np.pad(np.ones((1, 1), bool), 3)
     np.testing.assert_array_equal((drawn == CLASSES.colours[2]).all(axis=-1), rim)
+    assert (drawn[~rim] == drawn[0, 0]).all()
 
 
 def test_touching_objects_are_outlined_apart() -> None:

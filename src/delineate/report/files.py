@@ -15,7 +15,7 @@ from typing import Any
 from delineate.score import SCORES, CaseScores, ObjectScores, Score, ScoreTable, Summary, Unmatched
 
 POLICY = {
-    "undefined": "neither side holds the class: null, counted, in no mean",
+    "undefined": "neither side holds the class: counted, in no mean",
     "missed": "truth holds the class and the prediction does not: the worst value of the score, counted",
     "spurious": "the prediction holds the class and truth does not: the worst value of the score, counted",
     "infinite": "a distance to nothing is infinite: in the median, not in the mean, counted and warned of",
@@ -23,7 +23,7 @@ POLICY = {
     "background": "class 0 is scored by no score of its own",
     "objects": "matched one to one where IoU >= 0.5, whatever their class; counts pooled over images",
     "hausdorff": "exact, between centres of border voxels: mask minus erosion by the cross; image edges are border",
-    "numbers": 'undefined is null, infinity is "inf"',
+    "numbers": 'in scores.json undefined is null and infinity is "inf"',
 }
 """What the numbers in scores.json mean, in words; written into it."""
 
