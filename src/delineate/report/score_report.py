@@ -6,10 +6,8 @@ template (templates/report.html.j2) how it looks.
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,12 @@ import numpy as np
 from delineate.core import new_folder, written_whole
 from delineate.report.figures import distribution, learning_curve
 from delineate.report.files import POLICY, scores_csv, scores_json
+from delineate.report.gallery import cell, compared_cases, groups, source
 from delineate.report.headline import findings, lead
-from delineate.report.overlay import FALSE_ALARM, HIT, MISS, OTHER_CLASS, Rgb
-from delineate.report.views import views
+from delineate.report.overlay import FALSE_ALARM, HIT, MISS, OTHER_CLASS
 from delineate.score import SCORES, CaseScores, ScoreTable
 from delineate.score.summary import shown
 
-WORST, MIDDLE, BEST = 4, 2, 2
-COMPARED = 3
 LARGEST = 12
 
 
@@ -72,7 +68,7 @@ def report_html(
     page = Environment(
         loader=PackageLoader("delineate.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     ).get_template("report.html.j2")
-    groups = list(_groups(table))
+    shown_groups = list(groups(table))
     return page.render(
         title=title,
         lead=lead(table),
@@ -89,9 +85,9 @@ def report_html(
         else [],
         compared_objects=any(one.objects is not None for one in tables.values()),
         compared_note=_compared_note(tables),
-        compared_cases=list(_compared_cases(tables)) if baselines else [],
-        groups=groups,
-        any_unlabelled=any(case["unlabelled"] for group in groups for case in group["cases"]),
+        compared_cases=list(compared_cases(tables)) if baselines else [],
+        groups=shown_groups,
+        any_unlabelled=any(case["unlabelled"] for group in shown_groups for case in group["cases"]),
         curve=_themes(lambda theme: learning_curve(history, theme=theme)) if history else None,
         curve_note=_curve_note(history or []),
         rows=[_case_row(case, name) for case in table.worst_first for name in table.names],
@@ -160,47 +156,6 @@ def _objects(table: ScoreTable) -> dict[str, Any] | None:
     }
 
 
-def _groups(table: ScoreTable) -> Iterable[dict[str, Any]]:
-    """The worst, the middle and the best cases, each case once, with their pictures."""
-    ranked = table.worst_first
-    count = len(ranked)
-    worst = range(min(WORST, count))
-    best = range(max(len(worst), count - BEST), count)
-    start = max(len(worst), (count - MIDDLE + 1) // 2)
-    middle = range(start, min(best.start, start + MIDDLE))
-    for title, chosen in (("The worst", worst), ("In the middle", middle), ("The best", best[::-1])):
-        shown_cases = [_shown_case(ranked[i], rank=f"{i + 1} of {count}, worst first") for i in chosen]
-        cases = [case for case in shown_cases if case is not None]
-        if cases:
-            yield {"title": title, "cases": cases}
-
-
-def _shown_case(case: CaseScores, *, rank: str) -> dict[str, Any] | None:
-    seen = next(iter(views([case])), None)
-    if seen is None:
-        return None
-    held = [name for name, counts in case.counts.items() if counts.truth or counts.predicted]
-    chosen = [
-        score for score in SCORES if score != "iou" or len(case.values) == 1
-    ]  # IoU tells what Dice tells
-    classes = [(name, [_cell(case, name, score) for score in chosen]) for name in held or case.values]
-    objects = []
-    if case.objects is not None:
-        found = case.objects
-        objects = [("Objects found", f"{found.tp} of {found.tp + found.fn}"), ("Spurious", str(found.fp))]
-    return {
-        "name": case.name,
-        "rank": rank,
-        "plain": _picture_source(seen.plain),
-        "marked": _picture_source(seen.marked),
-        "caption": seen.caption[:1].upper() + seen.caption[1:],
-        "unlabelled": seen.unlabelled,
-        "scores": [SCORES[score] for score in chosen],
-        "classes": classes,
-        "objects": objects,
-    }
-
-
 def _compared_note(tables: Mapping[str, ScoreTable]) -> str:
     names = [{case.name for case in table.cases} for table in tables.values()]
     both, some = set.intersection(*names), set.union(*names)
@@ -212,44 +167,16 @@ def _compared_note(tables: Mapping[str, ScoreTable]) -> str:
     )
 
 
-def _compared_cases(tables: Mapping[str, ScoreTable]) -> Iterable[dict[str, Any]]:
-    """A row of pictures, one per method, for the cases on which the methods differ most."""
-    by_name = {method: {case.name: case for case in table.cases} for method, table in tables.items()}
-    names = set.intersection(*(set(cases) for cases in by_name.values()))
-
-    def differ(name: str) -> tuple[float, str]:
-        dice = [cases[name].mean_dice for cases in by_name.values()]
-        return -float(np.nanmax(dice) - np.nanmin(dice)) if not np.isnan(dice).all() else 0.0, name
-
-    for name in sorted(names, key=differ)[:COMPARED]:
-        seen = views([cases[name] for cases in by_name.values()])
-        if not seen:
-            continue
-        pictures = [
-            {"src": _picture_source(seen[0].plain), "alt": f"{name}, the image", "caption": "the image"}
-        ]
-        for method, one in zip(by_name, seen, strict=True):
-            said = f"{method}: Dice {shown(by_name[method][name].mean_dice)}"
-            pictures.append({"src": _picture_source(one.marked), "alt": f"{name}, {method}", "caption": said})
-        yield {"name": name, "caption": seen[0].caption, "pictures": pictures}
-
-
 def _case_row(case: CaseScores, name: str) -> dict[str, Any]:
     counts, found = case.counts[name], case.objects
     return {
         "case": case.name,
         "name": name,
-        "cells": [_cell(case, name, score) for score in SCORES],
+        "cells": [cell(case, name, score) for score in SCORES],
         "truth": f"{counts.truth:,}",
         "predicted": f"{counts.predicted:,}",
         "objects": (f"{found.tp:,}", f"{found.fn:,}", f"{found.fp:,}") if found else ("–", "–", "–"),
     }
-
-
-def _cell(case: CaseScores, name: str, score: str) -> tuple[str, bool]:
-    """The value as shown, and whether it is that of a miss."""
-    value = case.values[name][score]
-    return shown(value), value == SCORES[score].when_missed
 
 
 def _distribution_note(tables: Mapping[str, ScoreTable]) -> str:
@@ -271,21 +198,8 @@ def _curve_note(history: Sequence[Mapping[str, float]]) -> str:
     return f"{said}; best validation Dice {max(dice):.3f}." if dice else f"{said}."
 
 
-def _themes(draw: Any) -> dict[str, str]:
-    return {theme: _source(draw(theme)) for theme in ("light", "dark")}
-
-
-def _picture_source(picture: Rgb) -> str:
-    from PIL import Image
-
-    held = BytesIO()
-    grey = bool((picture == picture[..., :1]).all())
-    Image.fromarray(picture[..., 0] if grey else picture).save(held, format="PNG")
-    return _source(held.getvalue())
-
-
-def _source(png: bytes) -> str:
-    return "data:image/png;base64," + b64encode(png).decode("ascii")
+def _themes(draw: Callable[[str], bytes]) -> dict[str, str]:
+    return {theme: source(draw(theme)) for theme in ("light", "dark")}
 
 
 def _version() -> str:

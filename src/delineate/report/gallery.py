@@ -1,0 +1,100 @@
+"""The cases that a report shows, as pictures with their numbers: the worst, the middle, the best; methods in a row."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from delineate.report.overlay import Rgb
+from delineate.report.views import views
+from delineate.score import SCORES, CaseScores, ScoreTable
+from delineate.score.summary import shown
+
+WORST, MIDDLE, BEST = 4, 2, 2
+COMPARED = 3
+
+
+def groups(table: ScoreTable) -> Iterable[dict[str, Any]]:
+    """The worst, the middle and the best cases, each case once, with their pictures."""
+    ranked = table.worst_first
+    count = len(ranked)
+    worst = range(min(WORST, count))
+    best = range(max(len(worst), count - BEST), count)
+    start = max(len(worst), (count - MIDDLE + 1) // 2)
+    middle = range(start, min(best.start, start + MIDDLE))
+    for title, chosen in (("The worst", worst), ("In the middle", middle), ("The best", best[::-1])):
+        shown_cases = [_shown_case(ranked[i], rank=f"{i + 1} of {count}, worst first") for i in chosen]
+        cases = [case for case in shown_cases if case is not None]
+        if cases:
+            yield {"title": title, "cases": cases}
+
+
+def _shown_case(case: CaseScores, *, rank: str) -> dict[str, Any] | None:
+    seen = next(iter(views([case])), None)
+    if seen is None:
+        return None
+    held = [name for name, counts in case.counts.items() if counts.truth or counts.predicted]
+    several = len(case.values) > 1
+    chosen = [score for score in SCORES if not (several and score == "iou")]  # it tells what Dice tells
+    classes = [(name, [cell(case, name, score) for score in chosen]) for name in held or case.values]
+    objects = []
+    if case.objects is not None:
+        found = case.objects
+        objects = [("Objects found", f"{found.tp} of {found.tp + found.fn}"), ("Spurious", str(found.fp))]
+    return {
+        "name": case.name,
+        "rank": rank,
+        "plain": _picture_source(seen.plain),
+        "marked": _picture_source(seen.marked),
+        "caption": seen.caption[:1].upper() + seen.caption[1:],
+        "unlabelled": seen.unlabelled,
+        "scores": [SCORES[score] for score in chosen],
+        "classes": classes,
+        "objects": objects,
+    }
+
+
+def compared_cases(tables: Mapping[str, ScoreTable]) -> Iterable[dict[str, Any]]:
+    """A row of pictures, one per method, for the cases on which the methods differ most."""
+    by_name = {method: {case.name: case for case in table.cases} for method, table in tables.items()}
+    names = set.intersection(*(set(cases) for cases in by_name.values()))
+
+    def differ(name: str) -> tuple[float, str]:
+        dice = [cases[name].mean_dice for cases in by_name.values()]
+        return -float(np.nanmax(dice) - np.nanmin(dice)) if not np.isnan(dice).all() else 0.0, name
+
+    for name in sorted(names, key=differ)[:COMPARED]:
+        seen = views([cases[name] for cases in by_name.values()])
+        if not seen:
+            continue
+        pictures = [
+            {"src": _picture_source(seen[0].plain), "alt": f"{name}, the image", "caption": "the image"}
+        ]
+        for method, one in zip(by_name, seen, strict=True):
+            said = f"{method}: Dice {shown(by_name[method][name].mean_dice)}"
+            pictures.append({"src": _picture_source(one.marked), "alt": f"{name}, {method}", "caption": said})
+        yield {"name": name, "caption": seen[0].caption, "pictures": pictures}
+
+
+def _picture_source(picture: Rgb) -> str:
+    from PIL import Image
+
+    held = BytesIO()
+    grey = bool((picture == picture[..., :1]).all())
+    Image.fromarray(picture[..., 0] if grey else picture).save(held, format="PNG")
+    return source(held.getvalue())
+
+
+def source(png: bytes) -> str:
+    """A PNG as an address that holds the picture itself."""
+    return "data:image/png;base64," + b64encode(png).decode("ascii")
+
+
+def cell(case: CaseScores, name: str, score: str) -> tuple[str, bool]:
+    """The value as shown, and whether it is that of a miss."""
+    value = case.values[name][score]
+    return shown(value), value == SCORES[score].when_missed
