@@ -41,10 +41,15 @@ def main() -> None:
                 row |= membranes(folder / "outlined", wanted.val)
             print(f"seed {seed}: " + told(row), flush=True)
             rows.append(row)
-    print(f"median of {len(rows)}: " + told({key: statistics.median(row[key] for row in rows) for key in rows[0]}))
+    print(
+        f"median of {len(rows)}: "
+        + told({key: statistics.median(row[key] for row in rows) for key in rows[0]})
+    )
 
 
-def figures(train: Path, val: Path, folder: Path, *, minutes: float, seed: int, tta: bool) -> dict[str, float]:
+def figures(
+    train: Path, val: Path, folder: Path, *, minutes: float, seed: int, tta: bool
+) -> dict[str, float]:
     """The scores of one training."""
     begun = time.monotonic()
     method = flow.train(train, out=folder / "model", minutes=minutes, seed=seed)
@@ -74,13 +79,17 @@ def membranes(predicted: Path, truth: Path) -> dict[str, float]:
     for name, file in truths.files.items():
         true, guess = file.read().labels, guesses.files[name].read().labels
         pixel.append(float((true != guess).mean()))
-        rand.append(adapted_rand_error(label(true == 1, connectivity=1), label(guess == 1, connectivity=1))[0])
+        rand.append(
+            adapted_rand_error(label(true == 1, connectivity=1), label(guess == 1, connectivity=1))[0]
+        )
     return {"pixel error": float(np.mean(pixel)), "adapted Rand error": float(np.mean(rand))}
 
 
 def told(row: dict[str, float]) -> str:
     """A row in words."""
-    return ", ".join(f"{key} {value:.4f}" if abs(value) < 10 else f"{key} {value:.0f}" for key, value in row.items())
+    return ", ".join(
+        f"{key} {value:.4f}" if abs(value) < 10 else f"{key} {value:.0f}" for key, value in row.items()
+    )
 
 
 if __name__ == "__main__":

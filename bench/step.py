@@ -60,12 +60,20 @@ def main() -> None:
     step()
     rates, limits = [], []
     for _ in range(wanted.turns):
-        limits.append(max(work_ / seconds(lambda p=p, w=w: F.conv2d(p, w, padding=1), 5) for p, w, work_ in kernels))
+        limits.append(
+            max(work_ / seconds(lambda p=p, w=w: F.conv2d(p, w, padding=1), 5) for p, w, work_ in kernels)
+        )
         rates.append(work / seconds(step, 1))
     shares = sorted(rate / limit for rate, limit in zip(rates, limits, strict=True))
-    print(f"U-Net width {wanted.width}, {wanted.levels} levels, batch {wanted.batch} of {wanted.side} x {wanted.side}")
-    print(f"limit: {statistics.median(limits) / 1e9:.0f} GFLOP/s; step: {statistics.median(rates) / 1e9:.0f} GFLOP/s")
-    print(f"share of the limit: median {statistics.median(shares):.1%}, from {shares[0]:.1%} to {shares[-1]:.1%}")
+    print(
+        f"U-Net width {wanted.width}, {wanted.levels} levels, batch {wanted.batch} of {wanted.side} x {wanted.side}"
+    )
+    print(
+        f"limit: {statistics.median(limits) / 1e9:.0f} GFLOP/s; step: {statistics.median(rates) / 1e9:.0f} GFLOP/s"
+    )
+    print(
+        f"share of the limit: median {statistics.median(shares):.1%}, from {shares[0]:.1%} to {shares[-1]:.1%}"
+    )
     print(f"images per second: {wanted.batch * statistics.median(rates) / work:.2f}")
 
 

@@ -80,7 +80,9 @@ def test_train_predict_and_score_give_what_they_promise(work, tmp_path, capsys):
         assert read_image(tmp_path / "out" / "overlays" / name).array.shape == (*image.spatial, 3)
     assert run("score", tmp_path / "out", test, "-o", tmp_path / "report") == 0
     scores = json.loads((tmp_path / "report" / "scores.json").read_text())
-    assert {"mean", "median", "defined", "undefined", "missed"} <= set(scores["classes"]["foreground"]["dice"])
+    assert {"mean", "median", "defined", "undefined", "missed"} <= set(
+        scores["classes"]["foreground"]["dice"]
+    )
     assert {"ap50", "f1", "pq"} <= set(scores["objects"])
     assert len(scores["cases"]) == len(names)
     assert isinstance(scores["warnings"], list)
@@ -146,7 +148,9 @@ def test_an_output_folder_that_holds_something_is_refused(work, refused, tmp_pat
 def test_an_output_folder_that_cannot_be_made_is_refused(work, refused, tmp_path):
     (tmp_path / "file").write_text("x")
     refused("train", work / "data" / "train", "-o", tmp_path / "file" / "m", *TINY, says="cannot write")
-    refused("predict", work / "model", work / "data" / "test", "-o", tmp_path / "file" / "m", says="cannot write")
+    refused(
+        "predict", work / "model", work / "data" / "test", "-o", tmp_path / "file" / "m", says="cannot write"
+    )
 
 
 def test_zero_images_are_refused(refused, tmp_path, work):
@@ -217,7 +221,9 @@ def test_a_truncated_file_is_refused_and_the_other_images_are_predicted(work, re
     assert len(json.loads((tmp_path / "o" / "prediction.json").read_text())["files"]) == 5
 
 
-@pytest.mark.parametrize("harm", ["missing weights", "missing json", "tampered weights", "tampered json", "torn json"])
+@pytest.mark.parametrize(
+    "harm", ["missing weights", "missing json", "tampered weights", "tampered json", "torn json"]
+)
 def test_a_damaged_model_folder_is_refused(work, refused, tmp_path, harm):
     model = copy(work / "model", tmp_path / "model")
     weights, about = model / "weights.safetensors", model / "model.json"
@@ -236,14 +242,21 @@ def test_a_damaged_model_folder_is_refused(work, refused, tmp_path, harm):
     else:
         about.write_text(about.read_text()[:200])
     refused("predict", model, work / "data" / "test", "-o", tmp_path / "o", says="model")
-    refused("predict", tmp_path / "none", work / "data" / "test", "-o", tmp_path / "o", says="no model folder")
+    refused(
+        "predict", tmp_path / "none", work / "data" / "test", "-o", tmp_path / "o", says="no model folder"
+    )
 
 
 def test_an_image_with_other_channels_than_the_model_is_refused(work, refused, tmp_path):
     colours = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
     Image.fromarray(colours).save(tmp_path / "colour.png")
     refused(
-        "predict", work / "model", tmp_path / "colour.png", "-o", tmp_path / "o", says="3 channels but the model was trained on 1"
+        "predict",
+        work / "model",
+        tmp_path / "colour.png",
+        "-o",
+        tmp_path / "o",
+        says="3 channels but the model was trained on 1",
     )
 
 
@@ -256,18 +269,39 @@ def test_grey_images_stored_as_colour_are_understood(work, tmp_path):
 def test_unknown_names_are_refused_with_the_known_ones(work, refused, tmp_path):
     data = work / "data" / "train"
     refused("train", data, "-o", tmp_path / "m", "--method", "magic", says="choose from unet, otsu")
-    refused("train", data, "-o", tmp_path / "m2", *TINY, "--augmentation", "wild", says="choose from none, light, full")
+    refused(
+        "train",
+        data,
+        "-o",
+        tmp_path / "m2",
+        *TINY,
+        "--augmentation",
+        "wild",
+        says="choose from none, light, full",
+    )
     refused("train", data, "-o", tmp_path / "m3", *TINY, "--down", "average", says="choose from max")
     refused("train", data, "-o", tmp_path / "m4", *TINY, "--precision", "8-bit", says="precision")
 
 
 def test_minutes_and_steps_together_are_refused(work, refused, tmp_path):
-    refused("train", work / "data" / "train", "-o", tmp_path / "m", "--minutes", "1", *TINY, says="either minutes or steps")
+    refused(
+        "train",
+        work / "data" / "train",
+        "-o",
+        tmp_path / "m",
+        "--minutes",
+        "1",
+        *TINY,
+        says="either minutes or steps",
+    )
 
 
 def test_help_and_import_load_nothing_heavy():
     script = "import sys, delineate, delineate.cli; print([m for m in ('torch', 'numpy', 'scipy') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
 
 
 def test_scoring_loads_no_torch(work, tmp_path):
@@ -276,7 +310,10 @@ def test_scoring_loads_no_torch(work, tmp_path):
         f"flow.score({str(work / 'data' / 'test' / 'masks')!r}, {str(work / 'data' / 'test')!r}, out={str(tmp_path / 'r')!r}); "
         "print('torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        == "False\n"
+    )
 
 
 def test_python_takes_cases_and_gives_a_method_back(tmp_path):

@@ -352,7 +352,8 @@ def _outlined(
     for place in (classes_folder, folder / "overlays"):
         place.mkdir(exist_ok=True)
     if ids is not None:
-        target = files.write_labels(folder / f"{name}{suffix}", ids, like=picture)
+        numbers = ids.astype(np.uint16 if ids.max(initial=0) < 65536 else np.uint32)
+        target = files.write_labels(folder / f"{name}{suffix}", numbers, like=picture)
         entry["objects"] = target.relative_to(folder).as_posix()
     target = files.write_labels(classes_folder / f"{name}{suffix}", labels, like=picture, colours=colours)
     entry["labels"] = target.relative_to(folder).as_posix()

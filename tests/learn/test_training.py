@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import itertools
 import json
 import signal
 import subprocess
@@ -33,7 +34,9 @@ def square(seed: int, *, side: int = 48, marked: bool = True, channels: int = 1)
     return Case(f"square{seed}", image.astype(np.uint16), labels=labels, objects=objects)
 
 
-def training(folder: Path | None = None, *, steps: int = 8, seed: int = 0, resume: bool = False, **changes) -> Training:
+def training(
+    folder: Path | None = None, *, steps: int = 8, seed: int = 0, resume: bool = False, **changes
+) -> Training:
     cases = [square(i) for i in range(3)]
     plan = planned(cases, overrides=Overrides(**(vars(SMALL) | changes)))
     return Training(cases, classes=CLASSES, plan=plan, steps=steps, seed=seed, folder=folder, resume=resume)
@@ -84,7 +87,9 @@ def test_killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes(tmp_path):
         return [sys.executable, "-W", "error", "-c", script]
 
     list(training(tmp_path / "through", steps=40))
-    with subprocess.Popen(command(tmp_path / "killed", resume=False), stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        command(tmp_path / "killed", resume=False), stdout=subprocess.PIPE, text=True
+    ) as run:
         for line in run.stdout:
             if int(line) == 7:
                 time.sleep(0.02)  # somewhere inside a step or a checkpoint
@@ -92,7 +97,9 @@ def test_killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes(tmp_path):
                 break
     assert run.returncode == -signal.SIGKILL
     assert json.loads((tmp_path / "killed" / "model.json").read_text())["record"]["steps"] < 40
-    again = subprocess.run(command(tmp_path / "killed", resume=True), capture_output=True, text=True, check=True)
+    again = subprocess.run(
+        command(tmp_path / "killed", resume=True), capture_output=True, text=True, check=True
+    )
     assert int(again.stdout.split()[0]) > 1
     assert weights(tmp_path / "killed") == weights(tmp_path / "through")
     assert not (tmp_path / "killed" / "training.safetensors").exists()
@@ -112,9 +119,11 @@ def test_another_run_is_not_continued(tmp_path, monkeypatch):
 def test_minutes_bound_a_training():
     cases = [square(0)]
     plan = planned(cases, minutes=0.01, overrides=SMALL)
-    last = list(Training(cases, classes=CLASSES, plan=plan, minutes=0.01))[-1]
-    assert last.progress == 1.0
-    assert last.seconds >= 0.6
+    seconds = itertools.count(0, 0.05)  # looked at twice a step
+    steps = list(Training(cases, classes=CLASSES, plan=plan, minutes=0.01, clock=lambda: next(seconds)))
+    assert 5 <= len(steps) <= 6
+    assert steps[-1].progress == 1.0
+    assert steps[0].remaining > steps[-2].remaining > steps[-1].remaining == 0
 
 
 def test_validation_is_judged_and_shown():
@@ -168,7 +177,9 @@ def test_what_is_painted_on_unlabelled_pixels_changes_nothing():
         objects = (case.labels + 5 * hidden).astype(np.int32)
         pictures.append(Case("one", case.image, labels=labels, objects=objects))
     ends = [
-        UNetMethod(CLASSES, steps=3, overrides=Overrides(**(vars(SMALL) | {"augmentation": "none"}))).fit([case])
+        UNetMethod(CLASSES, steps=3, overrides=Overrides(**(vars(SMALL) | {"augmentation": "none"}))).fit(
+            [case]
+        )
         for case in pictures
     ]
     first, second = (end.learnt.net.state_dict() for end in ends)

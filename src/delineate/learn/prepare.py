@@ -107,7 +107,11 @@ def samples(
             continue
         marks, maps = [labels.astype(np.float32)], np.zeros((0, *labels.shape), np.float32)
         if objects:
-            here = np.zeros(labels.shape, np.int32) if ids is None else np.where(labels == UNLABELLED, 0, ids[index])
+            here = (
+                np.zeros(labels.shape, np.int32)
+                if ids is None
+                else np.where(labels == UNLABELLED, 0, ids[index])
+            )
             marks.append(compact(here).astype(np.float32))
             maps = distance(here, spacing=case.spacing[-dims:])[None]
         result.append(

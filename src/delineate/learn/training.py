@@ -68,7 +68,8 @@ class Training:
 
     cases carry labels; validation cases are only looked at. Exactly one of minutes and steps bounds it.
     judge: (truth, predicted) -> a Dice between 0 and 1, both (*spatial) uint8. folder: where the model and
-    checkpoints go (None: nothing is written). resume: go on from the checkpoint in `folder`.
+    checkpoints go (None: nothing is written). resume: go on from the checkpoint in `folder`. clock: seconds, for
+    the budget; a test or a bench may bring its own.
 
     Raises DataError for data that cannot be learnt from, TrainingError where the loss stops being finite,
     OutputError where the disk is full; the last model saved stays as it was.
@@ -87,6 +88,7 @@ class Training:
         judge: Judge | None = None,
         folder: Path | None = None,
         resume: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if (minutes is None) == (steps is None) or (minutes or steps or 0) <= 0:
             raise DataError("a training needs either minutes or steps, a positive number: give one of them")
@@ -97,7 +99,7 @@ class Training:
             judge,
             folder,
         )
-        self.minutes, self.steps, self.seed = minutes, steps, seed
+        self.minutes, self.steps, self.seed, self._clock = minutes, steps, seed, clock
         _labelled(cases, classes)
         self._samples = [
             sample
@@ -138,22 +140,22 @@ class Training:
 
     def __iter__(self) -> Iterator[Step]:
         """Train until the budget is spent; each step is yielded after it was made."""
-        begun = time.monotonic() - self._record.seconds
+        begun = self._clock() - self._record.seconds
         saved_at = validated_at = self._record.seconds
         validation_seconds = 0.0
         validated = math.floor(self._progress(self._record.steps, self._record.seconds) * VALIDATIONS)
-        while (progress := self._progress(self._record.steps, time.monotonic() - begun)) < 1:
+        while (progress := self._progress(self._record.steps, self._clock() - begun)) < 1:
             loss = self._step(self._record.steps, progress)
-            seconds = time.monotonic() - begun
+            seconds = self._clock() - begun
             self._record = replace(self._record, steps=self._record.steps + 1, seconds=seconds)
             progress = self._progress(self._record.steps, seconds)
             dice: float | None = None
             previews: Previews = ()
             due = math.floor(progress * VALIDATIONS)
             if due > validated and (progress >= 1 or seconds - validated_at > 10 * validation_seconds):
-                started = time.monotonic()
+                started = self._clock()
                 dice, previews = self._validated()
-                validation_seconds, validated, validated_at = time.monotonic() - started, due, seconds
+                validation_seconds, validated, validated_at = self._clock() - started, due, seconds
                 entry = {"step": self._record.steps, "seconds": seconds, "loss": loss} | (
                     {} if dice is None else {"dice": dice}
                 )
@@ -250,7 +252,9 @@ class Training:
             return None, ()
         learnt = self.learnt
         count = len(self.classes)
-        predicted = [answered(learnt, case.image)[:count].argmax(0).astype(np.uint8) for case in self.validation]
+        predicted = [
+            answered(learnt, case.image)[:count].argmax(0).astype(np.uint8) for case in self.validation
+        ]
         scores = [
             self.judge(case.labels, labels)
             for case, labels in zip(self.validation, predicted, strict=True)

@@ -71,14 +71,14 @@ class UNetMethod:
         return answered(learnt, image, flips=flips, tile=tile)[: len(learnt.classes)]
 
     def outline(
-        self, image: NDArray[Any], *, flips: bool = False
+        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Probabilities (classes, *spatial) and object ids (*spatial), 0 for none.
 
         A model that did not learn objects tells connected pieces of foreground apart.
         """
         learnt = self._fitted()
-        answer = answered(learnt, image, flips=flips)
+        answer = answered(learnt, image, flips=flips, tile=tile)
         probabilities, maps = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
         foreground = probabilities.argmax(0) > 0
         middle = maps[1] if len(maps) else np.ones(foreground.shape, np.float32)

@@ -1,8 +1,13 @@
 """How good a segmentation is: (truth, predicted, spacing) -> numbers. NumPy and SciPy only, no torch.
 
 `dice`, `iou` and `hausdorff` score one label of one image; `match_objects` scores object ids. `score_case` is
-every score of one image, and a ScoreTable holds many, with means that never hide their counts.
+every score of one image, and a ScoreTable holds many, with means that never hide their counts. The package can
+itself be called, as one of the five verbs: `delineate.score("outlined", "truth")` gives the ScoreTable of two folders.
 """
+
+import sys
+from types import ModuleType
+from typing import Any
 
 from delineate.score.folders import score_folders
 from delineate.score.objects import ObjectScores, Unmatched, components, match_objects, pool_objects
@@ -32,3 +37,13 @@ __all__ = [
     "score_folders",
     "summarise",
 ]
+
+
+class _Verb(ModuleType):
+    """This package is also the verb: `delineate.score(predicted, truth)` is `score_folders(predicted, truth)`."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> ScoreTable:
+        return score_folders(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Verb

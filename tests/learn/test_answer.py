@@ -1,0 +1,89 @@
+"""A learnt network answers the same however it is asked, and refuses what it cannot read."""
+
+import numpy as np
+import pytest
+import torch
+
+from delineate.core import Case, ClassTable, ModelError
+from delineate.learn import Learnt, Overrides, Record, UNetMethod, planned
+from delineate.learn.answer import answered, feature_maps
+from delineate.learn.learnt import network
+
+
+@pytest.fixture(scope="module")
+def learnt():
+    """An untrained network with batch norms that hold statistics of their own, float32."""
+    rng = np.random.default_rng(0)
+    case = Case(
+        "a", rng.random((90, 90, 1)), labels=np.ones((90, 90), np.uint8), objects=np.ones((90, 90), np.int32)
+    )
+    classes = ClassTable.numbered(3)
+    plan = planned([case], overrides=Overrides(width=4, levels=3, precision="32-true"))
+    net = network(plan, classes, seed=0).eval()
+    generator = torch.Generator().manual_seed(0)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.copy_(torch.rand(module.running_mean.shape, generator=generator) - 0.5)
+            module.running_var.copy_(torch.rand(module.running_var.shape, generator=generator) + 0.5)
+    return Learnt(net, plan, classes, Record(seed=0))
+
+
+@pytest.mark.parametrize("size", [(101, 143), (64, 64), (37, 200)])
+def test_tiles_of_any_size_give_the_whole_image(learnt, size):
+    image = np.random.default_rng(1).random((*size, 1))
+    whole = answered(learnt, image)
+    assert whole.shape == (5, *size)
+    for tile in (16, 50, 128):
+        np.testing.assert_allclose(answered(learnt, image, tile=tile), whole, atol=1e-4)
+
+
+def test_probabilities_sum_to_one_and_maps_lie_between_zero_and_one(learnt):
+    answer = answered(learnt, np.random.default_rng(2).random((33, 35, 1)))
+    np.testing.assert_allclose(answer[:3].sum(0), 1, atol=1e-5)
+    assert (answer[3:] >= 0).all()
+    assert (answer[3:] <= 1).all()
+
+
+def test_averaged_over_flips_a_mirrored_image_gets_the_mirrored_answer(learnt):
+    image = np.random.default_rng(3).random((40, 44, 1))
+    there = answered(learnt, image, flips=True)
+    back = answered(learnt, image[::-1, ::-1], flips=True)[:, ::-1, ::-1]
+    np.testing.assert_allclose(back, there, atol=1e-5)
+    assert np.abs(answered(learnt, image[::-1])[:, ::-1] - answered(learnt, image)).max() > 1e-3
+
+
+def test_a_stack_is_answered_slice_by_slice(learnt):
+    stack = np.random.default_rng(4).random((3, 30, 31, 1))
+    assert answered(learnt, stack).shape == (5, 3, 30, 31)
+
+
+def test_the_image_is_not_changed(learnt):
+    image = np.random.default_rng(5).random((20, 21, 1)).astype(np.float32)
+    before = image.copy()
+    answered(learnt, image, flips=True)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_bfloat16_stays_near_float32(learnt):
+    image = np.random.default_rng(6).random((64, 64, 1))
+    low = answered(learnt, image, precision="bf16-mixed")
+    assert 0 < np.abs(low - answered(learnt, image)).max() < 0.05
+
+
+@pytest.mark.parametrize(("shape", "sentence"), [((20, 20, 2), "2 channels"), ((20, 20), "2 spatial axes")])
+def test_an_image_that_does_not_fit_is_refused(learnt, shape, sentence):
+    with pytest.raises(ModelError, match=sentence):
+        answered(learnt, np.zeros(shape))
+
+
+def test_feature_maps_are_named_by_their_blocks(learnt):
+    maps = feature_maps(learnt, np.zeros((40, 40, 1)))
+    assert list(maps) == ["encoder 0", "encoder 1", "encoder 2", "decoder 1", "decoder 0"]
+    assert maps["encoder 2"].shape == (16, 10, 10)
+
+
+def test_a_saved_model_answers_as_before(learnt, tmp_path):
+    image = np.random.default_rng(7).random((30, 30, 1))
+    method = UNetMethod.of(learnt)
+    method.save(tmp_path / "m")
+    np.testing.assert_array_equal(UNetMethod.load(tmp_path / "m").predict(image), method.predict(image))

@@ -1,0 +1,96 @@
+"""The plan follows from the data and the time, says why, and gives way to whoever knows better."""
+
+import numpy as np
+import pytest
+
+from delineate.core import Case, DataError
+from delineate.learn import Overrides, Plan, planned
+from delineate.learn import plan as module
+
+
+def case(shape, *, channels=1, dtype=np.uint8, spacing=(), grey=False, objects=None, name="a"):
+    rng = np.random.default_rng(len(shape))
+    image = rng.integers(0, 200, (*shape, 1 if grey else channels)).astype(dtype)
+    image = np.repeat(image, channels, -1) if grey else image
+    return Case(name, image, labels=np.ones(shape, np.uint8), spacing=spacing, objects=objects)
+
+
+def test_crops_are_as_large_as_the_typical_image_up_to_256():
+    assert planned([case((100, 90))]).patch == (96, 96)
+    assert planned([case((1000, 700))]).patch == (256, 256)
+    assert planned([case((20, 20))]).patch == (64, 64)
+
+
+def test_slices_far_apart_are_learnt_as_pictures_and_others_as_volumes():
+    assert planned([case((20, 40, 40), spacing=(10, 1.5, 1.5))]).dims == 2
+    assert planned([case((9, 40, 40))]).dims == 2
+    volumes = planned([case((40, 60, 50), spacing=(1.2, 1, 1))])
+    assert (volumes.dims, volumes.patch) == (3, (48, 64, 64))
+    assert "about as far apart" in volumes.reasons["dims"]
+
+
+def test_grey_pictures_stored_as_colour_count_as_grey_only_if_all_are():
+    assert planned([case((64, 64), channels=3, grey=True)]).channels == 1
+    mixed = planned([case((64, 64), channels=3, grey=True), case((64, 64), channels=3)])
+    assert (mixed.grey, mixed.channels) == (False, 3)
+
+
+def test_colour_keeps_its_balance_and_everything_else_is_scaled_by_percentiles():
+    assert planned([case((64, 64), channels=3)]).normalisation.kind == "fixed"
+    assert planned([case((64, 64), dtype=np.uint16)]).normalisation.kind == "percentiles"
+
+
+def test_objects_are_learnt_where_ids_are_given_or_when_asked_for():
+    ids = np.zeros((64, 64), np.int32)
+    ids[4:14, 5:15] = 9
+    with_ids = planned([case((64, 64), objects=ids)])
+    assert with_ids.objects
+    assert with_ids.smallest_object_px == 50
+    assert not planned([case((64, 64))]).objects
+    assert planned([case((64, 64))], overrides=Overrides(objects=True)).objects
+
+
+def test_little_memory_means_smaller_batches_and_says_so(monkeypatch):
+    free = planned([case((256, 256))])
+    monkeypatch.setattr(module, "_memory_bytes", lambda: 3 * 2 * 256 * 256 * free.width * 100)
+    tight = planned([case((256, 256))])
+    assert tight.batch == 3 < free.batch
+    assert "free memory" in tight.reasons["batch"]
+
+
+def test_every_item_can_be_overridden_and_says_so():
+    wanted = Overrides(
+        patch=64,
+        batch=3,
+        width=5,
+        levels=2,
+        down="blur",
+        up="nearest",
+        dims=2,
+        normalisation="zscore",
+        augmentation="light",
+        precision="32-true",
+        learning_rate=0.1,
+    )
+    plan = planned([case((300, 300))], overrides=wanted)
+    assert (plan.patch, plan.batch, plan.width, plan.levels) == ((64, 64), 3, 5, 2)
+    assert (plan.down, plan.up, plan.dims) == ("blur", "nearest", 2)
+    assert (plan.normalisation.kind, plan.precision, plan.learning_rate) == ("zscore", "32-true", 0.1)
+    assert plan.augmentation == module.AUGMENTATIONS["light"]
+    assert plan.reasons["width"] == "as you asked"
+
+
+def test_a_plan_survives_its_json():
+    plan = planned([case((300, 300))], minutes=3)
+    assert Plan.from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize("item", ["down", "up", "normalisation", "augmentation", "precision"])
+def test_an_unknown_name_is_refused_with_the_known_ones(item):
+    with pytest.raises(DataError, match=f"there is no {item} wild: choose from "):
+        planned([case((64, 64))], overrides=Overrides(**{item: "wild"}))
+
+
+def test_images_with_different_numbers_of_channels_are_refused():
+    with pytest.raises(DataError, match="one has 1, two has 2"):
+        planned([case((64, 64), name="one"), case((64, 64), channels=2, name="two")])

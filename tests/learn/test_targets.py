@@ -1,0 +1,91 @@
+"""What the network is taught about objects and intensities, drawn by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from delineate.core import Case, DataError
+from delineate.learn.prepare import Normalisation, normalised, places, samples
+from delineate.learn.targets import border, distance
+
+
+def test_distance_peaks_in_the_middle_of_each_object_and_falls_to_its_rim():
+    ids = np.array(
+        [
+            [0, 0, 0, 0, 0, 0, 0],
+            [0, 5, 5, 5, 5, 5, 0],
+            [0, 5, 5, 5, 5, 5, 0],
+            [0, 5, 5, 5, 5, 5, 0],
+            [0, 5, 5, 5, 5, 5, 0],
+            [0, 5, 5, 5, 5, 5, 0],
+            [0, 0, 0, 0, 0, 0, 0],
+        ]
+    )
+    third = 1 / 3
+    expected = [0, third, 2 * third, 1, 2 * third, third, 0]
+    np.testing.assert_allclose(distance(ids)[3], expected, atol=1e-6)
+    assert distance(np.zeros((4, 4), int)).max() == 0
+
+
+def test_distance_between_touching_objects_is_a_valley():
+    ids = np.array([[1, 1, 1, 1, 1, 2, 2, 2, 2, 2]])
+    values = distance(ids)[0]
+    assert values[4] == values[5] == values.min()
+
+
+def test_borders_lie_between_objects_and_not_between_object_and_background():
+    ids = torch.zeros(1, 9, 12)
+    ids[0, 2:7, 2:6], ids[0, 2:7, 6:10] = 1, 2
+    drawn = border(ids)[0]
+    assert drawn[4, 5] == drawn[4, 6] == 1
+    assert drawn[4, 2] == drawn[4, 9] == 0
+    assert border((ids > 0).float()).max() == 0
+
+
+def test_volumes_have_borders_too():
+    ids = torch.zeros(1, 6, 6, 6)
+    ids[0, :3], ids[0, 3:] = 1, 2
+    assert border(ids)[0, :, 0, 0].tolist() == [0, 1, 1, 1, 1, 0]
+
+
+def test_percentiles_ignore_a_hot_pixel_and_constant_images_become_zero():
+    image = np.linspace(0, 100, 10_000).reshape(100, 100, 1)
+    image[0, 0] = 1e9
+    scaled = normalised(image, Normalisation())
+    assert 0.9 < scaled[0, 99, 90] < 1.1
+    assert scaled.max() == 3
+    assert not normalised(np.full((8, 8, 1), 7), Normalisation()).any()
+
+
+def test_nearly_constant_images_keep_their_few_bright_pixels():
+    image = np.zeros((100, 100, 1), np.uint8)
+    image[5, 5] = 200
+    assert normalised(image, Normalisation())[0, 5, 5] == 1
+
+
+def test_zscore_gives_mean_zero_and_deviation_one():
+    scaled = normalised(np.random.default_rng(0).normal(50, 9, (64, 64, 2)), Normalisation("zscore", 0, 0))
+    np.testing.assert_allclose(scaled.mean((1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled.std((1, 2)), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_not_finite_are_refused_with_their_number(bad):
+    image = np.zeros((4, 4, 1))
+    image[1, 2] = bad
+    with pytest.raises(DataError, match="1 pixels that are NaN or infinite: replace them"):
+        normalised(image, Normalisation())
+
+
+def test_slices_without_any_label_are_left_out():
+    labels = np.full((3, 8, 8), 255, np.uint8)
+    labels[1] = 0
+    case = Case("stack", np.zeros((3, 8, 8, 1)), labels=labels)
+    cut = samples(case, dims=2, normalisation=Normalisation(), grey=False, objects=False, seed=0)
+    assert len(cut) == 1
+
+
+def test_places_hold_pixels_of_every_class_and_none_that_is_unlabelled():
+    labels = np.array([[0, 0, 1], [255, 2, 1]], np.uint8)
+    found = places(labels, seed=0)
+    assert [sorted(labels[tuple(p)] for p in pixels) for pixels in found] == [[0, 0], [1, 1], [2]]
