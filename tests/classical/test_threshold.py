@@ -1,0 +1,149 @@
+"""What the labels teach a threshold, on pictures small enough to see the answer."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from skimage.filters import threshold_otsu
+
+from delineate.classical import Otsu
+from delineate.core import Case, ClassTable, DataError, ModelError
+
+SQUARE = np.zeros((16, 16), np.uint8)
+SQUARE[5:11, 4:12] = 1
+
+
+def case(image, labels=SQUARE, name="square"):
+    return Case(name, image if image.ndim > labels.ndim else image[..., None], labels=labels)
+
+
+def test_bright_objects_are_above_and_dark_ones_below():
+    picture = np.where(SQUARE, 200, 30).astype(np.uint8)
+    bright, dark = Otsu().fit([case(picture)]), Otsu().fit([case(255 - picture)])
+    assert bright.settings.bright
+    assert not dark.settings.bright
+    np.testing.assert_array_equal(bright.predict(picture[..., None])[1], SQUARE)
+    np.testing.assert_array_equal(dark.predict(255 - picture[..., None])[1], SQUARE)
+
+
+def test_the_threshold_is_that_of_each_image_and_of_otsu():
+    generator = np.random.default_rng(0)
+    picture = np.where(SQUARE, 150, 100) + generator.integers(-30, 30, SQUARE.shape)
+    method = Otsu().fit([case(np.where(SQUARE, 200, 30))])
+    for brightness in (0, 1000):
+        predicted = method.predict((picture + brightness)[..., None])[1]
+        np.testing.assert_array_equal(predicted, picture > threshold_otsu(picture))
+
+
+def test_the_channel_that_shows_the_objects_is_chosen():
+    stripes = (np.indices(SQUARE.shape)[1] % 4 < 2) * 200
+    image = np.stack([stripes, 20 * SQUARE, stripes // 2], axis=-1).astype(np.uint8)
+    method = Otsu().fit([case(image)])
+    assert method.settings.channels == (1,)
+    np.testing.assert_array_equal(method.predict(image)[1], SQUARE)
+
+
+def test_channels_that_are_constant_or_repeated_are_not_averaged():
+    grey = 100 * SQUARE
+    image = np.stack([grey, grey, grey, np.full_like(grey, 255)], axis=-1)  # a grey picture saved as RGBA
+    assert Otsu().fit([case(image)]).settings.channels == (0,)
+
+
+def test_noise_calls_for_smoothing_and_a_clean_picture_does_not():
+    large = np.kron(SQUARE, np.ones((6, 6), np.uint8))
+    noise = np.random.default_rng(1).normal(0, 60, large.shape)
+    assert Otsu().fit([case(50.0 * large + noise, large)]).settings.sigma_px > 0
+    assert Otsu().fit([case(50.0 * large, large)]).settings.sigma_px == 0
+
+
+def test_planes_of_a_stack_are_not_mixed():
+    flickering = np.stack([SQUARE, 0 * SQUARE] * 4) * 100
+    noise = np.random.default_rng(2).normal(0, 60, flickering.shape)
+    labels = (flickering > 0).astype(np.uint8)
+    method = Otsu().fit([case(flickering + noise, labels)])
+    assert method.settings.sigma_px > 0
+    predicted = method.predict((flickering + noise)[..., None])[1]
+    assert predicted[::2].sum() > 5 * predicted[1::2].sum()
+
+
+def test_unlabelled_pixels_do_not_vote():
+    picture = np.where(SQUARE, 30, 200)
+    picture[:4] = 0
+    labels = SQUARE.copy()
+    labels[:4] = 255  # dark as the objects, but nobody said what it is
+    scribbled = Otsu().fit([case(picture, labels)])
+    assert not scribbled.settings.bright
+    assert scribbled.settings.sigma_px == 0
+
+
+@pytest.mark.parametrize("value", [0, 7, 255])
+@pytest.mark.parametrize("bright", [True, False])
+def test_a_constant_image_is_all_background(value, bright):
+    method = Otsu().fit([case(np.where(SQUARE, *((200, 30) if bright else (30, 200))))])
+    assert method.settings.bright == bright
+    probabilities = method.predict(np.full((5, 7, 1), value, np.uint8))
+    assert (probabilities[0] == 1).all()
+    assert (probabilities[1] == 0).all()
+
+
+def test_it_can_be_fitted_on_nothing_but_black_images():
+    method = Otsu().fit([case(np.zeros((16, 16), np.uint8), 0 * SQUARE)])
+    assert method.predict(np.zeros((4, 4, 1)))[1].sum() == 0
+
+
+def test_cases_without_labels_are_passed_over():
+    picture = np.where(SQUARE, 30, 200)
+    unlabelled = [Case("none", picture[..., None]), case(picture, np.full_like(SQUARE, 255), "blank")]
+    assert not Otsu().fit([*unlabelled, case(picture)]).settings.bright
+    with pytest.raises(DataError, match="none of 2 cases has a labelled pixel"):
+        Otsu().fit(unlabelled)
+    with pytest.raises(DataError, match="none of 0 cases"):
+        Otsu().fit([])
+
+
+def test_more_than_two_classes_are_refused():
+    with pytest.raises(
+        DataError, match=r"two classes apart but there are 3 \(background, a, b\): train a U-Net"
+    ):
+        Otsu(ClassTable(("background", "a", "b")))
+    with pytest.raises(DataError, match="labels of heart hold class 2"):
+        Otsu().fit([case(SQUARE, 2 * SQUARE, "heart")])
+
+
+def test_images_of_different_channel_counts_are_refused():
+    with pytest.raises(DataError, match="image b has 3 channels but a has 1"):
+        Otsu().fit([case(SQUARE, name="a"), case(np.stack([SQUARE] * 3, axis=-1), name="b")])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_pixels_that_are_not_finite_are_refused(bad):
+    image = np.where(SQUARE, 200.0, 30.0)[..., None]
+    method = Otsu().fit([case(image)])
+    image[0, 0] = bad
+    with pytest.raises(DataError, match="the image has 1 pixels that are NaN or infinite"):
+        method.predict(image)
+    with pytest.raises(DataError, match="image square has 1 pixels"):
+        Otsu().fit([case(image)])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"channels": [5]},
+        {"channels": []},
+        {"channels": ["a"]},
+        {"sigma_px": -1},
+        {"sigma_px": None},
+        {"bright": "yes"},
+        {"surprise": 1},
+    ],
+)
+def test_tampered_settings_are_refused(tmp_path, settings):
+    Otsu().fit([case(100 * SQUARE)]).save(tmp_path)
+    about = json.loads((tmp_path / "model.json").read_text())
+    about["settings"] |= settings
+    (tmp_path / "model.json").write_text(json.dumps(about))
+    with pytest.raises(ModelError, match="restore it from a copy or fit again"):
+        Otsu.load(tmp_path)

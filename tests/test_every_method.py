@@ -1,0 +1,128 @@
+"""What every method promises, be it a threshold or a network: `core.Method`, held by examples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from delineate.classical import Otsu
+from delineate.core import Case, ClassTable, Method, ModelError, NotFittedError
+
+METHODS = [Otsu]
+"""Factories: called with a class table, each gives a method that is not fitted."""
+
+CLASSES = ClassTable(("background", "blob"), ((0, 0, 0), (1, 2, 3)))
+
+
+@pytest.fixture(params=METHODS, ids=lambda factory: factory.__name__)
+def factory(request):
+    return request.param
+
+
+def blobs(*spatial, channels=1, seed=0, dtype=np.uint8):
+    """A noisy picture with two bright boxes, its labels, and a corner about which nobody said anything."""
+    generator = np.random.default_rng(seed)
+    labels = np.zeros(spatial, np.uint8)
+    labels[(..., slice(3, 12), slice(4, 11))] = 1
+    labels[(..., slice(-9, -2), slice(-8, -1))] = 1
+    grey = 60 + 120 * labels + generator.normal(0, 6, spatial)
+    image = np.repeat(grey[..., None], channels, axis=-1).clip(0, 255).astype(dtype)
+    labels[..., :2, :2] = 255
+    return Case(f"blobs {seed}", image, labels=labels)
+
+
+CASES = {
+    "2D": [blobs(32, 32), blobs(40, 30, seed=1)],
+    "RGB": [blobs(32, 32, channels=3), blobs(40, 30, channels=3, seed=1)],
+    "3D": [blobs(8, 24, 24), blobs(6, 32, 24, seed=1)],
+    "16-bit": [blobs(32, 32, dtype=np.uint16)],
+    "float": [blobs(32, 32, dtype=np.float32)],
+}
+
+
+@pytest.fixture(params=CASES)
+def cases(request):
+    return CASES[request.param]
+
+
+def test_it_is_a_method(factory):
+    assert isinstance(factory(CLASSES), Method)
+
+
+def test_it_learns_to_tell_bright_boxes_from_the_ground(factory, cases):
+    new = blobs(*cases[0].spatial, channels=cases[0].channels, seed=9, dtype=cases[0].image.dtype)
+    predicted = factory(CLASSES).fit(cases).predict(new.image).argmax(0)
+    said = new.labels != 255
+    assert (predicted == new.labels)[said].mean() > 0.95
+
+
+def test_it_gives_float32_probabilities_that_sum_to_one_and_keeps_odd_sizes(factory, cases):
+    method = factory(CLASSES).fit(cases)
+    odd = (*cases[0].spatial[:-2], 37, 29)
+    probabilities = method.predict(blobs(*odd, channels=cases[0].channels, seed=3).image)
+    assert probabilities.dtype == np.float32
+    assert probabilities.shape == (2, *odd)
+    assert probabilities.min() >= 0
+    np.testing.assert_allclose(probabilities.sum(0), 1, atol=1e-5)
+
+
+def test_fitted_twice_it_is_the_same(factory, cases):
+    image = blobs(*cases[0].spatial, channels=cases[0].channels, seed=4).image
+    method = factory(CLASSES).fit(cases)
+    first = method.predict(image)
+    np.testing.assert_array_equal(method.fit(cases).predict(image), first)
+    np.testing.assert_array_equal(factory(CLASSES).fit(cases).predict(image), first)
+
+
+def test_what_it_learnt_before_does_not_linger(factory):
+    inverted = [Case("dark", 255 - case.image, labels=case.labels) for case in CASES["2D"]]
+    image = blobs(33, 31, seed=5).image
+    method = factory(CLASSES).fit(inverted).fit(CASES["2D"])
+    np.testing.assert_array_equal(method.predict(image), factory(CLASSES).fit(CASES["2D"]).predict(image))
+
+
+def test_it_leaves_images_and_labels_alone(factory, cases):
+    before = [(case.image.copy(), case.labels.copy()) for case in cases]
+    image = cases[0].image.copy()
+    image.flags.writeable = False
+    factory(CLASSES).fit(cases).predict(image)
+    for case, (pixels, labels) in zip(cases, before, strict=True):
+        np.testing.assert_array_equal(case.image, pixels)
+        np.testing.assert_array_equal(case.labels, labels)
+
+
+def test_before_fit_it_neither_predicts_nor_saves(factory, tmp_path):
+    with pytest.raises(NotFittedError, match=r"call fit\(cases\) first"):
+        factory(CLASSES).predict(CASES["2D"][0].image)
+    with pytest.raises(NotFittedError, match=r"call fit\(cases\) first"):
+        factory(CLASSES).save(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_saved_and_loaded_it_predicts_the_same_classes(factory, cases, tmp_path):
+    image = blobs(*cases[0].spatial, channels=cases[0].channels, seed=6).image
+    method = factory(CLASSES).fit(cases)
+    method.save(tmp_path / "new" / "model")
+    loaded = type(method).load(tmp_path / "new" / "model")
+    np.testing.assert_array_equal(loaded.predict(image), method.predict(image))
+    assert loaded.classes == CLASSES
+    assert loaded.name == method.name
+
+
+def test_a_missing_or_damaged_model_is_refused(factory, tmp_path):
+    method = factory(CLASSES).fit(CASES["2D"])
+    folder = tmp_path / "model"
+    with pytest.raises(ModelError):
+        type(method).load(folder)
+    method.save(folder)
+    text = (folder / "model.json").read_text()
+    for damaged in ("", text[: len(text) // 2], "[]", "{}", text.replace('"version": 1', '"version": 99')):
+        (folder / "model.json").write_text(damaged)
+        with pytest.raises(ModelError, match=r"model\.json"):
+            type(method).load(folder)
+
+
+def test_an_image_with_another_channel_count_is_refused(factory):
+    method = factory(CLASSES).fit(CASES["RGB"])
+    with pytest.raises(ModelError, match="channels"):
+        method.predict(blobs(32, 32, channels=2).image)
