@@ -69,13 +69,13 @@ def test_planes_of_a_stack_are_not_mixed():
 
 
 def test_unlabelled_pixels_do_not_vote():
-    picture = np.where(SQUARE, 30, 200)
-    picture[:4] = 0
-    labels = SQUARE.copy()
-    labels[:4] = 255  # dark as the objects, but nobody said what it is
-    scribbled = Otsu().fit([case(picture, labels)])
-    assert not scribbled.settings.bright
-    assert scribbled.settings.sigma_px == 0
+    clean, ragged, labels = 200 * SQUARE, 200 * SQUARE, SQUARE.copy()
+    clean[:4] = 200  # bright as the objects, but nobody said what it is
+    labels[:4] = 255
+    ragged[:, 4] = 0
+    image = np.stack([clean, ragged], axis=-1)
+    predicted = Otsu().fit([case(image, labels)]).predict(image)[1]
+    np.testing.assert_array_equal(predicted[4:], SQUARE[4:])
 
 
 @pytest.mark.parametrize("value", [0, 7, 255])
