@@ -285,10 +285,13 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def _training_bar() -> Iterator[tuple[Callable[[str], None], Callable[[Step], None]]]:
     """(tell, watch): lines of what was understood, then a bar with loss, validation Dice and time left."""
+    import logging
+
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # precision is told as part of the plan
     console = Console(stderr=True, highlight=False)
     columns = (
         TextColumn("training"),
@@ -302,7 +305,7 @@ def _training_bar() -> Iterator[tuple[Callable[[str], None], Callable[[Step], No
         dice = ""
 
         def tell(sentence: str) -> None:
-            bar.console.print(f"  {escape(sentence)}")
+            bar.console.print(f"  {escape(sentence)}", soft_wrap=True)
 
         def watch(step: Step) -> None:
             nonlocal dice

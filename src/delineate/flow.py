@@ -339,11 +339,19 @@ def _outlined(
 ) -> dict[str, str]:
     """Predict one image, write its files, and say which: keys of `prediction.json`."""
     picture = files.read_image(path)
-    options: dict[str, Any] = {"flips": tta, "tile": tile} if method.name == "unet" else {}
-    if objects:
-        likely, ids = method.outline(picture.array, **options)
+    if method.name == "unet":
+        options = {"flips": tta, "tile": tile}
+        likely, ids = (
+            method.outline(picture.array, **options)
+            if objects
+            else (method.predict(picture.array, **options), None)
+        )
     else:
-        likely, ids = method.predict(picture.array, **options), None
+        likely, ids = method.predict(picture.array), None
+        if objects:
+            from delineate.score import components
+
+            ids = components(likely.argmax(0) > 0)
     labels = likely.argmax(0).astype(np.uint8)
     name, suffix = files.formats.stem_of(path), files.label_suffix(picture.suffix)
     colours = method.classes.colours

@@ -148,7 +148,7 @@ class Training:
             loss = self._step(self._record.steps, progress)
             seconds = self._clock() - begun
             self._record = replace(self._record, steps=self._record.steps + 1, seconds=seconds)
-            progress = self._progress(self._record.steps, seconds)
+            progress = min(1.0, self._progress(self._record.steps, seconds))
             dice: float | None = None
             previews: Previews = ()
             due = math.floor(progress * VALIDATIONS)
@@ -169,7 +169,7 @@ class Training:
                 dice=dice,
                 seconds=seconds,
                 remaining=seconds * (1 - progress) / max(progress, 1e-6),
-                progress=min(progress, 1.0),
+                progress=progress,
                 previews=previews,
             )
         if self.folder:

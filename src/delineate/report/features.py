@@ -25,7 +25,7 @@ def draw_features(image: NDArray[Any], maps: Mapping[str, NDArray[np.float32]], 
     from matplotlib.figure import Figure
 
     picture = stretched(image)
-    rows = {"image": [picture if picture.ndim == 3 else picture[len(picture) // 2]]}
+    rows: dict[str, list[NDArray[Any]]] = {"image": [picture if picture.ndim == 3 else picture[len(picture) // 2]]}
     for name, channels in maps.items():
         planes = channels if channels.ndim == 3 else channels[:, channels.shape[1] // 2]
         order = np.argsort(-planes.reshape(len(planes), -1).std(1), kind="stable")[:COLUMNS]
@@ -33,11 +33,11 @@ def draw_features(image: NDArray[Any], maps: Mapping[str, NDArray[np.float32]], 
     figure = Figure(figsize=(1.6 * COLUMNS + 1.2, 1.65 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), COLUMNS, squeeze=False)
-    for axes, (name, planes) in zip(grid, rows.items(), strict=True):
+    for axes, (name, row) in zip(grid, rows.items(), strict=True):
         for axis in axes:
             axis.set_axis_off()
         axes[0].text(-0.08, 0.5, name, transform=axes[0].transAxes, ha="right", va="center", fontsize=9)
-        for axis, plane in zip(axes, planes, strict=False):
+        for axis, plane in zip(axes, row, strict=False):
             axis.imshow(plane, cmap=None if plane.ndim == 3 else "magma", interpolation="nearest")
     with written_whole(path) as beside:
         figure.savefig(beside, format="png", dpi=110)
