@@ -163,15 +163,16 @@ def predict(
 ) -> list[Path]:
     """Outline every object in a file, a folder or a glob of images; returns the label files written into `out`.
 
-    Each image gets a label file of its own name and kind of container (class indices with a palette; 16-bit ids
-    with `objects`, and then the classes in `classes/`), and a picture with outlines in `overlays/`.
+    A folder is searched as `delineate.data.images` says: a data folder gives all its images, of nnU-Net's channel
+    files each case is one. Each image gets a label file of its own name and kind of container (class indices with a
+    palette; 16-bit ids with `objects`, and then the classes in `classes/`), and outlines drawn in `overlays/`.
     probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
     pixels per axis that a tile keeps. resume: go on in an `out` that an interrupted run left behind.
     An image that cannot be read does not stop the others; DataError names it at the end.
     """
     say = tell or (lambda _: None)
-    paths = images(where)
-    names = [files.formats.stem_of(path) for path in paths]
+    found = images(where)
+    names = [entry.name for entry in found]
     if twins := [name for name in names if names.count(name) > 1]:
         raise DataError(f"two images are called {twins[0]}: predict them into separate folders")
     method: Any = load(model) if isinstance(model, (str, Path)) else model
@@ -197,15 +198,16 @@ def predict(
         new_folder(folder)
 
     written, failures = [], []
-    for done, (name, path) in enumerate(zip(names, paths, strict=True)):
+    for done, (name, given) in enumerate(zip(names, found, strict=True)):
         if progress:
-            progress(done, len(paths))
+            progress(done, len(found))
         if name not in about["files"]:
             try:
                 entry = _outlined(
-                    method, path, folder, objects=objects, probabilities=probabilities, tta=tta, tile=tile
+                    method, given, folder, objects=objects, probabilities=probabilities, tta=tta, tile=tile
                 )
             except (DataError, ModelError) as error:
+                path = given.images[0]
                 failures.append(
                     str(error) if str(path) in str(error) or path.name in str(error) else f"{path}: {error}"
                 )
@@ -216,15 +218,15 @@ def predict(
         entry = about["files"][name]
         written.append(folder / entry["objects" if objects else "labels"])
     if progress:
-        progress(len(paths), len(paths))
+        progress(len(found), len(found))
     if failures:
         for failure in failures[1:]:
             say(failure)
         raise DataError(
             failures[0]
             + (
-                f" ({len(failures)} of {len(paths)} images failed, the others are done)"
-                if len(paths) > 1
+                f" ({len(failures)} of {len(found)} images failed, the others are done)"
+                if len(found) > 1
                 else ""
             )
         )
@@ -335,10 +337,17 @@ def _said(value: Any) -> str:
 
 
 def _outlined(
-    method: Any, path: Path, folder: Path, *, objects: bool, probabilities: bool, tta: bool, tile: int | None
+    method: Any,
+    given: files.Entry,
+    folder: Path,
+    *,
+    objects: bool,
+    probabilities: bool,
+    tta: bool,
+    tile: int | None,
 ) -> dict[str, str]:
     """Predict one image, write its files, and say which: keys of `prediction.json`."""
-    picture = files.read_image(path)
+    picture = files.entry_image(given)
     if method.name == "unet":
         options = {"flips": tta, "tile": tile}
         likely, ids = (
@@ -353,12 +362,13 @@ def _outlined(
 
             ids = components(likely.argmax(0) > 0)
     labels = likely.argmax(0).astype(np.uint8)
-    name, suffix = files.formats.stem_of(path), files.label_suffix(picture.suffix)
+    name, suffix = given.name, files.label_suffix(picture.suffix)
     colours = method.classes.colours
-    entry = {"image": str(path.resolve())}
+    entry = {"image": str(given.images[0].resolve())}
     classes_folder = folder / "classes" if objects else folder
-    for place in (classes_folder, folder / "overlays"):
-        place.mkdir(exist_ok=True)
+    for place in (folder, classes_folder, folder / "overlays", folder / "probabilities"):
+        if place.name != "probabilities" or probabilities:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
     if ids is not None:
         numbers = ids.astype(np.uint16 if ids.max(initial=0) < 65536 else np.uint32)
         target = files.write_labels(folder / f"{name}{suffix}", numbers, like=picture)
@@ -366,7 +376,6 @@ def _outlined(
     target = files.write_labels(classes_folder / f"{name}{suffix}", labels, like=picture, colours=colours)
     entry["labels"] = target.relative_to(folder).as_posix()
     if probabilities:
-        (folder / "probabilities").mkdir(exist_ok=True)
         files.write_image(
             folder / "probabilities" / f"{name}{picture.suffix}", np.moveaxis(likely, 0, -1), like=picture
         )

@@ -11,8 +11,9 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from delineate.core import DataError, OutputError
-from delineate.data.dicom import is_dicom_series
 from delineate.data.formats import read_image, read_mask, write_image, write_labels
+from delineate.data.inputs import images
+from delineate.data.matching import is_series
 
 ROW, COLUMN = (0.0, 1.0, 0.0), (0.0, 0.0, -1.0)  # a sagittal slice: columns run back, rows run down
 ACROSS = np.cross(ROW, COLUMN)
@@ -151,10 +152,23 @@ def test_series_are_recognised_also_without_suffixes(scan, tmp_path):
     other.mkdir()
     slice_file(bare / "IM0001", 0, series="1.2.3.4")
     (other / "notes.txt").write_text("no image")
-    assert is_dicom_series(scan)
-    assert is_dicom_series(bare)
+    assert is_series(scan)
+    assert is_series(bare)
     assert read_image(bare).spatial == (1, 3, 4)
-    assert not is_dicom_series(other)
-    assert not is_dicom_series(tmp_path / "nowhere")
+    assert not is_series(other)
+    assert not is_series(tmp_path / "nowhere")
     with pytest.raises(DataError, match="holds no DICOM series"):
         read_image(other)
+
+
+def test_x_rays_in_one_folder_are_images_of_their_own(tmp_path):
+    for k, name in enumerate(("a", "b", "c")):
+        slice_file(tmp_path / f"{name}.dcm", k, series=f"1.2.3.{k}")
+    assert [entry.name for entry in images(tmp_path)] == ["a", "b", "c"]
+
+
+def test_several_series_of_several_slices_are_no_x_rays(scan):
+    slice_file(scan / "0.dcm", 0, series="1.2.3.5", title="T2")
+    assert is_series(scan)
+    with pytest.raises(DataError, match="holds 2 DICOM series"):
+        read_image(images(scan)[0].images[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from delineate.core import DataError
-from delineate.data.folders import Folder, find_folder, images
+from delineate.data.folders import Folder, find_folder
 from delineate.data.formats import stem_of
 
 Laid = Callable[[str], Path]
@@ -151,8 +151,6 @@ def test_hidden_files_are_no_images(laid: Laid) -> None:
 def test_the_folder_of_a_dicom_series_is_one_image(laid: Laid) -> None:
     root = laid("images/p1/1.dcm images/p1/2.dcm images/p2/1.dcm masks/p1.nii.gz")
     assert pairs(find_folder(root)) == {"p1": "masks/p1.nii.gz", "p2": None}
-    assert images(root / "images" / "p1") == [root / "images" / "p1"]
-    assert [path.name for path in images(root)] == ["p1", "p2"]
 
 
 @pytest.mark.parametrize("files", ["", "notes.txt", "images/notes.txt masks/a.png"])
@@ -167,20 +165,3 @@ def test_a_missing_folder_and_a_file_are_told(laid: Laid) -> None:
         find_folder(root / "b")
     with pytest.raises(DataError, match="is a file: give the folder"):
         find_folder(root / "a.png")
-
-
-def test_images_of_a_file_a_folder_a_data_folder_and_a_glob(laid: Laid) -> None:
-    root = laid("new/b.png new/a.tif new/a_masks.tif new/read.me set/images/c.png set/masks/c.png")
-
-    def names(path: str) -> list[str]:
-        return [found.name for found in images(root / path)]
-
-    assert names("new/b.png") == ["b.png"]
-    assert names("new") == ["a.tif", "b.png"]
-    assert names("set") == ["c.png"]
-    assert names("new/*.png") == ["b.png"]
-    with pytest.raises(DataError, match="matches no file"):
-        names("new/*.jpg")
-    (root / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no image"):
-        names("empty")

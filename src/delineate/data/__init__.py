@@ -3,9 +3,8 @@
 Read `folders` (which file is what), `masks` (what its values mean), then `dataset.load`, which joins them.
 """
 
-from delineate.data.check import Check, ClassShare, ValueRange, check
+from delineate.data.check import Check, ClassShare, check
 from delineate.data.dataset import DataSet, load
-from delineate.data.folders import images
 from delineate.data.formats import (
     IMAGE_SUFFIXES,
     label_suffix,
@@ -14,9 +13,13 @@ from delineate.data.formats import (
     write_image,
     write_labels,
 )
+from delineate.data.inputs import images
+from delineate.data.inventory import ValueRange
 from delineate.data.labelled import Labelled, LabelledFile, LabelledSet, load_masks
+from delineate.data.matching import Entry
 from delineate.data.picture import Picture
 from delineate.data.problem import Problem
+from delineate.data.reading import entry_image
 from delineate.data.split import split
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "Check",
     "ClassShare",
     "DataSet",
+    "Entry",
     "Labelled",
     "LabelledFile",
     "LabelledSet",
@@ -31,6 +35,7 @@ __all__ = [
     "Problem",
     "ValueRange",
     "check",
+    "entry_image",
     "images",
     "label_suffix",
     "load",

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data.convention import Convention, object_ids
 from delineate.data.evidence import look
-from delineate.data.faults import fit_problem, fringes, image_problems, set_problems, training_problems
+from delineate.data.faults import (
+    contradictions,
+    fit_problem,
+    fringes,
+    image_problems,
+    set_problems,
+    training_problems,
+)
 from delineate.data.folders import Folder, find_folder
 from delineate.data.formats import read_mask
 from delineate.data.legend import Legend, read_legend
@@ -75,7 +82,7 @@ def load(
     masks = list(each(_mask, labelled))
     evidence = []
     for entry, mask in zip(labelled, masks, strict=True):
-        evidence.append(look(mask, where=label_path(entry).name, closely=folder.doubtful))
+        evidence.append(look(mask, where=label_path(entry).name, closely=folder.doubtful(masks_are)))
         problem = fringes(evidence[-1])
         if problem:
             raise problem.error
@@ -215,13 +222,8 @@ def _reading_notes(outcomes: Sequence[_Outcome]) -> list[str]:
     notes = [
         note if n == len(outcomes) else f"{note} ({n} of {len(outcomes)} images)" for note, n in said.items()
     ]
-    apart = sum(outcome.apart for outcome in outcomes)
-    foreground = sum(outcome.foreground for outcome in outcomes)
-    if apart > 0.01 * max(foreground, 1):
-        notes.append(
-            f"masks and object ids contradict each other on {apart} pixels ({apart / max(foreground, 1):.1%} of the "
-            "labelled foreground): classes follow the masks, and objects count only inside them"
-        )
+    apart = contradictions((o.case.name, o.apart, o.foreground) for o in outcomes)
+    notes += [str(problem) for problem in apart]
     return notes
 
 

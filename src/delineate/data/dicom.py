@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,22 +25,48 @@ from delineate.data.picture import Picture
 
 _MAGIC_AT, _MAGIC = 128, b"DICM"
 _DESCRIPTION, _POSITION, _ORIENTATION, _PIXEL_SPACING = "0008|103e", "0020|0032", "0020|0037", "0028|0030"
+_SERIES = "0020|000e"
 _PLACE = (_POSITION, _ORIENTATION)
 _UNEVEN = 0.01  # of the median step between slices
 
 
-def is_dicom_series(folder: Path) -> bool:
-    """Whether `folder` is a folder that holds DICOM files, by their suffix or their content."""
-    return folder.is_dir() and any(_is_dicom(file) for file in sorted(folder.iterdir()))
-
-
-def _is_dicom(path: Path) -> bool:
+def is_dicom_file(path: Path) -> bool:
+    """Whether a file is DICOM, by its suffix or else its content; hidden files and indices are not."""
     if not path.is_file() or path.name.startswith(".") or path.name == "DICOMDIR":
         return False
-    if path.suffix.lower() == ".dcm":
+    if path.suffix.lower() in (".dcm", ".ima"):
         return True
     with path.open("rb") as file:
         return file.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
+
+
+def single_images(files: Sequence[Path]) -> bool:
+    """Whether each of several DICOM files is a series of its own, as X-rays are.
+
+    The first two tell, in most folders: slices share a series. Files that cannot be read tell nothing: False.
+    """
+    import SimpleITK as sitk
+
+    if len(files) < 2:
+        return False
+    with silent_itk():
+        first, second = _series_uid(files[0]), _series_uid(files[1])
+        if not first or not second or first == second:
+            return False
+        return len(sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(files[0].parent))) == len(files)
+
+
+def _series_uid(path: Path) -> str:
+    """SeriesInstanceUID, "" where there is none or the file cannot be read."""
+    import SimpleITK as sitk
+
+    file = sitk.ImageFileReader()
+    file.SetFileName(str(path))
+    try:
+        file.ReadImageInformation()
+    except RuntimeError:
+        return ""
+    return str(file.GetMetaData(_SERIES)).strip() if file.HasMetaDataKey(_SERIES) else ""
 
 
 def read_dicom(path: Path) -> Picture:
@@ -76,7 +103,7 @@ def _series(folder: Path) -> Picture:
         left_out = [
             p
             for p in sorted(folder.iterdir())
-            if _is_dicom(p) and p.name not in {Path(n).name for n in names}
+            if is_dicom_file(p) and p.name not in {Path(n).name for n in names}
         ]
         if left_out:
             raise DataError(f"{left_out[0]} is damaged or cut short: copy the whole series {folder} again")
@@ -136,7 +163,7 @@ def write_dicom(path: Path, picture: Picture) -> None:
         "0008|0060": "OT",
         _DESCRIPTION: "Labels by Delineate",
         "0020|000d": f"2.25.{uuid.uuid4().int}",
-        "0020|000e": f"2.25.{uuid.uuid4().int}",
+        _SERIES: f"2.25.{uuid.uuid4().int}",
     }
     if deep:
         directions = np.array(image.GetDirection()).reshape(3, 3)

@@ -101,7 +101,7 @@ def look(mask: Picture, *, where: str, closely: bool = True) -> Evidence:
         if not colour:
             pieces = (len(marks), sum(share[v] >= 0.95 for v in marks))
         fringed = _fringed(ints, counts, share)
-        fringed |= mask.suffix in (".jpg", ".jpeg") and len(counts) > 2
+    fringed |= mask.suffix in (".jpg", ".jpeg") and len(counts) > 2
     inks = None
     if mask.palette is not None:
         packed = mask.palette.astype(np.int64) @ (1 << 16, 1 << 8, 1)

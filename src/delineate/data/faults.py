@@ -98,11 +98,14 @@ def fringes(evidence: Evidence) -> Problem | None:
     """The problem of a mask that was blurred by interpolation or lossy compression, or None."""
     if not evidence.fringed:
         return None
+    remedy = "save masks as PNG or TIFF, resample them by nearest neighbour, and threshold those that exist"
+    if not evidence.where.lower().endswith((".jpg", ".jpeg")):
+        remedy += " (or say --masks-are instances if the values number objects)"
     return Problem(
         evidence.where,
         f"mask {evidence.where} holds {len(evidence.counts)} values, most of them only "
         "along edges, as JPEG and smooth resampling leave them",
-        "save masks as PNG or TIFF, resample them by nearest neighbour, and threshold those that exist",
+        remedy,
     )
 
 
@@ -120,6 +123,27 @@ def mask_problems(masks: Sequence[Evidence], counts: NDArray[np.int64]) -> list[
                 Problem(mask, f"mask {mask} is empty (background everywhere)", remedy, serious=False)
             )
     return found
+
+
+def contradictions(masks: Iterable[tuple[str, int, int]]) -> list[Problem]:
+    """Masks and object ids that do not tell the same story, where that is more than drawing by two hands.
+
+    masks: of each its file, the pixels on which the two contradict each other, and its pixels of foreground.
+
+    >>> [problem.fact for problem in contradictions([("a.png", 30, 100), ("b.png", 0, 100)])]
+    ['masks and object ids contradict each other on 30 pixels (15.0% of the foreground), most of them in a.png']
+    """
+    masks = list(masks)
+    apart, foreground = sum(mask[1] for mask in masks), sum(mask[2] for mask in masks)
+    if apart <= 0.01 * max(foreground, 1):
+        return []
+    worst = max(masks, key=lambda mask: mask[1])[0]
+    fact = (
+        f"masks and object ids contradict each other on {apart} pixels ({apart / max(foreground, 1):.1%} of the "
+        f"foreground), most of them in {worst}"
+    )
+    remedy = "make sure that they belong together; classes follow the masks, objects count only inside them"
+    return [Problem("instances", fact, remedy, serious=False)]
 
 
 def training_problems(counts: NDArray[np.int64], classes: ClassTable) -> list[Problem]:

@@ -5,28 +5,26 @@
     img_dir/{train,val} + ann_dir/{train,val}                                            MMSegmentation
     train/{x,y} + val/{x,y}, train/{images,masks} + val/{images,masks}                   BiaPy and many others
     imagesTr/case_0000.ext + labelsTr/case.ext + dataset.json                            nnU-Net
-    a flat folder of images, a DICOM series, a glob                                      to predict on
 
-Nothing is opened here: `find_folder` lists entries (an image with its mask files) by name alone, and keeps
-what did not fit (masks without an image, two images of one name) for others to report."""
+`find_folder` lists entries (an image with its mask files) by name alone, and keeps what did not fit (masks
+without an image, two images of one name) for others to report. The folder of a DICOM series counts as one file.
+What to predict on needs no masks and is found in `inputs`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from glob import glob
 from pathlib import Path
 
 from delineate.core import DataError
 from delineate.data.formats import IMAGE_SUFFIXES, stem_of
-from delineate.data.masks import Kind
+from delineate.data.masks import Kind, MasksAre
 from delineate.data.matching import (
     Entry,
     Twins,
+    by_channel,
     by_stem,
     image_files,
-    is_image,
     is_mask_beside,
     is_series,
     mask_ending,
@@ -40,7 +38,6 @@ OBJECT_FOLDERS = ("instances", "instance")
 SCRIBBLE_FOLDERS = ("scribbles", "scribble")
 TRAIN_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation", "test")
-CHANNEL = re.compile(r"_(\d{4})$")
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,9 @@ class Folder:
     legends: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
-    def doubtful(self) -> bool:
+    def doubtful(self, masks_are: MasksAre | None) -> bool:
         """Whether only the masks themselves can tell what they hold, and whether they are sound."""
-        return self.kind in ("masks", "ids")
+        return self.kind in ("masks", "ids") and masks_are != "instances"
 
 
 def find_folder(path: str | Path) -> Folder:
@@ -85,50 +81,20 @@ def find_folder(path: str | Path) -> Folder:
     return found
 
 
-def images(path: str | Path) -> list[Path]:
-    """The images at `path`, in the order of their names: a file, a folder or a glob.
-
-    A data folder gives the images in its image folder; the folder of a DICOM series is one image.
-    Raises DataError where there is none.
-    """
-    root = Path(path)
-    if root.is_file() or (root.is_dir() and is_series(root)):
-        found = [root]
-    elif root.is_dir():
-        inside = _subfolder(root, (*IMAGE_FOLDERS, "imagests", "imagestr"))
-        listing = image_files(inside or root)
-        found = [p for p in listing if inside is not None or not is_mask_beside(p, listing)]
-        if not found and inside is not None:
-            found = [p for part in sorted(inside.iterdir()) if part.is_dir() for p in image_files(part)]
-    else:
-        found = sorted(Path(p) for p in glob(str(path), recursive=True) if is_image(Path(p)))
-    if not found:
-        exists = "holds no image that can be read" if root.exists() else "matches no file"
-        raise DataError(
-            f"{path} {exists}: give an image, a folder of images or a pattern such as 'new/*.png'"
-        )
-    return found
-
-
-def _subfolder(root: Path, names: Sequence[str]) -> Path | None:
+def subfolder(root: Path, names: Sequence[str]) -> Path | None:
     """The subfolder of the first of these names that is there, whatever its case."""
     inside = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir()}
     return next((inside[name] for name in names if name in inside), None)
 
 
 def _nnunet(root: Path) -> Folder | None:
-    pictures = _subfolder(root, ("imagestr",))
+    pictures = subfolder(root, ("imagestr",))
     if pictures is None:
         return None
-    labels = _subfolder(root, ("labelstr",))
-    files = image_files(pictures)
-    channels: dict[str, list[Path]] = {}
-    for file in files:
-        channels.setdefault(CHANNEL.sub("", stem_of(file)), []).append(file)
+    labels = subfolder(root, ("labelstr",))
     masks, twins = by_stem(image_files(labels) if labels else [])
-    entries = []
-    for name, group in sorted(channels.items()):
-        entries.append(Entry(name, tuple(group), masks.pop(name, None)))
+    channels = sorted(by_channel(image_files(pictures)).items())
+    entries = [Entry(name, files, masks.pop(name, None)) for name, files in channels]
     notes = [f"{root.name} is read as an nnU-Net data set"]
     count = max((len(entry.images) for entry in entries), default=1)
     if count > 1:
@@ -140,11 +106,11 @@ def _nnunet(root: Path) -> Folder | None:
 
 def _parted(root: Path) -> Folder | None:
     """img_dir/{train,val} + ann_dir/{train,val}: kinds outside, parts inside."""
-    pictures = _subfolder(root, IMAGE_FOLDERS)
-    train = pictures and _subfolder(pictures, TRAIN_FOLDERS)
+    pictures = subfolder(root, IMAGE_FOLDERS)
+    train = pictures and subfolder(pictures, TRAIN_FOLDERS)
     if pictures is None or train is None or is_series(train):
         return None
-    validation = _subfolder(pictures, VALIDATION_FOLDERS)
+    validation = subfolder(pictures, VALIDATION_FOLDERS)
     first = _labelled(root, train, part=train.name, legends=(pictures, root))
     second = _labelled(root, validation, part=validation.name, legends=()) if validation else None
     return _together(root, first, second, validation)
@@ -152,10 +118,10 @@ def _parted(root: Path) -> Folder | None:
 
 def _split_inside(root: Path) -> Folder | None:
     """train/{images,masks} + val/{images,masks}: parts outside, kinds inside."""
-    train = _subfolder(root, TRAIN_FOLDERS)
+    train = subfolder(root, TRAIN_FOLDERS)
     if train is None or is_series(train):
         return None
-    validation = _subfolder(root, VALIDATION_FOLDERS)
+    validation = subfolder(root, VALIDATION_FOLDERS)
     first = _pair(train) or _flat(train)
     second = (_pair(validation) or _flat(validation)) if validation else None
     if first is None:
@@ -194,7 +160,7 @@ def _together(root: Path, first: Folder, second: Folder | None, where: Path | No
 
 def _pair(root: Path) -> Folder | None:
     """images/ with masks/, instances/ or scribbles/ beside it."""
-    pictures = _subfolder(root, IMAGE_FOLDERS)
+    pictures = subfolder(root, IMAGE_FOLDERS)
     if pictures is None or is_series(pictures) or not image_files(pictures):
         return None
     return _labelled(root, pictures, part="", legends=(root, pictures))
@@ -204,13 +170,15 @@ def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...
     """The images in `pictures` with the labels that lie beside it in `root`, in subfolder `part` of each
     kind."""
 
+    stems = {stem_of(p) for p in image_files(pictures)}
+
     def files(names: Sequence[str]) -> tuple[list[Path], str]:
-        folder = _subfolder(root, names)
+        folder = subfolder(root, names)
         if folder is not None and part:
-            folder = _subfolder(folder, (part.lower(),))
+            folder = subfolder(folder, (part.lower(),))
         if folder is None:
             return [], ""
-        direct = [p for p in image_files(folder) if p.is_file()]
+        direct = [p for p in image_files(folder) if p.is_file() or stem_of(p) in stems]
         people = [] if direct else sorted(p for p in folder.iterdir() if p.is_dir() and image_files(p))
         if not people:
             return direct, ""

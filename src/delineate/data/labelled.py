@@ -1,8 +1,7 @@
 """Masks without their images, for scoring: what was predicted, what is true.
 
 `load_masks` reads a folder of mask files, the masks of a data folder, or what `delineate predict` wrote.
-Hundreds
-of volumes need not fit into memory: a `LabelledFile` is read when asked, once the set has been understood.
+Hundreds of volumes need not fit into memory: a `LabelledFile` is read when asked, once the set has been understood.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from delineate.core import ClassTable, DataError
 from delineate.data.convention import Convention
 from delineate.data.dataset import labels_and_objects, legend_of
-from delineate.data.evidence import look
+from delineate.data.evidence import Evidence, look
 from delineate.data.faults import fringes
 from delineate.data.folders import OBJECT_FOLDERS, SCRIBBLE_FOLDERS, Folder, find_folder
 from delineate.data.formats import read_mask, stem_of
@@ -79,7 +78,8 @@ def load_masks(
 
     Cases are named by file stem, without an ending such as _mask that all of the files have. In a data folder
     the masks of training and validation are taken. The arguments are those of `load`; a prediction folder
-    needs none. Raises DataError where there is no mask, or where masks can be read in more than one way."""
+    needs none. A file that cannot be read is kept, and its `read` raises. Raises DataError where there is no
+    mask that can be read, or where masks can be read in more than one way."""
     root = Path(path)
     if (root / PREDICTION).is_file():
         return _prediction(root)
@@ -89,7 +89,11 @@ def load_masks(
         one, other = folder.twins[0]
         raise DataError(f"{one.name} and {other.name} have one name: rename or remove one of them")
     paths = [entry.labels for entry in entries if entry.labels]
-    evidence = list(each(lambda file: look(read_mask(file), where=file.name, closely=folder.doubtful), paths))
+    closely = folder.doubtful(masks_are)
+    looks = list(each(lambda file: _looked(file, closely=closely), paths))
+    evidence = [seen for seen in looks if isinstance(seen, Evidence)]
+    if not evidence and looks and isinstance(looks[0], DataError):
+        raise looks[0]
     for problem in map(fringes, evidence):
         if problem:
             raise problem.error
@@ -108,6 +112,14 @@ def load_masks(
         for entry, file in zip(entries, paths, strict=True)
     }
     return LabelledSet(files, convention.classes, (*folder.notes, *convention.notes))
+
+
+def _looked(file: Path, *, closely: bool) -> Evidence | DataError:
+    """What a file holds, or why it cannot be read; asked again, `LabelledFile.read` will say so."""
+    try:
+        return look(read_mask(file), where=file.name, closely=closely)
+    except DataError as error:
+        return error
 
 
 def _mask_folder(root: Path) -> Folder:

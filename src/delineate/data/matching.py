@@ -11,12 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from delineate.data.dicom import is_dicom_file, single_images
 from delineate.data.formats import stem_of, suffix_of
 
 MASK_ENDINGS = re.compile(
     r"_(cp_masks|masks|mask|segmentation|seg|labels|label|annotation|gt)$", re.IGNORECASE
 )
 IMAGE_ENDINGS = re.compile(r"_(img|image|raw)$", re.IGNORECASE)
+CHANNEL = re.compile(r"_\d{4}$")
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,14 @@ def is_image(path: Path) -> bool:
 
 
 def is_series(path: Path) -> bool:
-    """Whether `path` is a folder that holds the slices of a DICOM series and no folders."""
+    """Whether `path` is a folder that holds DICOM files only, and not one image (an X-ray) in each of them.
+
+    The only question here that opens files: slices often have no suffix, and X-rays look like slices by name.
+    """
     if not path.is_dir() or path.name.startswith("."):
         return False
-    inside = [p for p in path.iterdir() if not p.name.startswith(".")]
-    return bool(inside) and all(p.is_file() and p.suffix.lower() in (".dcm", ".ima") for p in inside)
+    inside = [p for p in sorted(path.iterdir()) if not p.name.startswith(".") and p.name != "DICOMDIR"]
+    return bool(inside) and all(map(is_dicom_file, inside)) and not single_images(inside)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -78,6 +83,15 @@ def by_stem(files: Iterable[Path]) -> tuple[dict[str, Path], Twins]:
         else:
             found[stem_of(file)] = file
     return found, tuple(twins)
+
+
+def by_channel(files: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
+    """nnU-Net's files case_0000, case_0001, ... by case, the channels in their order."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for file in sorted(files):
+        name = CHANNEL.sub("", stem_of(file))
+        found[name] = (*found.get(name, ()), file)
+    return found
 
 
 def matched(

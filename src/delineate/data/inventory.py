@@ -1,0 +1,145 @@
+"""The files of a data folder, opened one by one and counted; what goes wrong is noted, and the next file follows.
+
+Pixels are not kept: of each mask its `Evidence` stays, and how much of each value lies under object ids.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from delineate.core import DelineateError
+from delineate.data.convention import object_ids
+from delineate.data.evidence import Evidence, count, look, plain
+from delineate.data.faults import fit_problem, fringes, image_problems, place_problem
+from delineate.data.folders import Folder
+from delineate.data.formats import read_mask
+from delineate.data.masks import MasksAre
+from delineate.data.matching import Entry
+from delineate.data.picture import Picture
+from delineate.data.problem import Problem
+from delineate.data.reading import In, Out, entry_image
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """The images of one dtype: how many, and the lowest and highest finite value among them."""
+
+    dtype: str
+    low: float
+    high: float
+    count: int
+
+
+@dataclass
+class Seen:
+    """What was met so far, file by file."""
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+    kinds: list[tuple[str, int, int]] = field(default_factory=list)
+    sizes: Counter[tuple[int, ...]] = field(default_factory=Counter)
+    spacings: Counter[tuple[tuple[float, ...], str]] = field(default_factory=Counter)
+    ranges: dict[str, ValueRange] = field(default_factory=dict)
+    prints: dict[bytes, list[tuple[str, bool]]] = field(default_factory=dict)
+    constant: int = 0
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """A mask file: what it holds, and whether it is for validation.
+
+    beneath: pixels of each value that lie under object ids; None where there are none beside the mask.
+    """
+
+    evidence: Evidence
+    held_out: bool
+    beneath: Mapping[int, int] | None = None
+
+
+def look_at(
+    entry: Entry, *, folder: Folder, held_out: bool, masks_are: MasksAre | None, seen: Seen
+) -> LookedAt | None:
+    """Open the files of one entry, noting what there is; its mask, where that is of use."""
+    name, where = entry.images[0].name, where_of(entry.images[0], folder)
+    image = _opened(entry_image, entry, where=where, seen=seen)
+    if image is not None:
+        _count_image(image, name=name, where=where, held_out=held_out, seen=seen)
+        problems = image_problems(image, name=name, where=where)
+        seen.problems += problems
+        seen.constant += any(not problem.serious for problem in problems)
+    if entry.labels is None:
+        return None
+
+    def labelling(file: Path | None) -> Picture | None:
+        if file is None:
+            return None
+        place = where_of(file, folder)
+        picture = _opened(read_mask, file, where=place, seen=seen)
+        if picture and image:
+            fit = fit_problem(image, picture, image_name=name, mask_name=file.name, where=place)
+            found = fit or place_problem(image, picture, mask_name=file.name, where=place)
+            seen.problems += [found] if found else []
+        return picture
+
+    mask, ids = labelling(entry.labels), labelling(entry.objects)
+    where, closely = where_of(entry.labels, folder), folder.doubtful(masks_are)
+    objects = None
+    if ids and entry.objects:
+        place = where_of(entry.objects, folder)
+        objects = _opened(
+            lambda file: object_ids(ids, where=file.name), entry.objects, where=place, seen=seen
+        )
+    if mask is None:
+        return None
+    evidence = _opened(
+        lambda file: look(mask, where=file.name, closely=closely), entry.labels, where=where, seen=seen
+    )
+    blurred = fringes(evidence) if evidence else None
+    if blurred:
+        seen.problems.append(replace(blurred, where=where))
+    if evidence is None or blurred:
+        return None
+    if objects is None or objects.shape != mask.spatial:
+        return LookedAt(evidence, held_out)
+    return LookedAt(evidence, held_out, count(plain(mask, where=where)[0][objects > 0]))
+
+
+def _opened(work: Callable[[In], Out], file: In, *, where: str, seen: Seen) -> Out | None:
+    """What `work` makes of a file; where it cannot, None and a problem."""
+    try:
+        return work(file)
+    except DelineateError as error:
+        seen.problems.append(Problem.of(error, where=where))
+    except Exception as error:  # a file that breaks its reader is a problem of the set, not the end of it
+        fact = f"{where} cannot be read ({type(error).__name__}: {error})"
+        seen.problems.append(Problem(where, fact, "export it again, or leave it out"))
+    return None
+
+
+def _count_image(image: Picture, *, name: str, where: str, held_out: bool, seen: Seen) -> None:
+    from hashlib import blake2b
+
+    array = image.array
+    seen.notes.update(dict.fromkeys(image.notes, 1))
+    seen.kinds.append((name, len(image.spatial), array.shape[-1]))
+    seen.sizes[image.spatial] += 1
+    seen.spacings[image.spacing, image.unit] += 1
+    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (np.inf, -np.inf)
+    before = seen.ranges.get(str(array.dtype), ValueRange(str(array.dtype), np.inf, -np.inf, 0))
+    seen.ranges[before.dtype] = ValueRange(
+        before.dtype, min(before.low, low), max(before.high, high), before.count + 1
+    )
+    digest = blake2b(f"{array.shape} {array.dtype}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(array).data)
+    seen.prints.setdefault(digest.digest(), []).append((where, held_out))
+
+
+def where_of(path: Path, folder: Folder) -> str:
+    """A file as the user knows it, from the data folder on."""
+    return str(path.relative_to(folder.path)) if path.is_relative_to(folder.path) else str(path)
