@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +173,10 @@ def test_several_series_of_several_slices_are_no_x_rays(scan):
     assert is_series(scan)
     with pytest.raises(DataError, match="holds 2 DICOM series"):
         read_image(images(scan)[0].images[0])
+
+
+def test_writing_leaves_the_language_of_the_process_alone(scan, tmp_path):
+    before = locale.setlocale(locale.LC_ALL)
+    picture = read_image(scan)
+    write_labels(tmp_path / "out.dcm", picture.array[..., 0].astype(np.uint8), like=picture)
+    assert locale.setlocale(locale.LC_ALL) == before

@@ -11,6 +11,7 @@ was cut short as if it ended in zeros, so the bytes are looked at before.
 from __future__ import annotations
 
 import gzip
+import locale
 import math
 import os
 import shutil
@@ -128,13 +129,15 @@ def image_of(picture: Picture) -> SimpleITK.Image:
 def silent_itk() -> Iterator[None]:
     """Keep what ITK and its libraries print about damaged files from the terminal; the error says it.
 
-    They print from C to file descriptor 2, which all threads share, hence the lock.
+    They print from C to file descriptor 2, which all threads share, hence the lock. The writer of DICOM leaves the
+    locale "C" behind, in which Python reads text files as ASCII: it is put back.
     """
     import SimpleITK as sitk
 
     with _STDERR:
         shown = sitk.ProcessObject.GetGlobalWarningDisplay()
         sitk.ProcessObject.SetGlobalWarningDisplay(False)
+        language = locale.setlocale(locale.LC_ALL)
         kept = os.dup(2)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
@@ -145,6 +148,8 @@ def silent_itk() -> Iterator[None]:
             os.close(kept)
             os.close(nowhere)
             sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+            if locale.setlocale(locale.LC_ALL) != language:
+                locale.setlocale(locale.LC_ALL, language)
 
 
 @contextmanager
