@@ -14,9 +14,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy import ndimage
-from skimage.filters import threshold_otsu
 
 import delineate
+from delineate.classical import Otsu
 from delineate.core import Case, ClassTable
 from delineate.data import DataSet, samples
 from delineate.learn import Learnt, UNetMethod
@@ -37,17 +37,15 @@ def main() -> None:
     data = DataSet(tuple(train), tuple(held_out), CLASSES, (), {})
     method = delineate.train(data, steps=asked.parse_args().steps, seed=0, tell=print)
     IMAGES.mkdir(exist_ok=True)
-    draw_coins(method, held_out[0])
+    draw_coins(method, Otsu(classes=CLASSES).fit(train), held_out[0])
     draw_filters(method.learnt, held_out[1])
     delineate.features(method, held_out[1].image, out=IMAGES / "features.png")
     print_alikeness(method.learnt, held_out)
 
 
-def draw_coins(method: UNetMethod, case: Case) -> None:
+def draw_coins(method: UNetMethod, threshold: Otsu, case: Case) -> None:
     """The left edge of the picture, lying on its side: our outlines, a threshold, the network."""
-    grey = case.image[..., 0]
-    likely, _ = method.outline(case.image)
-    otsu, unet = (grey > threshold_otsu(grey)).astype(np.uint8), likely.argmax(0).astype(np.uint8)
+    unet, otsu = (fitted.predict(case.image).argmax(0).astype(np.uint8) for fitted in (method, threshold))
     picture = stretched(case.image)
     panels = {
         "held out, with our outlines": outlines(case.image, case.labels, classes=CLASSES),
@@ -88,7 +86,7 @@ def print_alikeness(learnt: Learnt, cases: list[Case]) -> None:
     for case in cases:
         image = normalised(case.image, learnt.plan.normalisation)[0]
         wanted = (image, ndimage.gaussian_gradient_magnitude(image, 1.0), (case.labels == 1).astype(float))
-        for name, maps in feature_maps(learnt, case.image).items():
+        for name, maps in ({"the picture itself": image[None]} | feature_maps(learnt, case.image)).items():
             for plane in maps:
                 scale = [n / m for n, m in zip(image.shape, plane.shape, strict=True)]
                 full = ndimage.zoom(plane, scale, order=1, grid_mode=True, mode="nearest")
