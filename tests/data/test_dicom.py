@@ -176,7 +176,10 @@ def test_several_series_of_several_slices_are_no_x_rays(scan):
 
 
 def test_writing_leaves_the_language_of_the_process_alone(scan, tmp_path):
-    before = locale.setlocale(locale.LC_ALL)
-    picture = read_image(scan)
-    write_labels(tmp_path / "out.dcm", picture.array[..., 0].astype(np.uint8), like=picture)
-    assert locale.setlocale(locale.LC_ALL) == before
+    before, language = locale.setlocale(locale.LC_ALL), locale.setlocale(locale.LC_ALL, "")
+    try:
+        picture = read_image(scan)
+        write_labels(tmp_path / "out.dcm", picture.array[..., 0].astype(np.uint8), like=picture)
+        assert locale.setlocale(locale.LC_ALL) == language
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
