@@ -110,6 +110,12 @@ PLANTED: dict[str, tuple[dict[str, Any], str, bool]] = {
         True,
     ),
     "one name twice": ({"images/1.tif": picture(7)}, "1.png and 1.tif have one name", True),
+    "ids that are not those of the mask": (
+        {"instances/1.png": np.roll(SQUARE, 1, 1) // 255 * 7},
+        # of 3 x 9 pixels of foreground in three masks, 3 have no id and 3 ids have no mask; in the one with ids
+        "masks and object ids contradict each other on 6 pixels (22.2% of the foreground), most of them in 1.png",
+        False,
+    ),
     "unreadable ids": ({"instances/1.png": b"hello"}, "cannot be read", True),
 }
 

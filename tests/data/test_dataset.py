@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from delineate.core import UNLABELLED, ClassTable, DataError
-from delineate.data import load
+from delineate.data import check, load, load_masks
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data is not here")
@@ -103,6 +103,26 @@ def test_masks_and_instances_that_agree_need_no_note(tmp_path: Path) -> None:
     assert not any("contradict" in note for note in load(root).notes)
 
 
+def specks(count: int) -> Any:
+    """A mask of `count` ids, each a pixel or two, as the connected components of a noisy threshold are."""
+    ids = np.zeros((64, 64), np.uint16)
+    ids[::4, ::4].flat[:count] = np.arange(1, count + 1)
+    ids[1::4, ::4].flat[: count // 2] = np.arange(1, count // 2 + 1)
+    return ids
+
+
+def test_specks_numbered_one_by_one_are_taken_for_ids_when_asked(tmp_path: Path) -> None:
+    image = np.resize(NOISE, (64, 64))
+    root = made(tmp_path, {"images/a.png": image, "masks/a.png": specks(200)})
+    with pytest.raises(DataError, match="or say --masks-are instances if the values number objects"):
+        load(root)
+    objects = load(root, masks_are="instances").cases[0].objects
+    assert objects is not None
+    assert objects.max() == 200
+    assert load_masks(root, masks_are="instances").files["a"].convention.objects
+    assert check(root, masks_are="instances").trainable
+
+
 def test_cellpose_pairs_give_objects(tmp_path: Path) -> None:
     ids = np.zeros((6, 8), np.uint16)
     ids[0, :3], ids[4, :3] = 1, 2
@@ -179,6 +199,13 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {
             "images/a.png": np.resize(NOISE, (48, 48)),
             "masks/a.jpg": np.kron(SQUARE, np.ones((8, 6), np.uint8)),
+        },
+        r"mask a\.jpg holds .* as JPEG and smooth resampling leave them: save masks as PNG",
+    ),
+    "object ids in JPEG": (
+        {
+            "images/a.png": np.resize(NOISE, (48, 48)),
+            "instances/a.jpg": np.kron(SQUARE, np.ones((8, 6), np.uint8)),
         },
         r"mask a\.jpg holds .* as JPEG and smooth resampling leave them: save masks as PNG",
     ),

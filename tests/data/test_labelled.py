@@ -132,3 +132,18 @@ def test_a_damaged_prediction_is_refused(tmp_path: Path, changes: dict[str, Any]
 def test_no_mask_at_all_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no image that can be read"):
         load_masks(tmp_path)
+
+
+def test_one_damaged_file_is_told_when_it_is_read_and_not_before(tmp_path: Path) -> None:
+    put(tmp_path / "a.tif", DRAWN // 2)
+    (tmp_path / "b.tif").write_bytes(b"II*\0")
+    found = load_masks(tmp_path)
+    assert found.files["a"].read().labels.tolist() == (DRAWN // 2).tolist()
+    with pytest.raises(DataError, match=r"b\.tif cannot be read"):
+        found.files["b"].read()
+
+
+def test_damaged_files_alone_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "b.tif").write_bytes(b"II*\0")
+    with pytest.raises(DataError, match=r"b\.tif cannot be read"):
+        load_masks(tmp_path)
