@@ -398,11 +398,10 @@ def _preview(step: Step, folder: Path, found: DataSet) -> None:
     from delineate.report import outlines
     from delineate.report.picture import write_picture
 
-    (folder / "validation").mkdir(exist_ok=True)
     for case, labels in step.previews:
-        write_picture(
-            folder / "validation" / f"{case.name}.png", outlines(case.image, labels, classes=found.classes)
-        )
+        path = folder / "validation" / f"{case.name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(path, outlines(case.image, labels, classes=found.classes))
 
 
 def _history(predicted: Path) -> list[dict[str, float]] | None:
