@@ -94,6 +94,8 @@ def train(
     if not validation and len(cases) >= 5:
         cases, validation = files.split(cases, share=HELD_OUT, seed=seed)
         say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
+    elif not validation:
+        say(f"with {len(cases)} labelled images none is held out, so nothing is validated (--val gives others)")
 
     from delineate.learn import Training, UNetMethod, planned
     from delineate.score import dice

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from delineate.data import Check
+from delineate.data import Check, Problem
+
+MOST_ALIKE = 3
+"""Problems of one kind that are written out; of more, only the places are named."""
 
 
 def check_lines(found: Check) -> list[str]:
@@ -20,14 +23,22 @@ def check_lines(found: Check) -> list[str]:
     for values in found.dtypes:
         lines.append(f"values: {values.dtype} from {values.low:g} to {values.high:g} ({values.count} images)")
     for (spacing, unit), count in found.spacings[:6]:
-        lines.append(f"spacing: {' x '.join(f'{s:g}' for s in spacing)} {unit} ({count})")
+        stated = f"{' x '.join(f'{s:g}' for s in spacing)} {unit}"
+        unknown = unit == "px" and all(s == 1 for s in spacing)
+        lines.append(f"spacing: {'not told by the files' if unknown else stated} ({count})")
     for one in found.classes:
         lines.append(f"class {one.name}: {one.share:.2%} of the labelled pixels, in {one.masks} masks")
     if found.unlabelled:
         lines.append(f"unlabelled: {found.unlabelled:.2%} of the mask pixels")
     lines += [f"note: {note}" for note in found.notes]
+    alike: dict[tuple[bool, str], list[Problem]] = {}
     for problem in found.problems:
-        kind = "PROBLEM" if problem.serious else "worth a look"
-        lines.append(f"{kind}: {problem}")
+        alike.setdefault((problem.serious, problem.remedy), []).append(problem)
+    for (serious, _), problems in alike.items():
+        kind = "PROBLEM" if serious else "worth a look"
+        shown = problems if len(problems) <= MOST_ALIKE + 1 else problems[:MOST_ALIKE]
+        lines += [f"{kind}: {problem}" for problem in shown]
+        if others := problems[len(shown) :]:
+            lines.append(f"{kind}: {len(others)} more like these, of {', '.join(p.where for p in others)}")
     lines.append("ready to train" if found.trainable else "not ready to train")
     return lines
