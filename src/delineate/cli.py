@@ -195,7 +195,9 @@ def predict(
             tell=_complain,
             progress=progress,
         )
-    print(f"{len(written)} images outlined in {out}, pictures in {out / 'overlays'}")
+    count = f"{len(written)} image{'s' if len(written) > 1 else ''}"
+    masks = f"object ids in {out}, classes in {out / 'classes'}" if objects else f"classes in {out}"
+    print(f"{count} outlined: {masks}, pictures in {out / 'overlays'}")
 
 
 @app.command()
