@@ -71,7 +71,10 @@ def test_the_command_line_reference_is_up_to_date():
 @pytest.mark.parametrize("script", ["docstrings", "mathml"])
 def test_the_examples_in_what_builds_the_pages_hold(script):
     done = subprocess.run(
-        [sys.executable, "-m", "doctest", ROOT / f"docs/{script}.py"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "doctest", ROOT / f"docs/{script}.py"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout == ""
     assert done.returncode == 0, done.stderr
