@@ -105,6 +105,19 @@ def test_a_prediction_goes_on_where_it_was_interrupted(work, tmp_path):
     }
 
 
+def test_what_is_missed_and_what_has_no_prediction_is_printed(work, tmp_path, capsys):
+    truth = work / "data" / "test" / "masks"
+    one, *others = sorted(truth.iterdir())
+    (tmp_path / "empty").mkdir()
+    Image.fromarray(np.zeros_like(np.asarray(Image.open(one)))).save(tmp_path / "empty" / one.name)
+    capsys.readouterr()
+    assert run("score", tmp_path / "empty", truth, "-o", tmp_path / "report") == 1
+    said = capsys.readouterr()
+    assert "foreground hausdorff: mean infinite (1 of 1 defined; 1 missed; 1 infinite)" in said.out
+    assert f"{others[0].stem}" in said.err
+    assert "because it has no prediction" in said.err or "is in no score: it has no prediction" in said.err
+
+
 def test_otsu_is_a_method_like_the_network(work, tmp_path):
     data = work / "data"
     assert run("train", data / "train", "-o", tmp_path / "otsu", "--method", "otsu") == 0

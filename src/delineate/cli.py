@@ -227,8 +227,8 @@ def score(
     _print_scores(out / "scores.json", "")
     print(f"Report: {out / 'report.html'}")
     if table.unscored:
-        for name, reason in table.unscored:
-            _complain(f"{name} was not scored: {reason}")
+        for sentence in table.left_out:
+            _complain(sentence)
         raise typer.Exit(1)
 
 
@@ -279,7 +279,8 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -326,15 +327,19 @@ def _print_scores(path: Path, name: str) -> None:
     """The summary of a scores.json in a few lines, means with their counts."""
     import json
 
-    scores = json.loads(path.read_text())
+    scores = json.loads(path.read_text(encoding="utf-8"))
+    units = {case["unit"] for case in scores["cases"]}
     for label, values in scores["classes"].items():
         for score_name in ("dice", "iou", "hausdorff"):
             one = values[score_name]
-            mean = "undefined" if one["mean"] is None else f"{one['mean']:.3f}"
+            none = "infinite" if one["infinite"] else "undefined"
+            mean = none if one["mean"] is None else f"{one['mean']:.3f}"
+            if score_name == "hausdorff" and len(units) == 1 and one["mean"] is not None:
+                mean += f" {min(units)}"
             total = one["defined"] + one["undefined"]
-            missed = f"; {one['missed']} missed" if one["missed"] else ""
+            odd = "".join(f"; {one[what]} {what}" for what in ("missed", "infinite") if one[what])
             print(
-                f"{name + ' ' if name else ''}{label} {score_name}: mean {mean} ({one['defined']} of {total} defined{missed})"
+                f"{name + ' ' if name else ''}{label} {score_name}: mean {mean} ({one['defined']} of {total} defined{odd})"
             )
     if scores["objects"]:
         objects = scores["objects"]

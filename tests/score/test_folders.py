@@ -62,6 +62,15 @@ def test_a_missing_prediction_is_named_and_in_no_mean(folders: tuple[Path, Path]
     assert table.summary("foreground", "dice").defined == 2
 
 
+def test_many_missing_predictions_are_one_warning(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "b.png").unlink()
+    (folders[0] / "c.png").unlink()
+    assert (
+        "2 images are in no score (b and c), each because it has no prediction"
+        in score_folders(*folders).warnings
+    )
+
+
 def test_a_prediction_without_truth_is_named(folders: tuple[Path, Path]) -> None:
     save(folders[0] / "z.png", square(slice(0, 3), slice(0, 3)))
     assert "predictions without truth are not scored: z" in score_folders(*folders).warnings
@@ -164,6 +173,17 @@ def test_classes_that_cannot_be_matched_are_refused(tmp_path: Path) -> None:
         DataError, match="classes background, nucleus and debris but truth has background and foreground"
     ):
         score_folders(guess, tmp_path / "truth")
+
+
+def test_a_damaged_file_of_another_program_is_named_and_the_others_are_scored(
+    folders: tuple[Path, Path],
+) -> None:
+    (folders[0] / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n0000")
+    table = score_folders(*folders)
+    ((name, reason),) = table.unscored
+    assert name == "b"
+    assert "cannot be read" in reason
+    assert len(table.cases) == 3
 
 
 def test_a_damaged_prediction_is_named_and_the_others_are_scored(tmp_path: Path) -> None:

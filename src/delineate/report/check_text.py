@@ -36,9 +36,9 @@ def check_lines(found: Check) -> list[str]:
         alike.setdefault((problem.serious, problem.remedy), []).append(problem)
     for (serious, _), problems in alike.items():
         kind = "PROBLEM" if serious else "worth a look"
-        shown = problems if len(problems) <= MOST_ALIKE + 1 else problems[:MOST_ALIKE]
-        lines += [f"{kind}: {problem}" for problem in shown]
-        if others := problems[len(shown) :]:
+        told = problems if len(problems) <= MOST_ALIKE + 1 else problems[:MOST_ALIKE]
+        lines += [f"{kind}: {problem}" for problem in told]
+        if others := problems[len(told) :]:
             lines.append(f"{kind}: {len(others)} more like these, of {', '.join(p.where for p in others)}")
     lines.append("ready to train" if found.trainable else "not ready to train")
     return lines

@@ -133,10 +133,27 @@ class ScoreTable:
         return tuple(sorted(self.cases, key=rank))
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """Which images are in no score and why, those of one reason in one sentence.
+
+        >>> ScoreTable(ClassTable.numbered(2), (), (("a", "it is torn"), ("b", "it is torn")), ()).left_out
+        ('2 images are in no score (a and b), each because it is torn',)
+        """
+        alike: dict[str, list[str]] = {}
+        for name, reason in self.unscored:
+            alike.setdefault(reason, []).append(name)
+        return tuple(
+            f"{names[0]} is in no score: {reason}"
+            if len(names) == 1
+            else f"{len(names)} images are in no score ({listed(names, most=5)}), each because {reason}"
+            for reason, names in alike.items()
+        )
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """The notes, and whatever a mean in this table leaves out or mixes."""
         said = list(self.notes)
-        said += [f"{name} is in no score: {reason}" for name, reason in self.unscored]
+        said += self.left_out
         if len({case.unit for case in self.cases}) > 1:
             counted = Counter(case.unit for case in self.cases)
             units = ", ".join(f"{unit} ({n} images)" for unit, n in counted.items())
