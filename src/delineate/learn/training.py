@@ -30,11 +30,13 @@ from delineate.core import UNLABELLED, Case, ClassTable, DataError, OutputError,
 from delineate.data.augment import Batch, batch
 from delineate.learn.answer import answered
 from delineate.learn.learnt import Learnt, Record, fingerprint, memory_layout, network, saved
+from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import samples
 from delineate.learn.targets import border
 from delineate.losses import binary_cross_entropy, cross_entropy_and_dice
 
+MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
 WARM_UP = 50  # steps over which the learning rate rises
 VALIDATIONS = 12  # over a whole training
 CHECKPOINT_SECONDS = 30.0
@@ -118,10 +120,11 @@ class Training:
         net: Any = network(plan, classes, seed=seed)
         net = net.to(memory_format=memory_layout(plan.dims))
         self._average = copy.deepcopy(net)
-        self._optimiser: Any = torch.optim.AdamW(
-            net.parameters(), lr=plan.learning_rate, weight_decay=1e-4, fused=True
-        )
-        self._net, self._optimiser = self._fabric.setup(net, self._optimiser)
+        inner, others = parted(net)
+        adamw: Any = torch.optim.AdamW(others, lr=plan.learning_rate, weight_decay=1e-4, fused=True)
+        optimisers = [Muon(inner, lr=plan.learning_rate * MUON_RATE), adamw] if inner else [adamw]
+        self._rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
+        self._net, *self._optimisers = self._fabric.setup(net, *optimisers)
         self._average.to(self._fabric.device)
         self._record = Record(
             seed=seed,
@@ -190,14 +193,10 @@ class Training:
     def _step(self, number: int, progress: float) -> float:
         """One batch: forward, loss, backward, a step down, the average updated. Returns the loss."""
         plan = self.plan
-        for group in self._optimiser.param_groups:
-            group["lr"] = (
-                plan.learning_rate
-                * min(1.0, (number + 1) / WARM_UP)
-                * 0.5
-                * (1 + math.cos(math.pi * progress))
-                + 1e-6
-            )
+        share = min(1.0, (number + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
+        for optimiser, rate in zip(self._optimisers, self._rates, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share + 1e-6
         crops = batch(
             self._samples,
             size=plan.batch,
@@ -218,10 +217,11 @@ class Training:
             raise TrainingError(
                 f"the loss is {value} at step {number + 1}: train again with a lower --learning-rate or --precision 32-true{kept}"
             )
-        self._optimiser.zero_grad()
+        self._net.zero_grad()
         self._fabric.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._net.parameters(), 1.0)
-        self._optimiser.step()
+        for optimiser in self._optimisers:
+            optimiser.step()
         self._averaged(number)
         return value
 
@@ -270,8 +270,9 @@ class Training:
             return
         tensors = {f"net.{k}": v for k, v in self._net.module.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self._average.state_dict().items()}
-        for index, state in self._optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
+        for which, optimiser in enumerate(self._optimisers):
+            for index, state in optimiser.state_dict()["state"].items():
+                tensors |= {f"optimiser{which}.{index}.{k}": v for k, v in state.items()}
         with written_whole(self.folder / "training.safetensors") as beside:
             beside.write_bytes(save({k: v.contiguous() for k, v in tensors.items()}, metadata=self._about()))
         self._save()
@@ -314,16 +315,8 @@ class Training:
             )
         self._net.module.load_state_dict(_under("net.", tensors))
         self._average.load_state_dict(_under("average.", tensors))
-        parameters = list(self._net.module.parameters())
-        states: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _under("optimiser.", tensors).items():
-            index, key = name.split(".", 1)
-            if tensor.ndim:  # the fused optimiser walks through memory: moments must lie as their weights do
-                tensor = torch.empty_like(parameters[int(index)]).copy_(tensor)
-            states.setdefault(int(index), {})[key] = tensor
-        self._optimiser.load_state_dict(
-            {"state": states, "param_groups": self._optimiser.state_dict()["param_groups"]}
-        )
+        for which, optimiser in enumerate(self._optimisers):
+            _restore_moments(optimiser, _under(f"optimiser{which}.", tensors))
         done = json.loads(about["done"])
         self._record = replace(
             self._record, steps=done["steps"], seconds=done["seconds"], history=tuple(done["history"])
@@ -332,6 +325,19 @@ class Training:
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _restore_moments(optimiser: Any, tensors: dict[str, Tensor]) -> None:
+    """Load "index.key" tensors; moments must lie in memory as their weights do, for fused steps walk through it."""
+    groups = optimiser.state_dict()["param_groups"]
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    states: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, key = name.split(".", 1)
+        if tensor.ndim:
+            tensor = torch.empty_like(weights[int(index)]).copy_(tensor)
+        states.setdefault(int(index), {})[key] = tensor
+    optimiser.load_state_dict({"state": states, "param_groups": groups})
 
 
 def _labelled(cases: Sequence[Case], classes: ClassTable) -> None:

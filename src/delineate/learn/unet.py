@@ -15,9 +15,7 @@ from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
 from delineate.learn.training import Training
 from delineate.predict import separated
-
-MIDDLE = 0.5
-"""The level of the distance map above which a pixel belongs to the middle of an object."""
+from delineate.predict.objects import SIGMA_PX
 
 
 class UNetMethod:
@@ -81,11 +79,12 @@ class UNetMethod:
         answer = answered(learnt, image, flips=flips, tile=tile)
         probabilities, maps = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
         foreground = probabilities.argmax(0) > 0
-        middle = maps[1] if len(maps) else np.ones(foreground.shape, np.float32)
-        planar = learnt.plan.dims == 2 and foreground.ndim == 3
-        ids = separated(
-            foreground, middle, level=MIDDLE, smallest_px=0 if planar else learnt.plan.smallest_object_px
-        )
+        middle = maps[1] * (1 - maps[0] / 2) if len(maps) else foreground.astype(np.float32)
+        smallest = learnt.plan.smallest_object_px
+        if learnt.plan.dims == 2 and foreground.ndim == 3:  # the size is that of an object in one slice
+            smallest = 0
+        sigma_px = SIGMA_PX if len(maps) else 0.0
+        ids = separated(foreground, middle, sigma_px=sigma_px, smallest_px=smallest)
         return probabilities, ids
 
     def save(self, folder: str | Path) -> Path:

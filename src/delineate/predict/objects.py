@@ -1,8 +1,9 @@
 """Separating objects that touch: a watershed that floods from the middle of each object.
 
-The network says for every pixel how far inside its object it lies (`distance`, 0 at the rim to 1 in the
-middle). Middles are where that is high; from there a watershed fills the foreground, so that two objects meet
-along the valley between them. Meyer 1994, doi:10.1016/0165-1684(94)90060-4.
+The network says for every pixel how far inside its object it lies: 0 at the rim, high in the middle. Smoothed a
+little, its hills are objects; a hill counts if one has to go down far enough before one can climb a higher one. From
+the hilltops a watershed fills the foreground, so that two objects meet along the valley between them.
+Meyer 1994, doi:10.1016/0165-1684(94)90060-4; hills by h-maxima, Soille 1999, doi:10.1007/978-3-662-03939-7.
 """
 
 from __future__ import annotations
@@ -12,37 +13,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+PROMINENCE = 0.06
+LOWEST = 0.2
+SIGMA_PX = 1.2
+
 
 def separated(
     foreground: NDArray[np.bool_],
-    distance: NDArray[np.floating[Any]],
+    middle: NDArray[np.floating[Any]],
     *,
-    level: float = 0.5,
+    prominence: float = PROMINENCE,
+    lowest: float = LOWEST,
+    sigma_px: float = SIGMA_PX,
     smallest_px: int = 0,
 ) -> NDArray[np.int32]:
     """Object ids (*spatial), 0 where there is no object, numbered from 1.
 
-    foreground: (*spatial) bool. distance: (*spatial), 0 to 1, high in the middle of objects. Each connected
-    region of foreground with distance above `level` grows one object; a piece of foreground without any is an
-    object of its own. Objects of fewer than `smallest_px` pixels are dropped. Empty foreground: no objects.
+    foreground: (*spatial) bool. middle: (*spatial), 0 to 1, high in the middle of objects; smoothed by a Gaussian of
+    `sigma_px` along the last two axes. A hill of it that is at least `lowest` high, and that rises by `prominence`
+    over the way to any higher one, grows one object. Foreground without such a hill, and objects of fewer than
+    `smallest_px` pixels, are no objects. Empty foreground: no objects.
 
-    >>> separated(np.array([[1, 1, 1, 1, 0]], bool), np.array([[1, .1, .2, 1, 0]]))
+    >>> separated(np.array([[1, 1, 1, 1, 0]], bool), np.array([[1, .1, .2, 1, 0]]), sigma_px=0)
     array([[1, 1, 2, 2, 0]], dtype=int32)
     """
     from scipy import ndimage
+    from skimage.morphology import local_maxima, reconstruction
     from skimage.segmentation import watershed
 
     flood: Any = watershed
-
-    middles, count = ndimage.label(foreground & (distance > level))
-    pieces, _ = ndimage.label(foreground)
-    with_middle = np.zeros(int(pieces.max()) + 1, bool)
-    with_middle[pieces[middles > 0]] = True
-    with_middle[0] = True
-    alone = ~with_middle[pieces]
-    markers = np.where(alone, pieces + count, middles)
-    ids = flood(-distance, markers, mask=foreground)
-    return numbered(ids, smallest_px=smallest_px)
+    flooded: Any = reconstruction
+    summits: Any = local_maxima
+    sigmas = (0.0,) * (middle.ndim - 2) + (sigma_px, sigma_px)
+    height = ndimage.gaussian_filter(np.asarray(middle, dtype=np.float64), sigmas)
+    if not foreground.any() or not (height > lowest).any():
+        return np.zeros(foreground.shape, np.int32)
+    tops = summits(flooded(height - prominence, height))  # lower hills have become slopes of their neighbours
+    seeds, _ = ndimage.label(tops & foreground & (height > lowest))
+    return numbered(flood(-height, seeds, mask=foreground), smallest_px=smallest_px)
 
 
 def numbered(ids: NDArray[np.integer[Any]], *, smallest_px: int = 0) -> NDArray[np.int32]:
