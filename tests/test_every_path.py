@@ -7,6 +7,7 @@ is read by those same libraries and never by ours: a scientist opens our results
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,6 +127,16 @@ OME = {"axes": "ZYX", "PhysicalSizeX": 0.25, "PhysicalSizeY": 0.25, "PhysicalSiz
     f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"
 }
 
+
+def ome_scale(path: Path) -> Any:
+    """Depth, height, width and unit: of the OME-TIFF we were given, or as Fiji shows them of what we wrote."""
+    with tifffile.TiffFile(path) as file:
+        if file.ome_metadata is None:
+            return imagej_scale(path)
+        sizes = dict(re.findall(r'PhysicalSize([XYZ])="([0-9.]+)"', file.ome_metadata))
+        return (*(float(sizes[axis]) for axis in "ZYX"), "um")
+
+
 ANGLE = np.deg2rad(20)
 AFFINE = np.array(
     [
@@ -177,28 +188,42 @@ def itk_space(path: Path) -> Any:
     return [np.round(v, 5).tolist() for v in (image.GetSpacing(), image.GetOrigin(), image.GetDirection())]
 
 
+def dicom_file(path: Path, pixels: Any, *, series: str, number: int = 0) -> Path:
+    """A sagittal MR slice, the n-th of slices 2.5 mm apart."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = MRImageStorage, generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    file = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    file.SOPClassUID, file.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    file.Modality, file.SeriesInstanceUID, file.StudyInstanceUID = "MR", series, "1.2.3"
+    file.PatientName, file.InstanceNumber = "Somebody", number + 1
+    file.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
+    file.ImagePositionPatient = [10 - 2.5 * number, 20, 30]
+    file.PixelSpacing, file.SliceThickness = [0.65, 0.7], 2.5
+    file.Rows, file.Columns = pixels.shape
+    file.SamplesPerPixel, file.PhotometricInterpretation = 1, "MONOCHROME2"
+    file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 16, 16, 15, 0
+    file.PixelData = pixels.astype(np.uint16).tobytes()
+    file.save_as(path, enforce_file_format=True)
+    return path
+
+
 def dicom(path: Path, array: Any) -> Path:
-    """A sagittal MR series in a folder, 2.5 mm apart, its file names in no order and without a suffix."""
+    """A series in a folder, its file names in no order and without a suffix."""
     path.mkdir(parents=True)
     series = generate_uid()
-    for k, pixels in enumerate(array):
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = MRImageStorage, generate_uid()
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        target = path / f"IM{(k * 7) % 11:04d}"
-        file = FileDataset(str(target), {}, file_meta=meta, preamble=b"\0" * 128)
-        file.SOPClassUID, file.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-        file.Modality, file.SeriesInstanceUID, file.StudyInstanceUID = "MR", series, "1.2.3"
-        file.PatientName, file.InstanceNumber = "Somebody", k + 1
-        file.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
-        file.ImagePositionPatient = [10 - 2.5 * k, 20, 30]
-        file.PixelSpacing, file.SliceThickness = [0.65, 0.7], 2.5
-        file.Rows, file.Columns = pixels.shape
-        file.SamplesPerPixel, file.PhotometricInterpretation = 1, "MONOCHROME2"
-        file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 16, 16, 15, 0
-        file.PixelData = pixels.astype(np.uint16).tobytes()
-        file.save_as(target, enforce_file_format=True)
+    for number, pixels in enumerate(array):
+        dicom_file(path / f"IM{number * 7 % 11:04d}", pixels, series=series, number=number)
     return path
+
+
+def x_ray(path: Path, array: Any) -> Path:
+    """One image in one file, a series of its own."""
+    return dicom_file(path.with_name(f"{path.name}.dcm"), array, series=generate_uid())
+
+
+def x_ray_space(path: Path) -> Any:
+    return [float(n) for n in pydicom.dcmread(path).PixelSpacing]
 
 
 def dicom_slices(folder: Path) -> list[Any]:
@@ -262,7 +287,7 @@ CONTAINERS = {
         DEEP,
     ),
     "OME-TIFF": Container(
-        tiff(".ome.tif", metadata=OME), TIF, tifffile.imread, ".tif", shape=DEEP, from_bytes=as_16_bit
+        tiff(".ome.tif", metadata=OME), TIF, tifffile.imread, ".tif", ome_scale, DEEP, as_16_bit
     ),
     "NIfTI": Container(nifti(".nii.gz"), nifti(".nii.gz"), nifti_read, ".nii.gz", nifti_space, DEEP),
     "NIfTI, not compressed": Container(
@@ -270,6 +295,9 @@ CONTAINERS = {
     ),
     "NRRD": Container(itk(".nrrd"), itk(".nrrd"), itk_read, ".nrrd", itk_space, DEEP),
     "MetaImage": Container(itk(".mha"), itk(".mha"), itk_read, ".mha", itk_space, DEEP, as_16_bit),
+    "X-rays": Container(
+        x_ray, PNG, lambda path: pydicom.dcmread(path).pixel_array, ".dcm", x_ray_space, FLAT, as_16_bit
+    ),
     "DICOM series": Container(dicom, dicom, dicom_read, "", dicom_space, DEEP, as_16_bit),
 }
 
@@ -306,7 +334,7 @@ def test_a_container_goes_all_the_way(tmp_path: Path, capsys: pytest.CaptureFixt
             assert kind.space(written) == kind.space(originals[entry.name])
         assert (tmp_path / "ids" / "overlays" / f"{entry.name}.png").is_file()
         (there,) = (tmp_path / "ids" / "probabilities").glob(f"{entry.name}.*")
-        assert there.suffix == ".nrrd" if name == "DICOM series" else there.stat().st_size > 1000
+        assert there.suffix == ".nrrd" if kind.suffix in ("", ".dcm") else there.stat().st_size > 1000
 
     assert not flow.score(tmp_path / "out", data).unscored
     assert run("score", tmp_path / "ids", data, "-o", tmp_path / "report") == 0

@@ -165,3 +165,14 @@ def test_a_missing_folder_and_a_file_are_told(laid: Laid) -> None:
         find_folder(root / "b")
     with pytest.raises(DataError, match="is a file: give the folder"):
         find_folder(root / "a.png")
+
+
+@pytest.mark.parametrize("masks", ["masks/1.dcm masks/2.dcm", "masks/drawn.nii.gz"])
+def test_one_scan_may_lie_in_the_image_folder_itself(laid: Laid, masks: str) -> None:
+    (path,) = pairs(find_folder(laid(f"images/1.dcm images/2.dcm {masks}"))).values()
+    assert path == ("masks" if "dcm" in masks else masks)
+
+
+def test_series_of_masks_are_no_annotators(laid: Laid) -> None:
+    root = laid("images/p1/1.dcm images/p1/2.dcm masks/p1/1.dcm masks/p1/2.dcm")
+    assert pairs(find_folder(root)) == {"p1": "masks/p1"}

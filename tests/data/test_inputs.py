@@ -94,6 +94,10 @@ def test_the_folder_of_a_dicom_series_is_one_image(tmp_path: Path) -> None:
     assert found(root) == {"p1": "images/p1", "p2": "images/p2"}
 
 
+def test_an_image_folder_that_is_a_series_itself_is_one_image(tmp_path: Path) -> None:
+    assert found(lay(tmp_path, "images/1.dcm images/2.dcm masks/1.dcm")) == {"images": "images"}
+
+
 def test_a_series_in_the_folder_one_stands_in_is_named_after_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,9 +161,19 @@ def _together(root: Path, first: Folder, second: Folder | None, where: Path | No
 def _pair(root: Path) -> Folder | None:
     """images/ with masks/, instances/ or scribbles/ beside it."""
     pictures = subfolder(root, IMAGE_FOLDERS)
-    if pictures is None or is_series(pictures) or not image_files(pictures):
+    if pictures is not None and is_series(pictures):
+        return _one_scan(root, pictures)
+    if pictures is None or not image_files(pictures):
         return None
     return _labelled(root, pictures, part="", legends=(root, pictures))
+
+
+def _one_scan(root: Path, pictures: Path) -> Folder:
+    """images/ that is a DICOM series itself, with masks/ that is one too or holds one file."""
+    place = subfolder(root, MASK_FOLDERS)
+    masks = [] if place is None else [place] if is_series(place) else image_files(place)
+    entry = Entry(stem_of(pictures), (pictures,), masks[0] if len(masks) == 1 else None)
+    return Folder(root, (entry,), strays=tuple(masks) if len(masks) > 1 else (), legends=(root,))
 
 
 def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...]) -> Folder:

@@ -74,6 +74,8 @@ def _parts(root: Path) -> list[tuple[str, list[Path]]]:
     if channels:
         return [(found.name, image_files(found)) for found in channels]
     pictures = subfolder(root, IMAGE_FOLDERS)
+    if pictures and is_series(pictures):
+        return [("", [pictures])]
     for place in (pictures, root):
         inside = [subfolder(place, names) for names in PARTS] if place else []
         if any(inside):
