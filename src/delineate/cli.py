@@ -108,8 +108,11 @@ def train(
     masks_are: MasksAre = None,
     patch: Annotated[int | None, typer.Option(help="Side of the training crops in pixels.")] = None,
     batch: Annotated[int | None, typer.Option(help="Crops per step.")] = None,
-    width: Annotated[int | None, typer.Option(help="Channels at full resolution.")] = None,
+    width: Annotated[int | None, typer.Option(help="Channels at the finest level.")] = None,
     levels: Annotated[int | None, typer.Option(help="Resolutions of the network.")] = None,
+    shuffle: Annotated[
+        int | None, typer.Option(help="1: the finest level sees pixels, 2: blocks of them.")
+    ] = None,
     down: Annotated[str | None, typer.Option(help="Down-sampling: max, strided or blur.")] = None,
     up: Annotated[str | None, typer.Option(help="Up-sampling: nearest, linear or transposed.")] = None,
     dims: Annotated[int | None, typer.Option(help="2: slice by slice, 3: as volumes.")] = None,
@@ -130,6 +133,7 @@ def train(
             batch=batch,
             width=width,
             levels=levels,
+            shuffle=shuffle,
             down=down,
             up=up,
             dims=dims,

@@ -79,7 +79,7 @@ def test_an_image_that_does_not_fit_is_refused(learnt, shape, sentence):
 def test_feature_maps_are_named_by_their_blocks(learnt):
     maps = feature_maps(learnt, np.zeros((40, 40, 1)))
     assert list(maps) == ["encoder 0", "encoder 1", "encoder 2", "decoder 1", "decoder 0"]
-    assert maps["encoder 2"].shape == (16, 10, 10)
+    assert maps["encoder 2"].shape == (16, 5, 5)
 
 
 def test_a_saved_model_answers_as_before(learnt, tmp_path):

@@ -52,7 +52,7 @@ def test_objects_are_learnt_where_ids_are_given_or_when_asked_for():
 
 def test_little_memory_means_smaller_batches_and_says_so(monkeypatch):
     free = planned([case((256, 256))])
-    monkeypatch.setattr(module, "_memory_bytes", lambda: 3 * 2 * 256 * 256 * free.width * 100)
+    monkeypatch.setattr(module, "_memory_bytes", lambda: 3 * 2 * 128 * 128 * free.width * 100)
     tight = planned([case((256, 256))])
     assert tight.batch == 3 < free.batch
     assert "free memory" in tight.reasons["batch"]
@@ -64,6 +64,7 @@ def test_every_item_can_be_overridden_and_says_so():
         batch=3,
         width=5,
         levels=2,
+        shuffle=1,
         down="blur",
         up="nearest",
         dims=2,
@@ -73,7 +74,7 @@ def test_every_item_can_be_overridden_and_says_so():
         learning_rate=0.1,
     )
     plan = planned([case((300, 300))], overrides=wanted)
-    assert (plan.patch, plan.batch, plan.width, plan.levels) == ((64, 64), 3, 5, 2)
+    assert (plan.patch, plan.batch, plan.width, plan.levels, plan.shuffle) == ((64, 64), 3, 5, 2, 1)
     assert (plan.down, plan.up, plan.dims) == ("blur", "nearest", 2)
     assert (plan.normalisation.kind, plan.precision, plan.learning_rate) == ("zscore", "32-true", 0.1)
     assert plan.augmentation == module.AUGMENTATIONS["light"]

@@ -19,7 +19,7 @@ from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn import training as module
 
 CLASSES = ClassTable(("background", "square"))
-SMALL = Overrides(patch=32, batch=4, width=4, levels=2)
+SMALL = Overrides(patch=32, batch=4, width=4, levels=2, shuffle=1)
 
 
 def square(seed: int, *, side: int = 48, marked: bool = True, channels: int = 1) -> Case:

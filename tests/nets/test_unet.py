@@ -5,8 +5,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from delineate.nets import DOWN, UP, UNet, folded
+from delineate.nets.unet import blocks_to_channels, channels_to_blocks
 
 WAYS = list(itertools.product(DOWN, UP))
 
@@ -67,6 +69,29 @@ def test_a_tile_with_its_halo_equals_the_whole(down, up):
     torch.testing.assert_close(
         tile[:, :, net.halo : net.halo + stop - start], whole[:, :, start:stop], rtol=0, atol=1e-12
     )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 13), (40, 33)])
+def test_shuffled_blocks_keep_any_size_and_their_tiles_equal_the_whole(size):
+    net = settled(UNet(2, 3, dims=2, width=4, levels=3, shuffle=2))
+    assert net.divisor == 8
+    assert net(torch.rand(1, 2, *size).double()).shape == (1, 3, *size)
+    image = torch.rand(1, 2, 161, 21).double()
+    whole = net(image)
+    tile = net(image[:, :, 64 - net.halo : 80 + net.halo])
+    torch.testing.assert_close(tile[:, :, net.halo : net.halo + 16], whole[:, :, 64:80], rtol=0, atol=1e-12)
+
+
+def test_shuffled_blocks_are_those_of_torch():
+    image = torch.rand(2, 3, 6, 8)
+    torch.testing.assert_close(blocks_to_channels(image, 2), F.pixel_unshuffle(image, 2))
+    places = torch.rand(2, 12, 3, 5)
+    torch.testing.assert_close(channels_to_blocks(places, 2), F.pixel_shuffle(places, 2))
+
+
+def test_shuffled_blocks_work_in_three_dimensions():
+    net = settled(UNet(1, 2, dims=3, width=2, levels=2, shuffle=2))
+    assert net(torch.rand(1, 1, 5, 9, 6).double()).shape == (1, 2, 5, 9, 6)
 
 
 @pytest.mark.parametrize("dims", [2, 3])

@@ -59,6 +59,7 @@ def network(plan: Plan, classes: ClassTable, *, seed: int) -> UNet:
             dims=plan.dims,
             width=plan.width,
             levels=plan.levels,
+            shuffle=plan.shuffle,
             down=plan.down,
             up=plan.up,
         )

@@ -10,7 +10,7 @@ docs/decisions/0005-training.md). Jordan et al. 2024, https://kellerjordan.githu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -69,12 +69,13 @@ def orthonormal(matrix: Tensor, *, rounds: int = 4) -> Tensor:
     for _ in range(rounds):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
-    return (x.T if tall else x).float()
+    result: Tensor = (x.T if tall else x).float()
+    return result
 
 
 def parted(net: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """(weights for Muon, all other parameters): inner convolutions, but not the first, nor the head."""
     convolutions = [m for m in net.modules() if isinstance(m, (nn.Conv2d, nn.Conv3d))]
-    inner = [m.weight for m in convolutions[1:-1]]
+    inner = [cast(nn.Parameter, m.weight) for m in convolutions[1:-1]]
     taken = {id(weight) for weight in inner}
     return inner, [p for p in net.parameters() if id(p) not in taken]

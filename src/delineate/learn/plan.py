@@ -40,7 +40,7 @@ PRECISIONS = ("bf16-mixed", "32-true")
 T = TypeVar("T")
 
 _PIXELS = 4 * 256 * 256  # of a batch on a CPU: more and smaller steps beat fewer and larger ones
-_BYTES_PER_PIXEL_AND_WIDTH = 100  # what a training step holds at most, measured at width 16 and 32
+_BYTES_PER_PLACE_AND_WIDTH = 100  # of the finest level: what a training step holds at most
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Overrides:
     batch: int | None = None
     width: int | None = None
     levels: int | None = None
+    shuffle: int | None = None
     down: str | None = None
     up: str | None = None
     dims: int | None = None
@@ -73,6 +74,7 @@ class Plan:
     batch: int
     width: int
     levels: int
+    shuffle: int
     down: str
     up: str
     normalisation: Normalisation
@@ -106,7 +108,7 @@ def planned(
     >>> image, labels = np.zeros((300, 200, 1), np.uint16), np.ones((300, 200), np.uint8)
     >>> plan = planned([Case("a", image, labels=labels)], minutes=10)
     >>> plan.dims, plan.patch, plan.levels, plan.normalisation.kind
-    (2, (224, 224), 5, 'percentiles')
+    (2, (224, 224), 4, 'percentiles')
     >>> print(plan.reasons["patch"])
     the typical shorter side is 200 px
     """
@@ -132,23 +134,28 @@ def planned(
     if wanted.patch is not None:
         patch = (wanted.patch,) * dims
 
-    levels = wanted.levels or max(2, min(5 if dims == 2 else 4, int(np.log2(min(patch) / 8)) + 1))
+    shuffle = wanted.shuffle or 2
+    reasons["shuffle"] = (
+        "the finest level works on blocks of 2 pixels along each axis, which makes steps cheap"
+    )
+    places = min(patch) // shuffle
+    levels = wanted.levels or int(np.clip(int(np.log2(max(places, 1) / 8)) + 1, 2, 4))
     reasons["levels"] = (
-        f"the coarsest level of a {min(patch)} px crop is still {min(patch) // 2 ** (levels - 1)} px wide"
+        f"the coarsest level of a {min(patch)} px crop is still {places // 2 ** (levels - 1)} places wide"
     )
 
     if wanted.width is not None:
         width = wanted.width
     elif gpu:
-        width, reasons["width"] = 32, "a GPU is there"
+        width, reasons["width"] = 64, "a GPU is there"
     elif minutes is not None and minutes > 45:
-        width, reasons["width"] = 32, f"{minutes:g} minutes on a CPU are enough for a wide network"
+        width, reasons["width"] = 48, f"{minutes:g} minutes on a CPU are enough for a wide network"
     else:
-        width, reasons["width"] = 16, "on a CPU within this time, more steps beat a wider network"
+        width, reasons["width"] = 32, "on a CPU within this time, more steps beat a wider network"
 
     pixels = int(np.prod(patch))
     batch = int(np.clip(_PIXELS * (4 if gpu else 1) // pixels, 2, 8))
-    fits = int(_memory_bytes() * 0.5 / (pixels * width * _BYTES_PER_PIXEL_AND_WIDTH))
+    fits = int(_memory_bytes() * 0.5 / (pixels / shuffle**dims * width * _BYTES_PER_PLACE_AND_WIDTH))
     reasons["batch"] = f"{batch} crops of {' x '.join(map(str, patch))} make a step"
     if fits < batch:
         batch, reasons["batch"] = (
@@ -166,6 +173,7 @@ def planned(
         batch=batch,
         width=width,
         levels=levels,
+        shuffle=shuffle,
         down=_known("down", wanted.down or "max", DOWN),
         up=_known("up", wanted.up or "linear", UP),
         normalisation=_normalisation(cases, channels, wanted.normalisation, reasons),

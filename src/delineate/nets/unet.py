@@ -11,6 +11,7 @@ import itertools
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -21,8 +22,11 @@ from delineate.nets.sampling import DOWN, UP, Sampling
 class UNet(nn.Module):
     """Maps images (batch, in_channels, *spatial) to logits (batch, classes, *spatial) of the same size, any size.
 
-    dims: 2 or 3 spatial axes. width: channels at full resolution, doubled at each of `levels` scales up to
+    dims: 2 or 3 spatial axes. width: channels at the finest level, doubled at each of `levels` scales up to
     `widest`. down, up: a key of DOWN and of UP. skips: False cuts the skip connections (to see what they do).
+    shuffle: 2 lets the finest level work on blocks of 2 x 2 (x 2) pixels, each pixel of a block a channel, and gives
+    one logit per pixel all the same (pixel shuffle, Shi et al. 2016, arXiv:1609.05158): nothing of the image is lost,
+    and the costly finest level has a quarter (an eighth) of the places to go to. 1: one pixel, one place.
     Raises ValueError for a setting outside these.
 
     >>> net = UNet(1, 2, dims=2, width=8, levels=3, down="max", up="linear").eval()
@@ -42,9 +46,10 @@ class UNet(nn.Module):
         up: str = "linear",
         skips: bool = True,
         widest: int = 512,
+        shuffle: int = 1,
     ) -> None:
         super().__init__()
-        if dims not in (2, 3) or levels < 1 or width < 1 or in_channels < 1 or classes < 1:
+        if dims not in (2, 3) or min(levels, width, in_channels, classes, shuffle) < 1:
             raise ValueError(
                 f"a U-Net of {dims} dims, {levels} levels, width {width}, {in_channels} channels, {classes} classes "
                 "cannot be built: give 2 or 3 dims and positive numbers"
@@ -55,8 +60,9 @@ class UNet(nn.Module):
             )
         channels = [min(width * 2**level, widest) for level in range(levels)]
         finer_and_coarser = list(itertools.pairwise(channels))
-        self.dims, self.in_channels, self.classes, self.skips = dims, in_channels, classes, skips
-        self.first = Block(in_channels, channels[0], dims=dims)
+        self.dims, self.in_channels, self.classes = dims, in_channels, classes
+        self.skips, self.shuffle = skips, shuffle
+        self.first = Block(in_channels * shuffle**dims, channels[0], dims=dims)
         self.downs = nn.ModuleList(DOWN[down](channels=fine, dims=dims) for fine, _ in finer_and_coarser)
         self.encoders = nn.ModuleList(Block(fine, coarse, dims=dims) for fine, coarse in finer_and_coarser)
         self.ups = nn.ModuleList(
@@ -65,14 +71,14 @@ class UNet(nn.Module):
         self.decoders = nn.ModuleList(
             Block(2 * fine if skips else fine, fine, dims=dims) for fine, _ in finer_and_coarser
         )
-        self.head = CONVOLUTION[dims](channels[0], classes, 1)
+        self.head = CONVOLUTION[dims](channels[0], classes * shuffle**dims, 1)
 
     def forward(
         self, images: Float[Tensor, "batch in_channels *spatial"]
     ) -> Float[Tensor, "batch classes *spatial"]:
         """Logits, one channel a class."""
         finer = []
-        x = self.first(images)
+        x = self.first(blocks_to_channels(images, self.shuffle))
         for down, encoder in zip(self.downs, self.encoders, strict=True):
             finer.append(x)
             x = encoder(down(x))
@@ -81,7 +87,7 @@ class UNet(nn.Module):
         ):
             x = cropped(up(x), like=skip)
             x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
-        return cast(Tensor, self.head(x))
+        return cropped(channels_to_blocks(self.head(x), self.shuffle), like=images)
 
     def features(self, images: Float[Tensor, "batch in_channels *spatial"]) -> dict[str, Tensor]:
         """What each block answers, by name, in the order of computation: (batch, channels, *coarser).
@@ -109,7 +115,7 @@ class UNet(nn.Module):
     @property
     def divisor(self) -> int:
         """A tile that starts at a multiple of this many pixels is sampled just as the whole image is."""
-        return int(2 ** len(self.downs))
+        return int(self.shuffle * 2 ** len(self.downs))
 
     @property
     def halo(self) -> int:
@@ -117,7 +123,8 @@ class UNet(nn.Module):
 
         Exact for tiles that start and end at multiples of `divisor` or at the border of the image.
         """
-        interval = (0, 4 * self.divisor)
+        length = 4 * 2 ** len(self.downs)  # in places of the finest level
+        interval = (0, length)
         reaches = []
         for up in cast("list[Sampling]", list(self.ups)):
             interval = Block.needs(*interval)
@@ -128,14 +135,59 @@ class UNet(nn.Module):
             start, stop = down.needs(*interval)
             skip = reaches.pop()
             interval = Block.needs(min(start, skip[0]), max(stop, skip[1]))
-        reach = max(-interval[0], interval[1] - 4 * self.divisor)
+        reach = self.shuffle * max(-interval[0], interval[1] - length)
         return -(-reach // self.divisor) * self.divisor
+
+
+def blocks_to_channels(
+    images: Float[Tensor, "batch channels *spatial"], factor: int
+) -> Float[Tensor, "batch more_channels *coarse"]:
+    """Each block of factor x factor (x factor) pixels as channels of one place; edges repeated to whole blocks.
+
+    >>> blocks_to_channels(torch.arange(6.0).view(1, 1, 2, 3), 2).flatten().tolist()
+    [0.0, 2.0, 1.0, 2.0, 3.0, 5.0, 4.0, 5.0]
+    """
+    if factor == 1:
+        return images
+    short = [-n % factor for n in images.shape[2:]]
+    if any(short):
+        images = F.pad(images, [pad for n in reversed(short) for pad in (0, n)], mode="replicate")
+    dims = images.ndim - 2
+    split = images.unflatten(-1, (-1, factor))
+    for axis in range(dims - 1):
+        split = split.unflatten(2 + 2 * axis, (-1, factor))
+    within = [3 + 2 * axis for axis in range(dims)]
+    across = [2 + 2 * axis for axis in range(dims)]
+    layout = torch.channels_last if dims == 2 else torch.channels_last_3d
+    return split.permute(0, 1, *within, *across).flatten(1, 1 + dims).contiguous(memory_format=layout)
+
+
+def channels_to_blocks(
+    x: Float[Tensor, "batch more_channels *coarse"], factor: int
+) -> Float[Tensor, "batch channels *spatial"]:
+    """The way back: channels of a place become its block of pixels.
+
+    >>> image = torch.rand(1, 2, 4, 6, 8)
+    >>> torch.equal(channels_to_blocks(blocks_to_channels(image, 2), 2), image)
+    True
+    """
+    if factor == 1:
+        return x
+    dims = x.ndim - 2
+    split = x.unflatten(1, (-1, *(factor,) * dims))
+    order = [
+        axis for pair in zip(range(2 + dims, 2 + 2 * dims), range(2, 2 + dims), strict=True) for axis in pair
+    ]
+    whole = split.permute(0, 1, *order)
+    for axis in range(2, 2 + dims):
+        whole = whole.flatten(axis, axis + 1)
+    return whole
 
 
 def cropped(
     fine: Float[Tensor, "batch channels *doubled"], *, like: Float[Tensor, "batch others *spatial"]
 ) -> Float[Tensor, "batch channels *spatial"]:
-    """`fine` without the last pixel along each axis where `like` is one shorter."""
+    """`fine` without the last pixels along each axis where `like` is shorter."""
     for axis in range(2, fine.ndim):
         fine = fine.narrow(axis, 0, like.shape[axis])
     return fine
