@@ -152,14 +152,12 @@ def blocks_to_channels(
     short = [-n % factor for n in images.shape[2:]]
     if any(short):
         images = F.pad(images, [pad for n in reversed(short) for pad in (0, n)], mode="replicate")
-    dims = images.ndim - 2
-    split = images.unflatten(-1, (-1, factor))
-    for axis in range(dims - 1):
-        split = split.unflatten(2 + 2 * axis, (-1, factor))
-    within = [3 + 2 * axis for axis in range(dims)]
-    across = [2 + 2 * axis for axis in range(dims)]
+    batch, channels, *sides = images.shape
+    dims, coarse = len(sides), [n // factor for n in sides]
+    split = images.reshape(batch, channels, *(n for side in coarse for n in (side, factor)))
+    places, within = range(2, 2 + 2 * dims, 2), range(3, 3 + 2 * dims, 2)
     layout = torch.channels_last if dims == 2 else torch.channels_last_3d
-    return split.permute(0, 1, *within, *across).flatten(1, 1 + dims).contiguous(memory_format=layout)
+    return split.permute(0, 1, *within, *places).reshape(batch, -1, *coarse).contiguous(memory_format=layout)
 
 
 def channels_to_blocks(
@@ -173,15 +171,11 @@ def channels_to_blocks(
     """
     if factor == 1:
         return x
-    dims = x.ndim - 2
-    split = x.unflatten(1, (-1, *(factor,) * dims))
-    order = [
-        axis for pair in zip(range(2 + dims, 2 + 2 * dims), range(2, 2 + dims), strict=True) for axis in pair
-    ]
-    whole = split.permute(0, 1, *order)
-    for axis in range(2, 2 + dims):
-        whole = whole.flatten(axis, axis + 1)
-    return whole
+    batch, _, *coarse = x.shape
+    dims = len(coarse)
+    split = x.reshape(batch, -1, *(factor,) * dims, *coarse)
+    order = [axis for place in range(2, 2 + dims) for axis in (place + dims, place)]
+    return split.permute(0, 1, *order).reshape(batch, -1, *(n * factor for n in coarse))
 
 
 def cropped(
