@@ -136,7 +136,8 @@ class UNet(nn.Module):
             skip = reaches.pop()
             interval = Block.needs(min(start, skip[0]), max(stop, skip[1]))
         reach = self.shuffle * max(-interval[0], interval[1] - length)
-        return -(-reach // self.divisor) * self.divisor
+        halo: int = -(-reach // self.divisor) * self.divisor
+        return halo
 
 
 def blocks_to_channels(
