@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from peers import peers
 
 from delineate import data
 from delineate.core import Case
@@ -29,6 +28,7 @@ from delineate.data.augment import batch
 from delineate.learn import Plan, Training, UNetMethod, planned
 from delineate.learn.prepare import as_grey, normalised, samples
 from delineate.score import dice
+from peers import peers
 
 TURN_SECONDS = 30.0
 

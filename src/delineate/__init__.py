@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from delineate import classical, core, data, learn, losses, nets, report
+    from delineate import classical, core, data, inference, learn, losses, nets, report
     from delineate import score as score
     from delineate.core import UNLABELLED, Case, ClassTable, DelineateError
     from delineate.flow import check, demo, features, load, predict, train
@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 
 _VERBS = ("check", "demo", "features", "load", "predict", "train")
 _CORE = ("UNLABELLED", "Case", "ClassTable", "DelineateError")
-_PACKAGES = ("classical", "core", "data", "learn", "losses", "nets", "report", "score")
+_PACKAGES = ("classical", "core", "data", "inference", "learn", "losses", "nets", "report", "score")
 
 __all__ = [
     "UNLABELLED",
@@ -37,6 +37,7 @@ __all__ = [
     "data",
     "demo",
     "features",
+    "inference",
     "learn",
     "load",
     "losses",

@@ -62,8 +62,11 @@ def demo(
         number += 1
         free = out.with_name(f"{out.name}-{number}")
     with _training_bar() as (tell, watch):
-        report = flow.demo(free, minutes=minutes, seed=seed, tell=tell, watch=watch)
-    _print_scores(free / "report" / "scores.json", "U-Net")
+        report, tables = flow.demo(free, minutes=minutes, seed=seed, tell=tell, watch=watch)
+    from delineate.report.score_text import score_lines
+
+    for method, table in tables.items():
+        print("\n".join(score_lines(table, method=method)))
     print(f"Report: {report}")
 
 
@@ -228,7 +231,9 @@ def score(
             objects=objects,
             progress=progress,
         )
-    _print_scores(out / "scores.json", "")
+    from delineate.report.score_text import score_lines
+
+    print("\n".join(score_lines(table)))
     print(f"Report: {out / 'report.html'}")
     if table.unscored:
         for sentence in table.left_out:
@@ -325,32 +330,6 @@ def _training_bar() -> Iterator[tuple[Callable[[str], None], Callable[[Step], No
             bar.update(task, completed=step.progress, said=said, visible=True)
 
         yield tell, watch
-
-
-def _print_scores(path: Path, name: str) -> None:
-    """The summary of a scores.json in a few lines, means with their counts."""
-    import json
-
-    scores = json.loads(path.read_text(encoding="utf-8"))
-    units = {case["unit"] for case in scores["cases"]}
-    for label, values in scores["classes"].items():
-        for score_name in ("dice", "iou", "hausdorff"):
-            one = values[score_name]
-            none = "infinite" if one["infinite"] else "undefined"
-            mean = none if one["mean"] is None else f"{one['mean']:.3f}"
-            if score_name == "hausdorff" and len(units) == 1 and one["mean"] is not None:
-                mean += f" {min(units)}"
-            total = one["defined"] + one["undefined"]
-            odd = "".join(f"; {one[what]} {what}" for what in ("missed", "infinite") if one[what])
-            print(
-                f"{name + ' ' if name else ''}{label} {score_name}: mean {mean} ({one['defined']} of {total} defined{odd})"
-            )
-    if scores["objects"]:
-        objects = scores["objects"]
-        told = ", ".join(
-            f"{key} {objects[key]:.3f}" for key in ("ap50", "f1", "pq") if objects[key] is not None
-        )
-        print(f"{name + ' ' if name else ''}objects: {told}")
 
 
 if __name__ == "__main__":

@@ -95,7 +95,9 @@ def train(
         cases, validation = files.split(cases, share=HELD_OUT, seed=seed)
         say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
     elif not validation:
-        say(f"with {len(cases)} labelled images none is held out, so nothing is validated (--val gives others)")
+        say(
+            f"with {len(cases)} labelled images none is held out, so nothing is validated (--val gives others)"
+        )
 
     from delineate.learn import Training, UNetMethod, planned
     from delineate.score import dice
@@ -283,25 +285,26 @@ def demo(
     seed: int = 0,
     tell: Tell | None = None,
     watch: Callable[[Step], None] | None = None,
-) -> Path:
-    """The whole job on coins under uneven light, with labels that we drew: returns the path of the report.
+) -> tuple[Path, dict[str, ScoreTable]]:
+    """The whole job on coins under uneven light, with labels that we drew: the report, and scores by method.
 
-    Writes data/, model/, outlined/ (U-Net), otsu/ (a threshold beside it) and report/ into the new folder `out`.
+    Writes data/, model/, outlined/ (U-Net), otsu_model/, otsu/ (a threshold beside it) and report/ into the new
+    folder `out`.
     """
     from delineate.data import samples
 
     folder = new_folder(Path(out))
     samples.write(folder / "data")
     teach, test = folder / "data" / "train", folder / "data" / "test"
-    train(teach, out=folder / "model", minutes=minutes, seed=seed, tell=tell, watch=watch)
-    predict(folder / "model", test, out=folder / "outlined", objects=True)
     train(teach, out=folder / "otsu_model", method="otsu")
     predict(folder / "otsu_model", test, out=folder / "otsu", objects=True)
+    train(teach, out=folder / "model", minutes=minutes, seed=seed, tell=tell, watch=watch)
+    predict(folder / "model", test, out=folder / "outlined", objects=True)
     otsu = score(folder / "otsu", test)
-    score(
+    unet = score(
         folder / "outlined", test, out=folder / "report", baselines={"Otsu threshold": otsu}, method="U-Net"
     )
-    return folder / "report" / "report.html"
+    return folder / "report" / "report.html", {"Otsu threshold": otsu, "U-Net": unet}
 
 
 def _method(name: str) -> Any:

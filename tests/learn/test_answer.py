@@ -87,3 +87,14 @@ def test_a_saved_model_answers_as_before(learnt, tmp_path):
     method = UNetMethod.of(learnt)
     method.save(tmp_path / "m")
     np.testing.assert_array_equal(UNetMethod.load(tmp_path / "m").predict(image), method.predict(image))
+
+
+def test_touching_objects_of_two_classes_are_two_objects(learnt, monkeypatch):
+    likely = np.zeros((5, 20, 20), np.float32)
+    likely[1, 5:15, 4:10] = likely[2, 5:15, 10:16] = 1
+    likely[0] = 1 - likely[1] - likely[2]
+    likely[4, 6:14, 5:15] = 0.9  # one hill over both
+    monkeypatch.setattr("delineate.learn.unet.answered", lambda *_, **__: likely)
+    _, ids = UNetMethod.of(learnt).outline(np.zeros((20, 20, 1)))
+    assert np.unique(ids).tolist() == [0, 1, 2]
+    assert ids[10, 6] != ids[10, 13]

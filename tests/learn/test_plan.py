@@ -52,10 +52,10 @@ def test_objects_are_learnt_where_ids_are_given_or_when_asked_for():
 
 def test_little_memory_means_smaller_batches_and_says_so(monkeypatch):
     free = planned([case((256, 256))])
-    monkeypatch.setattr(module, "_memory_bytes", lambda: 3 * 2 * 128 * 128 * free.width * 100)
+    monkeypatch.setattr(module, "_memory_bytes", lambda: 3 * 3 * 128 * 128 * free.width * 300)
     tight = planned([case((256, 256))])
     assert tight.batch == 3 < free.batch
-    assert "free memory" in tight.reasons["batch"]
+    assert "third of the memory" in tight.reasons["batch"]
 
 
 def test_every_item_can_be_overridden_and_says_so():

@@ -135,5 +135,5 @@ def test_the_label_of_unlabelled_pixels_is_no_class(score: Score) -> None:
 
 @every_score
 def test_it_has_a_page_worked_by_hand_and_a_row_in_the_index(score: Score) -> None:
-    assert (DOCS / score.page).read_text().startswith("# ")
+    assert (DOCS / score.page).read_text(encoding="utf-8").startswith("# ")
     assert f"]({score.page})" in (DOCS / "index.md").read_text()

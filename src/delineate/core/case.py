@@ -66,7 +66,9 @@ class Case:
                     "crop or resample one of them"
                 )
         if self.labels is not None and self.labels.dtype != np.uint8:
-            raise DataError(f"labels of {self.name} are {self.labels.dtype}: convert them to uint8 class indices")
+            raise DataError(
+                f"labels of {self.name} are {self.labels.dtype}: convert them to uint8 class indices"
+            )
 
     @property
     def spatial(self) -> tuple[int, ...]:

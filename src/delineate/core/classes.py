@@ -39,7 +39,9 @@ class ClassTable:
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.names) <= 254:
-            raise DataError(f"there are {len(self.names)} classes: give background and at least one more, 254 at most")
+            raise DataError(
+                f"there are {len(self.names)} classes: give background and at least one more, 254 at most"
+            )
         if len(set(self.names)) != len(self.names):
             raise DataError(f"two classes have one name in {', '.join(self.names)}: rename one of them")
         if not self.colours:

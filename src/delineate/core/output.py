@@ -31,7 +31,9 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield beside
         os.replace(beside, path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; free space or choose another folder") from error
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; free space or choose another folder"
+        ) from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -40,11 +42,15 @@ def new_folder(path: Path) -> Path:
     """Create `path`, or take it where it exists and is empty; raises OutputError otherwise."""
     try:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise OutputError(f"{path} exists already and is not an empty folder: choose another output folder or remove it")
+            raise OutputError(
+                f"{path} exists already and is not an empty folder: choose another output folder or remove it"
+            )
         path.mkdir(parents=True, exist_ok=True)
         probe = path / ".writable"
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise OutputError(f"cannot write to {path}: {error.strerror or error}; choose another output folder") from error
+        raise OutputError(
+            f"cannot write to {path}: {error.strerror or error}; choose another output folder"
+        ) from error
     return path

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import ModelError
+from delineate.inference import tiled
 from delineate.learn.learnt import Learnt, memory_layout
 from delineate.learn.prepare import as_grey, normalised
 from delineate.nets import folded
-from delineate.predict import tiled
 
 CORE = {2: 1024, 3: 96}  # pixels along each axis that a tile keeps, unless told otherwise
 WHOLE = {2: 1536, 3: 160}  # images up to this size along each axis are not cut at all

@@ -40,7 +40,7 @@ PRECISIONS = ("bf16-mixed", "32-true")
 T = TypeVar("T")
 
 _PIXELS = 4 * 256 * 256  # of a batch on a CPU: more and smaller steps beat fewer and larger ones
-_BYTES_PER_PLACE_AND_WIDTH = 100  # of the finest level: what a training step holds at most
+_BYTES_PER_PLACE_AND_WIDTH = 300  # of the finest level: what a training step holds at most
 
 
 @dataclass(frozen=True)
@@ -155,12 +155,12 @@ def planned(
 
     pixels = int(np.prod(patch))
     batch = int(np.clip(_PIXELS * (4 if gpu else 1) // pixels, 2, 8))
-    fits = int(_memory_bytes() * 0.5 / (pixels / shuffle**dims * width * _BYTES_PER_PLACE_AND_WIDTH))
+    fits = int(_memory_bytes() / 3 / (pixels / shuffle**dims * width * _BYTES_PER_PLACE_AND_WIDTH))
     reasons["batch"] = f"{batch} crops of {' x '.join(map(str, patch))} make a step"
     if fits < batch:
         batch, reasons["batch"] = (
             max(1, fits),
-            f"no more than {max(1, fits)} crops fit into half of the free memory",
+            f"no more than {max(1, fits)} crops fit into a third of the memory",
         )
     batch = wanted.batch or batch
 
@@ -268,11 +268,11 @@ def _smallest(cases: Sequence[Case]) -> int:
 
 
 def _memory_bytes() -> float:
-    """Free memory of the machine or of the GPU."""
+    """Memory of the machine or of the GPU: all of it, so that the plan does not depend on what else runs."""
     if torch.cuda.is_available():
-        return float(torch.cuda.mem_get_info()[0])
+        return float(torch.cuda.mem_get_info()[1])
     try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (ValueError, OSError, AttributeError):  # not told on this system
         return 4e9
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import Case, ClassTable, NotFittedError
+from delineate.inference import separated
+from delineate.inference.objects import SIGMA_PX
 from delineate.learn.answer import answered
 from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
 from delineate.learn.training import Training
-from delineate.predict import separated
-from delineate.predict.objects import SIGMA_PX
 
 
 class UNetMethod:
@@ -73,18 +73,22 @@ class UNetMethod:
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Probabilities (classes, *spatial) and object ids (*spatial), 0 for none.
 
-        A model that did not learn objects tells connected pieces of foreground apart.
+        An object is of one class. A model that did not learn objects tells connected pieces of a class apart.
         """
         learnt = self._fitted()
         answer = answered(learnt, image, flips=flips, tile=tile)
         probabilities, maps = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
-        foreground = probabilities.argmax(0) > 0
-        middle = maps[1] * (1 - maps[0] / 2) if len(maps) else foreground.astype(np.float32)
+        labels = probabilities.argmax(0)
+        middle = maps[1] * (1 - maps[0] / 2) if len(maps) else (labels > 0).astype(np.float32)
         smallest = learnt.plan.smallest_object_px
-        if learnt.plan.dims == 2 and foreground.ndim == 3:  # the size is that of an object in one slice
+        if learnt.plan.dims == 2 and labels.ndim == 3:  # the size is that of an object in one slice
             smallest = 0
-        sigma_px = SIGMA_PX if len(maps) else 0.0
-        ids = separated(foreground, middle, sigma_px=sigma_px, smallest_px=smallest)
+        ids = np.zeros(labels.shape, np.int32)
+        for label in range(1, len(learnt.classes)):
+            found = separated(
+                labels == label, middle, sigma_px=SIGMA_PX if len(maps) else 0.0, smallest_px=smallest
+            )
+            ids = np.where(found > 0, found + ids.max(), ids)
         return probabilities, ids
 
     def save(self, folder: str | Path) -> Path:

@@ -25,7 +25,9 @@ def draw_features(image: NDArray[Any], maps: Mapping[str, NDArray[np.float32]], 
     from matplotlib.figure import Figure
 
     picture = stretched(image)
-    rows: dict[str, list[NDArray[Any]]] = {"image": [picture if picture.ndim == 3 else picture[len(picture) // 2]]}
+    rows: dict[str, list[NDArray[Any]]] = {
+        "image": [picture if picture.ndim == 3 else picture[len(picture) // 2]]
+    }
     for name, channels in maps.items():
         planes = channels if channels.ndim == 3 else channels[:, channels.shape[1] // 2]
         order = np.argsort(-planes.reshape(len(planes), -1).std(1), kind="stable")[:COLUMNS]

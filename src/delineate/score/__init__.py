@@ -5,6 +5,7 @@ every score of one image, and a ScoreTable holds many, with means that never hid
 itself be called, as one of the five verbs: `delineate.score("outlined", "truth")` gives the ScoreTable of two folders.
 """
 
+import importlib
 import sys
 from types import ModuleType
 from typing import Any
@@ -40,10 +41,11 @@ __all__ = [
 
 
 class _Verb(ModuleType):
-    """This package is also the verb: `delineate.score(predicted, truth)` is `score_folders(predicted, truth)`."""
+    """This package is a verb too. The verb writes a report, so it lives in `flow`, above: found when it is called."""
 
     def __call__(self, *arguments: Any, **options: Any) -> ScoreTable:
-        return score_folders(*arguments, **options)
+        table: ScoreTable = importlib.import_module("delineate.flow").score(*arguments, **options)
+        return table
 
 
 sys.modules[__name__].__class__ = _Verb

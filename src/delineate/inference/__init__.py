@@ -1,6 +1,6 @@
 """From a network's answers to whole results: tiles with exact halo, separated objects."""
 
-from delineate.predict.objects import separated
-from delineate.predict.tiles import tiled
+from delineate.inference.objects import separated
+from delineate.inference.tiles import tiled
 
 __all__ = ["separated", "tiled"]

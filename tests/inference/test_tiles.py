@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from delineate.inference import tiled
+from delineate.inference.tiles import tiles
 from delineate.nets import UNet, folded
-from delineate.predict import tiled
-from delineate.predict.tiles import tiles
 
 
 @pytest.mark.parametrize(("down", "up"), [("max", "linear"), ("strided", "transposed"), ("blur", "nearest")])

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from delineate.predict import separated
-from delineate.predict.objects import numbered
+from delineate.inference import separated
+from delineate.inference.objects import numbered
 
 
 def discs(*centres, radius=6, shape=(24, 40)):

@@ -1,0 +1,32 @@
+"""The scores in a few lines, for a terminal: means never without their counts."""
+
+from __future__ import annotations
+
+import math
+
+from delineate.score import SCORES, ScoreTable
+
+
+def score_lines(table: ScoreTable, *, method: str = "") -> list[str]:
+    """A line per class and score, then one for objects where they were scored; `method` stands in front."""
+    lead = f"{method}: " if method else ""
+    lines = []
+    for name in table.names:
+        for score in SCORES.values():
+            one = table.summary(name, score.name)
+            mean = (
+                f"{one.mean:.3f}" if math.isfinite(one.mean) else "infinite" if one.infinite else "undefined"
+            )
+            if score.is_distance and math.isfinite(one.mean) and table.unit:
+                mean += f" {table.unit}"
+            total = one.defined + one.undefined
+            odd = f"; {one.missed} missed" if one.missed else ""
+            odd += f"; {one.infinite} infinite" if one.infinite else ""
+            lines.append(f"{lead}{name} {score.name}: mean {mean} ({one.defined} of {total} defined{odd})")
+    if table.objects is not None:
+        found = table.objects
+        lines.append(
+            f"{lead}objects: AP@0.5 {found.ap50:.3f}, F1 {found.f1:.3f}, PQ {found.pq:.3f} "
+            f"({found.tp} found, {found.fn} missed, {found.fp} spurious)"
+        )
+    return lines
