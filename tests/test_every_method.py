@@ -7,8 +7,17 @@ import pytest
 
 from delineate.classical import Otsu
 from delineate.core import Case, ClassTable, Method, ModelError, NotFittedError
+from delineate.learn import Overrides, UNetMethod
 
-METHODS = [Otsu]
+
+
+def small_unet(classes: ClassTable | None = None) -> UNetMethod:
+    """A U-Net that is taught in a second or two."""
+    tiny = Overrides(patch=32, batch=4, width=8, levels=2, shuffle=1, precision="32-true")
+    return UNetMethod(classes, steps=60, overrides=tiny)
+
+
+METHODS = [Otsu, small_unet]
 """Factories: called with a class table, each gives a method that is not fitted."""
 
 CLASSES = ClassTable(("background", "blob"), ((0, 0, 0), (1, 2, 3)))
