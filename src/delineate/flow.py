@@ -25,9 +25,7 @@ from delineate.core import (
     DataError,
     Method,
     ModelError,
-    OutputError,
     new_folder,
-    written_whole,
 )
 from delineate.data import DataSet, check, images
 from delineate.data.masks import MasksAre
@@ -180,60 +178,44 @@ def predict(
     if twins := [name for name in names if names.count(name) > 1]:
         raise DataError(f"two images are called {twins[0]}: predict them into separate folders")
     method: Any = load(model) if isinstance(model, (str, Path)) else model
-    folder = Path(out)
-    about: dict[str, Any] = {
-        "format": "delineate-prediction",
-        "version": 1,
-        "model": str(model) if isinstance(model, (str, Path)) else type(method).__name__,
-        "classes": list(method.classes.names),
-        "kind": "objects" if objects else "classes",
-        "settings": {"tta": tta, "probabilities": probabilities},
-        "history": _learning_curve(method),
-        "files": {},
-    }
-    if resume and (folder / "prediction.json").is_file():
-        before = json.loads((folder / "prediction.json").read_text())
-        if any(before.get(key) != about[key] for key in ("model", "classes", "kind", "settings")):
-            raise OutputError(
-                f"{folder} holds a prediction by another model or with other settings: choose another folder"
-            )
-        about["files"] = before["files"]
-    elif not resume or not folder.is_dir():
-        new_folder(folder)
 
+    from delineate.report.prediction import PredictionFolder
+
+    learnt = getattr(method, "learnt", None)
+    folder = PredictionFolder(
+        Path(out),
+        model=str(model) if isinstance(model, (str, Path)) else method.name,
+        classes=method.classes,
+        objects=objects,
+        settings={"tta": tta, "probabilities": probabilities},
+        history=learnt.record.history if learnt else (),
+        resume=resume,
+    )
     written, failures = [], []
-    for done, (name, given) in enumerate(zip(names, found, strict=True)):
+    for done, entry in enumerate(found):
         if progress:
             progress(done, len(found))
-        if name not in about["files"]:
+        target, source = folder.written(entry.name), entry.images[0]
+        if target is None:
             try:
-                entry = _outlined(
-                    method, given, folder, objects=objects, probabilities=probabilities, tta=tta, tile=tile
-                )
+                picture = files.entry_image(entry)
+                likely, ids = _answer(method, picture.array, objects=objects, tta=tta, tile=tile)
             except (DataError, ModelError) as error:
-                path = given.images[0]
-                failures.append(
-                    str(error) if str(path) in str(error) or path.name in str(error) else f"{path}: {error}"
-                )
+                failures.append(str(error) if source.name in str(error) else f"{source}: {error}")
                 continue
-            about["files"][name] = entry
-            with written_whole(folder / "prediction.json") as beside:
-                beside.write_text(json.dumps(about, indent=1))
-        entry = about["files"][name]
-        written.append(folder / entry["objects" if objects else "labels"])
+            target = folder.write(
+                entry.name, picture, likely, ids, source=source, probabilities=probabilities
+            )
+        written.append(target)
     if progress:
         progress(len(found), len(found))
     if failures:
         for failure in failures[1:]:
             say(failure)
-        raise DataError(
-            failures[0]
-            + (
-                f" ({len(failures)} of {len(found)} images failed, the others are done)"
-                if len(found) > 1
-                else ""
-            )
+        rest = (
+            f" ({len(failures)} of {len(found)} images failed, the others are done)" if len(found) > 1 else ""
         )
+        raise DataError(failures[0] + rest)
     return written
 
 
@@ -260,8 +242,10 @@ def score(
     )
     if out is not None:
         from delineate.report import write_score_report
+        from delineate.report.prediction import learning_curve_of
 
-        write_score_report(table, out, history=_history(Path(predicted)), baselines=baselines, method=method)
+        history = learning_curve_of(Path(predicted))
+        write_score_report(table, out, history=history, baselines=baselines, method=method)
     return table
 
 
@@ -341,61 +325,19 @@ def _said(value: Any) -> str:
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
-def _outlined(
-    method: Any,
-    given: files.Entry,
-    folder: Path,
-    *,
-    objects: bool,
-    probabilities: bool,
-    tta: bool,
-    tile: int | None,
-) -> dict[str, str]:
-    """Predict one image, write its files, and say which: keys of `prediction.json`."""
-    picture = files.entry_image(given)
+def _answer(method: Any, image: Any, *, objects: bool, tta: bool, tile: int | None) -> tuple[Any, Any]:
+    """Probabilities (classes, *spatial), and ids (*spatial) or None; a method without objects gives components."""
     if method.name == "unet":
-        options = {"flips": tta, "tile": tile}
-        likely, ids = (
-            method.outline(picture.array, **options)
-            if objects
-            else (method.predict(picture.array, **options), None)
-        )
-    else:
-        likely, ids = method.predict(picture.array), None
         if objects:
-            from delineate.score import components
+            outlined: tuple[Any, Any] = method.outline(image, flips=tta, tile=tile)
+            return outlined
+        return method.predict(image, flips=tta, tile=tile), None
+    likely = method.predict(image)
+    if not objects:
+        return likely, None
+    from delineate.score import components
 
-            ids = components(likely.argmax(0) > 0)
-    labels = likely.argmax(0).astype(np.uint8)
-    name, suffix = given.name, files.label_suffix(picture.suffix)
-    colours = method.classes.colours
-    entry = {"image": str(given.images[0].resolve())}
-    classes_folder = folder / "classes" if objects else folder
-    for place in (folder, classes_folder, folder / "overlays", folder / "probabilities"):
-        if place.name != "probabilities" or probabilities:
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-    if ids is not None:
-        numbers = ids.astype(np.uint16 if ids.max(initial=0) < 65536 else np.uint32)
-        target = files.write_labels(folder / f"{name}{suffix}", numbers, like=picture)
-        entry["objects"] = target.relative_to(folder).as_posix()
-    target = files.write_labels(classes_folder / f"{name}{suffix}", labels, like=picture, colours=colours)
-    entry["labels"] = target.relative_to(folder).as_posix()
-    if probabilities:
-        files.write_image(
-            folder / "probabilities" / f"{name}{picture.suffix}", np.moveaxis(likely, 0, -1), like=picture
-        )
-
-    from delineate.report import outlines
-    from delineate.report.picture import write_picture
-
-    drawn = outlines(picture.array, labels, ids, classes=method.classes)
-    write_picture(folder / "overlays" / f"{name}.png", drawn)
-    return entry
-
-
-def _learning_curve(method: Any) -> list[dict[str, float]]:
-    learnt = getattr(method, "learnt", None)
-    return [] if learnt is None else list(learnt.record.history)
+    return likely, components(likely.argmax(0) > 0)
 
 
 def _preview(step: Step, folder: Path, found: DataSet) -> None:
@@ -407,12 +349,3 @@ def _preview(step: Step, folder: Path, found: DataSet) -> None:
         path = folder / "validation" / f"{case.name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_picture(path, outlines(case.image, labels, classes=found.classes))
-
-
-def _history(predicted: Path) -> list[dict[str, float]] | None:
-    """The learning curve of the model that made a prediction, where the prediction tells of it."""
-    path = predicted / "prediction.json"
-    if not path.is_file():
-        return None
-    history = json.loads(path.read_text()).get("history")
-    return history or None

@@ -5,6 +5,7 @@ Training and prediction go through `normalised` alike, so that a model sees new 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from delineate.core import UNLABELLED, Case, DataError
+from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data.augment import Sample
 from delineate.learn.targets import distance
 
@@ -146,3 +147,29 @@ def places(labels: NDArray[np.uint8], *, seed: int) -> tuple[NDArray[np.int32], 
                 pixels = rng.choice(pixels, _PLACES, replace=False)
             result.append(np.stack(np.unravel_index(pixels, labels.shape), axis=-1).astype(np.int32))
     return tuple(result)
+
+
+def check_learnable(cases: Sequence[Case], classes: ClassTable) -> None:
+    """Raise DataError where there is nothing to learn from, or where labels do not fit the classes."""
+    if not cases:
+        raise DataError("there is no labelled image to learn from: give at least one image with a mask")
+    seen: set[int] = set()
+    for case in cases:
+        if case.labels is None:
+            raise DataError(f"{case.name} has no labels: give it a mask or leave it out")
+        seen |= set(np.unique(case.labels).tolist())
+        if not np.isfinite(case.image).all():
+            raise DataError(
+                f"{case.name} has pixels that are NaN or infinite: replace them, for example by the median"
+            )
+    seen.discard(UNLABELLED)
+    if not seen:
+        raise DataError("all masks are unlabelled everywhere: label some pixels of each class")
+    if beyond := [label for label in seen if label >= len(classes)]:
+        raise DataError(
+            f"masks hold label {max(beyond)} but there are {len(classes)} classes: name all classes or correct the masks"
+        )
+    if missing := [name for i, name in enumerate(classes.names) if i not in seen]:
+        raise DataError(
+            f"no training mask holds {' or '.join(missing)}: label some of it, or leave that class out"
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import ctypes
-import json
 import math
 import sys
 import time
@@ -22,17 +21,16 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from delineate.core import UNLABELLED, Case, ClassTable, DataError, OutputError, TrainingError, written_whole
+from delineate.core import UNLABELLED, Case, ClassTable, DataError, TrainingError
 from delineate.data.augment import Batch, batch
 from delineate.learn.answer import answered
+from delineate.learn.checkpoint import NAME, freeze, thaw
 from delineate.learn.learnt import Learnt, Record, fingerprint, memory_layout, network, saved
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
-from delineate.learn.prepare import samples
+from delineate.learn.prepare import check_learnable, samples
 from delineate.learn.targets import border
 from delineate.losses import binary_cross_entropy, cross_entropy_and_dice
 
@@ -102,7 +100,7 @@ class Training:
             folder,
         )
         self.minutes, self.steps, self.seed, self._clock = minutes, steps, seed, clock
-        _labelled(cases, classes)
+        check_learnable(cases, classes)
         self._samples = [
             sample
             for case in cases
@@ -135,7 +133,7 @@ class Training:
             },
         )
         if resume:
-            self._restore()
+            self._restore(folder or Path())
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             for torn in folder.glob(".[0-9]*.*"):  # what a kill left half written
@@ -164,7 +162,7 @@ class Training:
                 )
                 self._record = replace(self._record, history=(*self._record.history, entry))
             if self.folder and seconds - saved_at > CHECKPOINT_SECONDS and progress < 1:
-                self._checkpoint()
+                self._checkpoint(self.folder)
                 saved_at = seconds
             yield Step(
                 number=self._record.steps,
@@ -176,8 +174,8 @@ class Training:
                 previews=previews,
             )
         if self.folder:
-            self._save()
-            (self.folder / "training.safetensors").unlink(missing_ok=True)
+            saved(self.learnt, self.folder)
+            (self.folder / NAME).unlink(missing_ok=True)
 
     @property
     def learnt(self) -> Learnt:
@@ -264,105 +262,33 @@ class Training:
         mean = float(np.mean(defined)) if defined else None
         return mean, tuple(zip(self.validation, predicted, strict=True))[:6]
 
-    def _checkpoint(self) -> None:
-        """Everything needed to go on, in one file that appears whole; and the model as it stands."""
-        if self.folder is None:
-            return
-        tensors = {f"net.{k}": v for k, v in self._net.module.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self._average.state_dict().items()}
-        for which, optimiser in enumerate(self._optimisers):
-            for index, state in optimiser.state_dict()["state"].items():
-                tensors |= {f"optimiser{which}.{index}.{k}": v for k, v in state.items()}
-        with written_whole(self.folder / "training.safetensors") as beside:
-            beside.write_bytes(save({k: v.contiguous() for k, v in tensors.items()}, metadata=self._about()))
-        self._save()
-
-    def _save(self) -> None:
-        if self.folder:
-            saved(self.learnt, self.folder)
-
-    def _about(self) -> dict[str, str]:
-        """What identifies a run, so that only the same run is continued, and how far it has come."""
-        identity = {
-            "plan": {k: v for k, v in self.plan.to_json().items() if k != "reasons"},
-            "classes": self.classes.names,
-            "data": self._record.data,
-            "seed": self.seed,
-            "minutes": self.minutes,
-            "steps": self.steps,
+    def _frozen(self) -> dict[str, Any]:
+        """What a checkpoint holds, and what must be the same to continue it."""
+        return {
+            "modules": {"net": self._net.module, "average": self._average},
+            "optimisers": self._optimisers,
+            "identity": {
+                "plan": {k: v for k, v in self.plan.to_json().items() if k != "reasons"},
+                "classes": self.classes.names,
+                "data": self._record.data,
+                "seed": self.seed,
+                "minutes": self.minutes,
+                "steps": self.steps,
+            },
         }
-        done = {"steps": self._record.steps, "seconds": self._record.seconds, "history": self._record.history}
-        return {"identity": json.dumps(identity), "done": json.dumps(done)}
 
-    def _restore(self) -> None:
+    def _checkpoint(self, folder: Path) -> None:
+        """Everything needed to go on, and the model as it stands."""
+        record = self._record
+        done = {"steps": record.steps, "seconds": record.seconds, "history": record.history}
+        freeze(folder, done=done, **self._frozen())
+        saved(self.learnt, folder)
+
+    def _restore(self, folder: Path) -> None:
         """Go on where the checkpoint in the folder stopped."""
-        path = (self.folder or Path()) / "training.safetensors"
-        if not path.is_file():
-            raise OutputError(
-                f"{path.parent} holds no interrupted training: leave --resume out, or name another folder"
-            )
-        try:
-            with safe_open(path, framework="pt") as file:
-                about = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise OutputError(f"{path} cannot be read ({error}): remove it and train again") from error
-        before, now = json.loads(about["identity"]), json.loads(self._about()["identity"])
-        if before != now:
-            changed = ", ".join(key for key in now if before.get(key) != now[key])
-            raise OutputError(
-                f"the interrupted training in {path.parent} had other {changed}: resume it with the same data and settings"
-            )
-        self._net.module.load_state_dict(_under("net.", tensors))
-        self._average.load_state_dict(_under("average.", tensors))
-        for which, optimiser in enumerate(self._optimisers):
-            _restore_moments(optimiser, _under(f"optimiser{which}.", tensors))
-        done = json.loads(about["done"])
+        done = thaw(folder, **self._frozen())
         self._record = replace(
             self._record, steps=done["steps"], seconds=done["seconds"], history=tuple(done["history"])
-        )
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _restore_moments(optimiser: Any, tensors: dict[str, Tensor]) -> None:
-    """Load "index.key" tensors; moments must lie in memory as their weights do, for fused steps walk through it."""
-    groups = optimiser.state_dict()["param_groups"]
-    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-    states: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, key = name.split(".", 1)
-        if tensor.ndim:
-            tensor = torch.empty_like(weights[int(index)]).copy_(tensor)
-        states.setdefault(int(index), {})[key] = tensor
-    optimiser.load_state_dict({"state": states, "param_groups": groups})
-
-
-def _labelled(cases: Sequence[Case], classes: ClassTable) -> None:
-    """Raise DataError where there is nothing to learn from."""
-    if not cases:
-        raise DataError("there is no labelled image to learn from: give at least one image with a mask")
-    seen: set[int] = set()
-    for case in cases:
-        if case.labels is None:
-            raise DataError(f"{case.name} has no labels: give it a mask or leave it out")
-        seen |= set(np.unique(case.labels).tolist())
-        if not np.isfinite(case.image).all():
-            raise DataError(
-                f"{case.name} has pixels that are NaN or infinite: replace them, for example by the median"
-            )
-    seen.discard(UNLABELLED)
-    if not seen:
-        raise DataError("all masks are unlabelled everywhere: label some pixels of each class")
-    if beyond := [label for label in seen if label >= len(classes)]:
-        raise DataError(
-            f"masks hold label {max(beyond)} but there are {len(classes)} classes: name all classes or correct the masks"
-        )
-    if missing := [name for i, name in enumerate(classes.names) if i not in seen]:
-        raise DataError(
-            f"no training mask holds {' or '.join(missing)}: label some of it, or leave that class out"
         )
 
 

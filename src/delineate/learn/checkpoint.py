@@ -1,0 +1,93 @@
+"""A training frozen in one file that appears whole: weights, their average, moments, and how far it has come.
+
+Since every batch is a function of the seed and the step, this is all that a killed run needs to go on as if nothing
+had happened. safetensors with two JSON texts in its header; nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from delineate.core import OutputError, written_whole
+
+NAME = "training.safetensors"
+
+
+def freeze(
+    folder: Path,
+    *,
+    modules: Mapping[str, nn.Module],
+    optimisers: Sequence[Any],
+    identity: Mapping[str, Any],
+    done: Mapping[str, Any],
+) -> None:
+    """Write the checkpoint of a run. identity: what must be the same to continue it; done: how far it has come."""
+    tensors = {f"{name}.{k}": v for name, module in modules.items() for k, v in module.state_dict().items()}
+    for which, optimiser in enumerate(optimisers):
+        for index, state in optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser{which}.{index}.{k}": v for k, v in state.items()}
+    about = {"identity": json.dumps(identity), "done": json.dumps(done)}
+    with written_whole(folder / NAME) as beside:
+        beside.write_bytes(save({k: v.contiguous() for k, v in tensors.items()}, metadata=about))
+
+
+def thaw(
+    folder: Path,
+    *,
+    modules: Mapping[str, nn.Module],
+    optimisers: Sequence[Any],
+    identity: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Load the checkpoint in `folder` into modules and optimisers; returns what was done.
+
+    Raises OutputError where there is none, where it cannot be read, or where it is of another run.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise OutputError(
+            f"{folder} holds no interrupted training: leave --resume out, or name another folder"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        before, done = json.loads(about["identity"]), json.loads(about["done"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise OutputError(f"{path} cannot be read ({error}): remove it and train again") from error
+    now = json.loads(json.dumps(identity))
+    if before != now:
+        changed = ", ".join(key for key in now if before.get(key) != now[key])
+        raise OutputError(
+            f"the interrupted training in {folder} had other {changed}: resume it with the same data and settings"
+        )
+    for name, module in modules.items():
+        module.load_state_dict(_under(f"{name}.", tensors))
+    for which, optimiser in enumerate(optimisers):
+        _load_moments(optimiser, _under(f"optimiser{which}.", tensors))
+    result: dict[str, Any] = done
+    return result
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _load_moments(optimiser: Any, tensors: dict[str, Tensor]) -> None:
+    """Load "index.key" tensors; moments must lie in memory as their weights do, for fused steps walk through it."""
+    groups = optimiser.state_dict()["param_groups"]
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    states: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, key = name.split(".", 1)
+        if tensor.ndim:
+            tensor = torch.empty_like(weights[int(index)]).copy_(tensor)
+        states.setdefault(int(index), {})[key] = tensor
+    optimiser.load_state_dict({"state": states, "param_groups": groups})

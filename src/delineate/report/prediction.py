@@ -1,0 +1,116 @@
+"""The folder that `delineate predict` writes: labels in the images' own kind of file, outlines to look at, an index.
+
+OUT/a.png              class indices with a palette; with objects 16-bit ids
+OUT/classes/a.png      with objects: the class indices
+OUT/probabilities/     where asked for: float32 (*spatial, classes)
+OUT/overlays/a.png     the image with outlines
+OUT/prediction.json    what was predicted by what; written after each image, so that a run can be continued
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core import ClassTable, OutputError, new_folder, written_whole
+from delineate.data import Picture, label_suffix, write_image, write_labels
+from delineate.report.overlay import outlines
+from delineate.report.picture import write_picture
+
+INDEX = "prediction.json"
+
+
+class PredictionFolder:
+    """Takes one predicted image after the other.
+
+    model: its folder, or a name. objects: whether ids are written. settings: what else shapes the result; only a
+    prediction with the same is continued. history: the learning curve of the model, for the report. resume: go on
+    in a folder that an interrupted run left behind. Raises OutputError where the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        model: str,
+        classes: ClassTable,
+        objects: bool,
+        settings: Mapping[str, Any],
+        history: Sequence[Mapping[str, float]] = (),
+        resume: bool = False,
+    ) -> None:
+        self.folder, self.classes, self.objects = folder, classes, objects
+        self._about: dict[str, Any] = {
+            "format": "delineate-prediction",
+            "version": 1,
+            "model": model,
+            "classes": list(classes.names),
+            "kind": "objects" if objects else "classes",
+            "settings": dict(settings),
+            "history": [dict(entry) for entry in history],
+            "files": {},
+        }
+        if resume and (folder / INDEX).is_file():
+            before = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            if any(before.get(key) != self._about[key] for key in ("model", "classes", "kind", "settings")):
+                raise OutputError(
+                    f"{folder} holds a prediction by another model or with other settings: choose another folder"
+                )
+            self._about["files"] = before["files"]
+        elif not resume or not folder.is_dir():
+            new_folder(folder)
+
+    def written(self, name: str) -> Path | None:
+        """The main label file of an image, or None where it has not been written."""
+        entry = self._about["files"].get(name)
+        return None if entry is None else self.folder / entry["objects" if self.objects else "labels"]
+
+    def write(
+        self,
+        name: str,
+        picture: Picture,
+        likely: NDArray[np.float32],
+        ids: NDArray[np.int32] | None,
+        *,
+        source: Path,
+        probabilities: bool = False,
+    ) -> Path:
+        """Write all files of one image: `likely` (classes, *spatial), `ids` (*spatial) where objects are written."""
+        labels = likely.argmax(0).astype(np.uint8)
+        entry = {"image": str(source.resolve())}
+        suffix = label_suffix(picture.suffix)
+        if ids is not None:
+            numbers: NDArray[Any] = ids.astype(np.uint16 if ids.max(initial=0) < 65536 else np.uint32)
+            entry["objects"] = self._said(write_labels(self._at(name + suffix), numbers, like=picture))
+        where = self._at(f"classes/{name}{suffix}" if self.objects else name + suffix)
+        entry["labels"] = self._said(write_labels(where, labels, like=picture, colours=self.classes.colours))
+        if probabilities:
+            where = self._at(f"probabilities/{name}{picture.suffix}")
+            write_image(where, np.moveaxis(likely, 0, -1), like=picture)
+        drawn = outlines(picture.array, labels, ids, classes=self.classes)
+        write_picture(self._at(f"overlays/{name}.png"), drawn)
+        self._about["files"][name] = entry
+        with written_whole(self.folder / INDEX) as beside:
+            beside.write_text(json.dumps(self._about, indent=1), encoding="utf-8")
+        return self.folder / entry["objects" if self.objects else "labels"]
+
+    def _at(self, name: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _said(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+
+def learning_curve_of(folder: Path) -> list[dict[str, float]] | None:
+    """The learning curve of the model that made the prediction in `folder`, where it tells of one."""
+    path = folder / INDEX
+    if not path.is_file():
+        return None
+    return json.loads(path.read_text(encoding="utf-8")).get("history") or None
