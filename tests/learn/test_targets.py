@@ -89,3 +89,12 @@ def test_places_hold_pixels_of_every_class_and_none_that_is_unlabelled():
     labels = np.array([[0, 0, 1], [255, 2, 1]], np.uint8)
     found = places(labels, seed=0)
     assert [sorted(labels[tuple(p)] for p in pixels) for pixels in found] == [[0, 0], [1, 1], [2]]
+
+
+def test_without_ids_connected_pieces_stand_in():
+    labels = np.zeros((8, 12), np.uint8)
+    labels[2:6, 1:4] = labels[2:6, 6:10] = 1
+    case = Case("pair", np.zeros((8, 12, 1)), labels=labels)
+    (cut,) = samples(case, dims=2, normalisation=Normalisation(), grey=False, objects=True, seed=0)
+    assert np.unique(cut.marks[1]).tolist() == [0, 1, 2]
+    assert cut.maps[0].max() == 1
