@@ -231,7 +231,9 @@ def _objects(cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str]
             "object ids are given: borders between objects are learnt" if given else "no object ids are given"
         )
         return given
-    reasons["objects"] = "as you asked"
+    reasons["objects"] = "as you asked" + (
+        "" if given or not wanted else "; connected pieces stand in for ids"
+    )
     return wanted
 
 
