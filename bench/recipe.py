@@ -49,7 +49,8 @@ def main() -> None:
         seconds = (time.process_time() - begun) / wanted.steps
         method = UNetMethod.of(run.learnt)
         scores = [
-            dice(case.labels, method.predict(case.image).argmax(0).astype(np.uint8), label=1) for case in val.cases
+            dice(case.labels, method.predict(case.image).argmax(0).astype(np.uint8), label=1)
+            for case in val.cases
         ]
         print(
             f"{name:42s} median loss of the last third {statistics.median(losses[-wanted.steps // 3 :]):.4f}, "

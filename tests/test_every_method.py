@@ -10,7 +10,6 @@ from delineate.core import Case, ClassTable, Method, ModelError, NotFittedError
 from delineate.learn import Overrides, UNetMethod
 
 
-
 def small_unet(classes: ClassTable | None = None) -> UNetMethod:
     """A U-Net that is taught in a second or two."""
     tiny = Overrides(patch=32, batch=4, width=8, levels=2, shuffle=1, precision="32-true")

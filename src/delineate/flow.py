@@ -42,7 +42,10 @@ METHODS: dict[str, str] = {
 }
 """Every method by name, as module:class, so that a threshold does not load a deep-learning library."""
 
-HELD_OUT = 0.1  # share of the cases kept for validation where the user gives none
+HELD_OUT, MOST_HELD_OUT = (
+    0.1,
+    8,
+)  # share, and number, of the cases kept for validation where the user gives none
 
 Tell = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -67,7 +70,7 @@ def train(
     """Teach a method on a data folder, a DataSet or labelled cases; returns it, with `predict` and `save`.
 
     out: a new or empty folder for the model; checkpoints and pictures go there as well. val: a folder or cases
-    to validate on; without, a tenth is held out (whole groups), where there are at least five cases. minutes
+    to validate on; without, a tenth (about eight at most; whole groups) is held out of five cases or more. minutes
     (10 where neither is given) or steps bound the training of a U-Net; the same steps, seed, data and machine
     give the same weights. resume: go on with the interrupted training in `out`.
     Raises DataError, TrainingError or OutputError, each with its remedy.
@@ -90,7 +93,8 @@ def train(
         learnt = chosen(classes=found.classes).fit(cases)
         return learnt if folder is None else _saved(learnt, folder)
     if not validation and len(cases) >= 5:
-        cases, validation = files.split(cases, share=HELD_OUT, seed=seed)
+        share = min(HELD_OUT, MOST_HELD_OUT / len(cases))
+        cases, validation = files.split(cases, share=share, seed=seed)
         say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
     elif not validation:
         say(

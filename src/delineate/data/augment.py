@@ -1,7 +1,7 @@
 """Training crops: each is one affine look (place, turn, flip, zoom) into a whole picture, then another light.
 
 A crop is sampled from the whole picture in one step, so a turned crop has no empty corners and is interpolated
-once. Labels and object ids are taken by nearest neighbour, never interpolated. A batch is a pure function of
+once. Labels are taken by nearest neighbour, never interpolated. A batch is a pure function of
 (samples, settings, seed, step): it needs no state to be repeated, in any order, on any machine.
 
 This file alone of `data` needs torch; nothing imports it before a training starts.
@@ -24,13 +24,13 @@ from torch import Tensor
 class Sample:
     """One picture ready to be cropped.
 
-    image: (channels, *spatial) float32, normalised. marks: (1 or 2, *spatial) float32, the labels and where
-    there are any the object ids. maps: (maps, *spatial) float32 in 0 to 1, targets that may be interpolated.
-    places: for each class that occurs, some of its pixels (n, dims), to centre crops on.
+    image: (channels, *spatial) float32, normalised. labels: (1, *spatial) float32 class indices. maps:
+    (maps, *spatial) float32 in 0 to 1, targets that may be interpolated. places: for each class that occurs, some
+    of its pixels (n, dims), to centre crops on.
     """
 
     image: Tensor
-    marks: Tensor
+    labels: Tensor
     maps: Tensor
     places: tuple[NDArray[np.int32], ...]
 
@@ -39,8 +39,8 @@ class Sample:
 class Augmentation:
     """How far crops may differ from what was recorded; each number is the end of a symmetric range.
 
-    turn: 1.0 any angle about the first axis pair in the plane, 0.0 none. flip: mirror each axis half of the
-    time. zoom: log of the scale. shear and stretch of axes: see `stretch`, log of the ratio. gain: log.
+    turn: 1.0 any angle within the last two axes, 0.0 none. flip: mirror each axis half of the time. zoom: log of
+    the scale. stretch: log of the scale of each axis by itself. gain: log.
     offset, noise: in units of the normalised image. gamma: log of the exponent. blur_px: largest sigma.
     focus: share of crops centred on a pixel of a class drawn at random, so that rare classes are seen.
     """
@@ -53,18 +53,16 @@ class Augmentation:
     offset: float = 0.15
     gamma: float = 0.25
     noise: float = 0.06
-    blur_px: float = 0.0
+    blur_px: float = 0.8
     focus: float = 0.5
 
 
 @dataclass(frozen=True)
 class Batch:
-    """images (batch, channels, *patch) float32; labels (batch, *patch) uint8; objects (batch, *patch) float32
-    ids or None; maps (batch, maps, *patch) float32."""
+    """images (batch, channels, *patch) float32; labels (batch, *patch) uint8; maps (batch, maps, *patch) float32."""
 
     images: Tensor
     labels: Tensor
-    objects: Tensor | None
     maps: Tensor
 
 
@@ -90,14 +88,12 @@ def batch(
     (torch.Size([2, 1, 4, 6]), torch.Size([2, 4, 6]), True)
     """
     rng = np.random.default_rng([seed, step])
-    weights = np.sqrt([float(s.marks[0].numel()) for s in samples])
+    weights = np.sqrt([float(s.labels.numel()) for s in samples])
     chosen = rng.choice(len(samples), size=size, p=weights / weights.sum())
     crops = [_crop(samples[i], patch=patch, augmentation=augmentation, rng=rng) for i in chosen]
-    marks = torch.stack([c[1] for c in crops])
     return Batch(
         images=torch.stack([relit(c[0], augmentation=augmentation, rng=rng) for c in crops]),
-        labels=marks[:, 0].to(torch.uint8),
-        objects=marks[:, 1] if marks.shape[1] > 1 else None,
+        labels=torch.stack([c[1][0] for c in crops]).to(torch.uint8),
         maps=torch.stack([c[2] for c in crops]),
     )
 
@@ -105,7 +101,7 @@ def batch(
 def _crop(
     sample: Sample, *, patch: tuple[int, ...], augmentation: Augmentation, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Image, marks and maps of one random look into `sample`."""
+    """Image, labels and maps of one random look into `sample`."""
     spatial = sample.image.shape[1:]
     matrix = looked_at(len(spatial), augmentation=augmentation, rng=rng)
     centre = _centre(sample, patch=patch, matrix=matrix, focus=augmentation.focus, rng=rng)
@@ -124,7 +120,7 @@ def _crop(
             values[None], grid_xyz, mode=kind, padding_mode="reflection", align_corners=False
         )[0]
 
-    return look(sample.image, "bilinear"), look(sample.marks, "nearest"), look(sample.maps, "bilinear")
+    return look(sample.image, "bilinear"), look(sample.labels, "nearest"), look(sample.maps, "bilinear")
 
 
 def looked_at(dims: int, *, augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PROMINENCE = 0.06
-LOWEST = 0.2
+PROMINENCE = 0.12
+LOWEST = 0.3
 SIGMA_PX = 1.2
 
 

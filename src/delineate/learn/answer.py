@@ -1,7 +1,7 @@
 """A learnt network's answer for a whole image: normalise, cut into tiles, run, put together.
 
-The answer holds the probabilities of the classes and, where objects were learnt, two more maps: where objects
-touch and how far inside an object a pixel lies.
+The answer holds the probabilities of the classes and, where objects were learnt, one more map: how far inside an
+object a pixel lies.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def answered(
     precision: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Class probabilities, then object maps: (classes [+ 2], *spatial) for an image (*spatial, channels).
+    """Class probabilities, then the distance map: (classes [+ 1], *spatial) for an image (*spatial, channels).
 
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
     mirrored images. precision: "32-true" or "bf16-mixed" (None: that of the training).

@@ -55,7 +55,7 @@ def network(plan: Plan, classes: ClassTable, *, seed: int) -> UNet:
         torch.manual_seed(seed)
         return UNet(
             plan.channels,
-            len(classes) + (2 if plan.objects else 0),
+            len(classes) + int(plan.objects),
             dims=plan.dims,
             width=plan.width,
             levels=plan.levels,

@@ -76,7 +76,7 @@ def normalised(
 
 
 def as_grey(image: NDArray[Any]) -> NDArray[Any]:
-    """The first channel alone where three (or four, the last constant) channels are one and the same picture.
+    """The first channel alone where three channels are one and the same picture.
 
     >>> as_grey(np.ones((2, 2, 3))).shape
     (2, 2, 1)
@@ -106,15 +106,14 @@ def samples(
         labels = case.labels[index]
         if (labels == UNLABELLED).all():
             continue
-        marks, maps = [labels.astype(np.float32)], np.zeros((0, *labels.shape), np.float32)
+        maps = np.zeros((0, *labels.shape), np.float32)
         if objects:
             here = pieces(labels) if ids is None else np.where(labels == UNLABELLED, 0, ids[index])
-            marks.append(compact(here).astype(np.float32))
             maps = distance(here, spacing=case.spacing[-dims:])[None]
         result.append(
             Sample(
                 image=torch.from_numpy(np.ascontiguousarray(image[:, index])),
-                marks=torch.from_numpy(np.stack(marks)),
+                labels=torch.from_numpy(labels.astype(np.float32)[None]),
                 maps=torch.from_numpy(maps),
                 places=places(labels, seed=seed + number),
             )
@@ -136,16 +135,6 @@ def pieces(labels: NDArray[np.uint8]) -> NDArray[np.int32]:
             found, _ = ndimage.label(labels == label)
             ids = np.where(found > 0, found + ids.max(), ids)
     return ids
-
-
-def compact(ids: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-    """The same objects, numbered without gaps, so that ids stay exact in float32.
-
-    >>> compact(np.array([[0, 70000, 9]]))
-    array([[0, 2, 1]], dtype=int32)
-    """
-    names, inverse = np.unique(np.append(ids.ravel(), 0), return_inverse=True)
-    return (inverse[:-1] - int(np.searchsorted(names, 0))).reshape(ids.shape).astype(np.int32)
 
 
 def places(labels: NDArray[np.uint8], *, seed: int) -> tuple[NDArray[np.int32], ...]:

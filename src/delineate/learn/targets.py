@@ -1,8 +1,7 @@
-"""What the network is taught about objects, beside their class: where they touch and how far inside one lies.
+"""What the network is taught about objects, beside their class: how far inside its object a pixel lies.
 
-Both are maps in 0 to 1, predicted through a sigmoid. `distance` comes from the whole picture, once; it may be
-interpolated, for it is scaled by each object's own size. `border` is drawn on each crop, so that it is as wide
-in a zoomed crop as in any other.
+The map comes from the whole picture, once. It may be interpolated when a crop is turned or zoomed, for it is scaled by
+each object's own size; and it is predicted through a sigmoid.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 
 def distance(
@@ -45,20 +42,3 @@ def distance(
     deepest = ndimage.maximum(depth, inverse.reshape(objects.shape), np.arange(len(names)))
     scaled = depth / np.maximum(np.asarray(deepest), 1e-6)[inverse.reshape(objects.shape)]
     return np.where(objects > 0, scaled, 0).astype(np.float32)
-
-
-def border(objects: Tensor) -> Tensor:
-    """Where two objects touch or nearly touch: 1 within two pixels of two different objects, else 0.
-
-    objects: (batch, *spatial) float32 ids, 0 for none. Result of the same shape.
-
-    >>> import torch
-    >>> border(torch.tensor([[[1., 1, 1, 1, 2, 2, 2, 2, 0]]]))
-    tensor([[[0., 0., 1., 1., 1., 1., 0., 0., 0.]]])
-    """
-    pool = {3: F.max_pool2d, 4: F.max_pool3d}[objects.ndim]
-    none = objects == 0
-    highest = pool(objects[:, None], 3, stride=1, padding=1)
-    lowest = -pool(-objects.masked_fill(none, float("inf"))[:, None], 3, stride=1, padding=1)
-    touching = ((highest > lowest) & (highest > 0)).to(objects.dtype)
-    return pool(touching, 3, stride=1, padding=1)[:, 0]

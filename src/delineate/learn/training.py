@@ -31,7 +31,6 @@ from delineate.learn.learnt import Learnt, Record, fingerprint, memory_layout, n
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import check_learnable, samples
-from delineate.learn.targets import border
 from delineate.losses import binary_cross_entropy, cross_entropy_and_dice
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
@@ -39,7 +38,6 @@ WARM_UP = 50  # steps over which the learning rate rises
 VALIDATIONS = 12  # over a whole training
 CHECKPOINT_SECONDS = 30.0
 AVERAGE = 0.99  # of the moving average of the weights, once it has run in
-BORDER_WEIGHT = 3.0  # a border pixel counts as so many others, for there are few of them
 
 Previews = tuple[tuple[Case, NDArray[np.uint8]], ...]
 Judge = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
@@ -224,16 +222,14 @@ class Training:
         return value
 
     def _loss(self, logits: Tensor, crops: Batch) -> Tensor:
-        """Cross-entropy plus soft Dice of the classes; where objects are learnt, of borders and distances too."""
+        """Cross-entropy plus soft Dice of the classes; where objects are learnt, cross-entropy of distances too."""
         count = len(self.classes)
         labels = self._fabric.to_device(crops.labels)
         loss: Tensor = cross_entropy_and_dice(logits[:, :count], labels)
-        if crops.objects is not None:
+        if self.plan.objects:
             said = labels != UNLABELLED
-            borders = border(self._fabric.to_device(crops.objects)).masked_fill(~said, math.nan)
             distances = self._fabric.to_device(crops.maps)[:, 0].masked_fill(~said, math.nan)
-            loss = loss + binary_cross_entropy(logits[:, count], borders, positive_weight=BORDER_WEIGHT)
-            loss = loss + binary_cross_entropy(logits[:, count + 1], distances)
+            loss = loss + binary_cross_entropy(logits[:, count], distances)
         return loss
 
     @torch.no_grad()

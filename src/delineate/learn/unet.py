@@ -79,7 +79,7 @@ class UNetMethod:
         answer = answered(learnt, image, flips=flips, tile=tile)
         probabilities, maps = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
         labels = probabilities.argmax(0)
-        middle = maps[1] * (1 - maps[0] / 2) if len(maps) else (labels > 0).astype(np.float32)
+        middle = maps[0] if len(maps) else (labels > 0).astype(np.float32)
         smallest = learnt.plan.smallest_object_px
         if learnt.plan.dims == 2 and labels.ndim == 3:  # the size is that of an object in one slice
             smallest = 0
