@@ -296,6 +296,39 @@ def test_unknown_names_are_refused_with_the_known_ones(work, refused, tmp_path):
     refused("train", data, "-o", tmp_path / "m4", *TINY, "--precision", "8-bit", says="precision")
 
 
+def test_options_that_a_threshold_has_not_are_refused(work, refused, tmp_path):
+    data = work / "data"
+    otsu = ["train", data / "train", "-o", tmp_path / "m", "--method", "otsu"]
+    refused(*otsu, "--minutes", "1", says="leave those options out")
+    refused(
+        "train",
+        data / "train",
+        "-o",
+        work / "model",
+        "--method",
+        "otsu",
+        "--resume",
+        says="leave",
+        keeps=work / "model",
+    )
+
+
+def test_resuming_a_prediction_in_a_folder_of_something_else_is_refused(work, refused, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.png").write_bytes(b"precious")
+    images = work / "data" / "test"
+    refused(
+        "predict",
+        work / "model",
+        images,
+        "-o",
+        tmp_path / "mine",
+        "--resume",
+        says="choose",
+        keeps=tmp_path / "mine",
+    )
+
+
 def test_minutes_and_steps_together_are_refused(work, refused, tmp_path):
     refused(
         "train",

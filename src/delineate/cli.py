@@ -17,6 +17,8 @@ import typer
 if TYPE_CHECKING:
     from delineate.learn import Step
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     help="Teach a segmentation model on a few labelled images, outline objects in new ones, and say how good that is.",
     no_args_is_help=True,
@@ -98,7 +100,9 @@ def train(
     out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the model.")],
     val: Annotated[Path | None, typer.Option(help="Folder to validate on; else a tenth is held out.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Time to train; 10 where neither is given.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Number of steps instead of a time: repeatable.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Number of steps instead of a time: repeatable on a CPU.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed: the same seed and steps give the same weights.")] = 0,
     method: Annotated[str, typer.Option(help="'unet' or 'otsu'.")] = "unet",
     resume: Annotated[
@@ -266,9 +270,10 @@ def main() -> None:
     except DelineateError as error:
         _complain(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        _complain("interrupted: what was finished is kept; the same command with --resume goes on")
-        sys.exit(130)
+    except SystemExit as leave:
+        if leave.code == INTERRUPTED:
+            _complain("interrupted: what was finished is kept; `train` and `predict` go on with --resume")
+        raise
 
 
 def _complain(sentence: str) -> None:

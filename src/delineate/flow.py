@@ -77,6 +77,10 @@ def train(
     """
     say = tell or (lambda _: None)
     chosen = _method(method)
+    if method != "unet" and (
+        resume or overrides is not None or any(x is not None for x in (val, minutes, steps))
+    ):
+        raise DataError(f"{method} has no validation, budget, plan or --resume: leave those options out")
     if minutes is None and steps is None:
         minutes = 10.0
     found = _data_set(data, unlabelled=unlabelled, masks_are=masks_are)
@@ -84,8 +88,13 @@ def train(
         say(note)
     cases, validation = list(found.cases), list(found.validation)
     if val is not None:
-        given = files.load(val, classes=found.classes) if isinstance(val, (str, Path)) else val
-        validation = list(given.cases + given.validation) if isinstance(given, DataSet) else list(given)
+        if isinstance(val, (str, Path)):
+            given = files.load(val, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are)
+            validation = [*given.cases, *given.validation]
+            for note in given.notes:
+                say(f"validation: {note}")
+        else:
+            validation = list(val)
     folder = None if out is None else Path(out)
     if folder is not None and not resume:
         new_folder(folder)
@@ -191,7 +200,11 @@ def predict(
         model=str(model) if isinstance(model, (str, Path)) else method.name,
         classes=method.classes,
         objects=objects,
-        settings={"tta": tta, "probabilities": probabilities},
+        settings={
+            "tta": tta,
+            "probabilities": probabilities,
+            "trained": [learnt.record.seed, learnt.record.steps, learnt.record.seconds] if learnt else [],
+        },
         history=learnt.record.history if learnt else (),
         resume=resume,
     )
@@ -322,8 +335,11 @@ def _saved(method: Any, folder: Path) -> Any:
 
 def _said(value: Any) -> str:
     """A setting in few words."""
-    if hasattr(value, "kind"):
-        return str(value.kind)
+    from delineate.learn.plan import AUGMENTATIONS, NORMALISATIONS
+
+    for name, known in (*AUGMENTATIONS.items(), *NORMALISATIONS.items()):
+        if value == known:
+            return name
     if isinstance(value, tuple):
         return " x ".join(map(str, value))
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
@@ -336,6 +352,10 @@ def _answer(method: Any, image: Any, *, objects: bool, tta: bool, tile: int | No
             outlined: tuple[Any, Any] = method.outline(image, flips=tta, tile=tile)
             return outlined
         return method.predict(image, flips=tta, tile=tile), None
+    if tta or tile is not None:
+        raise DataError(
+            f"{method.name} is neither averaged over mirrored images nor cut: leave --tta and --tile out"
+        )
     likely = method.predict(image)
     if not objects:
         return likely, None

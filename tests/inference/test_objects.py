@@ -57,3 +57,10 @@ def test_volumes_are_separated_as_well():
 
 def test_numbering_keeps_the_order_of_ids():
     assert numbered(np.array([[9, 0, 4, 4, 700000]])).tolist() == [[2, 0, 1, 1, 3]]
+
+
+def test_a_picture_that_is_all_one_object_is_one_object():
+    assert (
+        separated(np.ones((6, 6), bool), np.ones((6, 6)), sigma_px=0).tolist()
+        == np.ones((6, 6), int).tolist()
+    )

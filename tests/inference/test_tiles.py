@@ -50,12 +50,6 @@ def test_every_pixel_is_kept_exactly_once():
     assert (counts == 1).all()
 
 
-def test_progress_is_told_tile_by_tile():
-    told = []
-    tiled(lambda x: x, torch.zeros(1, 4, 4), core=(2, 4), halo=(0, 0), progress=lambda *n: told.append(n))
-    assert told == [(1, 2), (2, 2)]
-
-
 def test_an_image_without_pixels_is_refused():
     with pytest.raises(ValueError, match="no pixels"):
         tiled(lambda x: x, torch.zeros(1, 0, 4), core=(2, 2), halo=(0, 0))

@@ -95,3 +95,22 @@ def test_an_unknown_name_is_refused_with_the_known_ones(item):
 def test_images_with_different_numbers_of_channels_are_refused():
     with pytest.raises(DataError, match="one has 1, two has 2"):
         planned([case((64, 64), name="one"), case((64, 64), channels=2, name="two")])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"patch": -8}, "patch is -8: give a positive number"),
+        ({"batch": 0}, "batch is 0: give a positive number"),
+        ({"width": -1}, "width is -1"),
+        ({"levels": 0}, "levels is 0"),
+        ({"shuffle": 0}, "shuffle is 0"),
+        ({"learning_rate": 0.0}, "learning rate is 0.0"),
+        ({"dims": 4}, "dims is 4: give 2"),
+        ({"dims": 3}, "some images are flat"),
+        ({"patch": 16, "levels": 4}, "fewer levels or a larger patch"),
+    ],
+)
+def test_numbers_that_make_no_network_are_refused(wanted, sentence):
+    with pytest.raises(DataError, match=sentence):
+        planned([case((64, 64))], overrides=Overrides(**wanted))

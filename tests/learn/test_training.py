@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from delineate.core import UNLABELLED, Case, ClassTable, DataError, OutputError, TrainingError
+from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError, OutputError, TrainingError
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn import training as module
 
@@ -103,6 +103,32 @@ def test_killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes(tmp_path):
     assert int(again.stdout.split()[0]) > 1
     assert weights(tmp_path / "killed") == weights(tmp_path / "through")
     assert not (tmp_path / "killed" / "training.safetensors").exists()
+
+
+def test_killed_before_the_first_checkpoint_it_can_be_resumed_all_the_same(tmp_path):
+    list(training(tmp_path / "through"))
+    for step in training(tmp_path / "killed"):
+        if step.number == 2:
+            break
+    list(training(tmp_path / "killed", resume=True))
+    assert weights(tmp_path / "killed") == weights(tmp_path / "through")
+    with pytest.raises(OutputError, match="finished already"):
+        training(tmp_path / "killed", resume=True)
+
+
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path, monkeypatch):
+    run = training(tmp_path)
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
+    with pytest.raises(TrainingError, match=r"gradient is inf at step 1: train again"):
+        list(run)
+    assert all(torch.isfinite(v).all() for v in run.learnt.net.state_dict().values())
+
+
+def test_validation_cases_are_looked_at_before_any_time_is_spent():
+    cases = [square(0)]
+    plan = planned(cases, overrides=SMALL)
+    with pytest.raises(ModelError, match="square5 has 2 channels"):
+        Training(cases, classes=CLASSES, plan=plan, steps=3, validation=[square(5, channels=2)])
 
 
 def test_another_run_is_not_continued(tmp_path, monkeypatch):

@@ -48,8 +48,10 @@ def separated(
     height = ndimage.gaussian_filter(np.asarray(middle, dtype=np.float64), sigmas)
     if not foreground.any() or not (height > lowest).any():
         return np.zeros(foreground.shape, np.int32)
-    tops = summits(flooded(height - prominence, height))  # lower hills have become slopes of their neighbours
-    seeds, _ = ndimage.label(tops & foreground & (height > lowest))
+    around = np.pad(height, 1, constant_values=-2.0)  # the border of the picture is no summit and no valley
+    tops = summits(flooded(around - prominence, around))  # lower hills have become slopes of their neighbours
+    inside = (slice(1, -1),) * height.ndim
+    seeds, _ = ndimage.label(tops[inside] & foreground & (height > lowest))
     return numbered(flood(-height, seeds, mask=foreground), smallest_px=smallest_px)
 
 

@@ -60,25 +60,21 @@ def tiled(
     *,
     core: tuple[int, ...],
     halo: tuple[int, ...],
-    progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """`run` over the tiles of `image` (channels, *spatial), put together: (outputs, *spatial) float32.
 
-    `run` maps (1, channels, *window) to (1, outputs, *window). `progress` is told tiles done and in all.
+    `run` maps (1, channels, *window) to (1, outputs, *window).
 
     >>> tiled(lambda x: x + 1, torch.zeros(1, 5, 7), core=(2, 4), halo=(1, 1)).unique()
     tensor([1.])
     """
     spatial = tuple(image.shape[1:])
-    cuts = list(tiles(spatial, core=core, halo=halo))
     whole: Tensor | None = None
-    for number, tile in enumerate(cuts, start=1):
+    for tile in tiles(spatial, core=core, halo=halo):
         answer = run(image[(slice(None), *tile.read)][None])[0]
         if whole is None:
             whole = torch.empty((len(answer), *spatial), dtype=torch.float32)
         whole[(slice(None), *tile.keep)] = answer[(slice(None), *tile.inside)].float()
-        if progress:
-            progress(number, len(cuts))
     if whole is None:
         raise ValueError(f"an image of shape {tuple(image.shape)} has no pixels: nothing to predict")
     return whole

@@ -7,7 +7,6 @@ object a pixel lies.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch import Tensor
 from delineate.core import ModelError
 from delineate.inference import tiled
 from delineate.learn.learnt import Learnt, memory_layout
+from delineate.learn.plan import Plan, native_bfloat16
 from delineate.learn.prepare import as_grey, normalised
 from delineate.nets import folded
 
@@ -31,22 +31,22 @@ def answered(
     *,
     tile: int | None = None,
     flips: bool = False,
-    precision: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float32]:
     """Class probabilities, then the distance map: (classes [+ 1], *spatial) for an image (*spatial, channels).
 
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
-    mirrored images. precision: "32-true" or "bf16-mixed" (None: that of the training).
+    mirrored images. Computed in the precision of the training, where this machine has it.
     Raises ModelError where the image has other axes or channels than the model.
     """
     plan = learnt.plan
-    ready = _ready(learnt, image)
+    if tile is not None and tile < 1:
+        raise ModelError(f"tiles of {tile} pixels cannot be cut: give a positive number of pixels, or none")
+    picture = ready(plan, image)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     layout = memory_layout(plan.dims)
     net: Any = folded(learnt.net).to(device)
     net = net.to(memory_format=layout)
-    low = (precision or plan.precision) == "bf16-mixed"
+    low = plan.precision == "bf16-mixed" and native_bfloat16()
     divisor, halo = learnt.net.divisor, learnt.net.halo
 
     def run(window: Tensor) -> Tensor:
@@ -55,41 +55,38 @@ def answered(
         count = len(learnt.classes)
         return torch.cat([logits[:, :count].softmax(1), logits[:, count:].sigmoid()], dim=1).cpu()
 
-    def whole(picture: Tensor) -> Tensor:
-        sides = picture.shape[1:]
+    def whole(plane: Tensor) -> Tensor:
+        sides = plane.shape[1:]
         core = tile or (max(sides) if max(sides) <= WHOLE[plan.dims] else CORE[plan.dims])
         core = -(-core // divisor) * divisor
-        return tiled(run, picture, core=(core,) * plan.dims, halo=(halo,) * plan.dims)
+        return tiled(run, plane, core=(core,) * plan.dims, halo=(halo,) * plan.dims)
 
-    planes = list(ready.unbind(1)) if plan.dims == 2 and ready.ndim == 4 else [ready]
+    planes = list(picture.unbind(1)) if plan.dims == 2 and picture.ndim == 4 else [picture]
     answers = []
-    for number, plane in enumerate(planes, start=1):
+    for plane in planes:
         turns = _mirrors(plan.dims) if flips else [()]
         answers.append(
             sum((whole(plane.flip(turn)).flip(turn) for turn in turns), torch.zeros(())) / len(turns)
         )
-        if progress:
-            progress(number, len(planes))
-    result = torch.stack(answers, dim=1) if ready.ndim == 4 and plan.dims == 2 else answers[0]
+    result = torch.stack(answers, dim=1) if picture.ndim == 4 and plan.dims == 2 else answers[0]
     return np.ascontiguousarray(result.numpy())
 
 
-def _ready(learnt: Learnt, image: NDArray[Any]) -> Tensor:
-    """The image as the network wants it: (channels, *spatial), normalised."""
-    plan = learnt.plan
-    if image.ndim not in (3, 4) or (plan.dims == 3 and image.ndim != 4):
+def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor:
+    """The image as the network wants it: (channels, *spatial), normalised; raises where it does not fit the plan."""
+    if image.ndim not in (3, 4) or (plan.dims == 3 and image.ndim != 4) or 0 in image.shape:
         raise ModelError(
-            f"the image has shape {image.shape} but the model works on {plan.dims} spatial axes and a channel axis: "
+            f"{name} has shape {image.shape} but the model works on {plan.dims} spatial axes and a channel axis: "
             "give (*spatial, channels)"
         )
     if plan.grey:
         image = as_grey(image)
     if image.shape[-1] != plan.channels:
         raise ModelError(
-            f"the image has {image.shape[-1]} channels but the model was trained on {plan.channels}: "
+            f"{name} has {image.shape[-1]} channels but the model was trained on {plan.channels}: "
             "convert the image, or train a model on such images"
         )
-    return torch.from_numpy(normalised(image, plan.normalisation))
+    return torch.from_numpy(normalised(image, plan.normalisation, name=name))
 
 
 def _mirrors(dims: int) -> list[tuple[int, ...]]:
@@ -103,8 +100,8 @@ def feature_maps(learnt: Learnt, image: NDArray[Any]) -> dict[str, NDArray[np.fl
 
     A stack that the model reads slice by slice is shown by its middle slice. Raises ModelError as `answered`.
     """
-    ready = _ready(learnt, image)
-    if learnt.plan.dims == 2 and ready.ndim == 4:
-        ready = ready[:, ready.shape[1] // 2]
+    picture = ready(learnt.plan, image)
+    if learnt.plan.dims == 2 and picture.ndim == 4:
+        picture = picture[:, picture.shape[1] // 2]
     with torch.inference_mode():
-        return {name: maps[0].numpy() for name, maps in learnt.net.features(ready[None]).items()}
+        return {name: maps[0].numpy() for name, maps in learnt.net.features(picture[None]).items()}

@@ -52,15 +52,18 @@ def thaw(
     """
     path = folder / NAME
     if not path.is_file():
+        finished = (folder / "model.json").is_file()
         raise OutputError(
-            f"{folder} holds no interrupted training: leave --resume out, or name another folder"
+            f"the training in {folder} is finished already: train into another folder"
+            if finished
+            else f"{folder} holds no interrupted training: leave --resume out, or name another folder"
         )
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         before, done = json.loads(about["identity"]), json.loads(about["done"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise OutputError(f"{path} cannot be read ({error}): remove it and train again") from error
     now = json.loads(json.dumps(identity))
     if before != now:

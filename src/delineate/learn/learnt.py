@@ -83,15 +83,13 @@ def fingerprint(cases: list[Case]) -> str:
 
 
 def saved(learnt: Learnt, folder: Path) -> Path:
-    """Write the model into `folder` (made if missing): first the weights, then `model.json`, each whole."""
+    """Write the model into `folder` (made if missing): weights and `model.json`, each whole, one after the other."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ModelError(f"cannot make {folder}: {error.strerror or error}; choose another folder") from error
     weights = {name: tensor.contiguous() for name, tensor in learnt.net.state_dict().items()}
-    with written_whole(folder / "weights.safetensors") as beside:
-        content = save(weights)
-        beside.write_bytes(content)
+    content = save(weights)
     about = {
         "format": FORMAT,
         "version": VERSION,
@@ -102,8 +100,14 @@ def saved(learnt: Learnt, folder: Path) -> Path:
         "weights": {"file": "weights.safetensors", "sha256": hashlib.sha256(content).hexdigest()},
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
     }
-    with written_whole(folder / "model.json") as beside:
-        beside.write_text(json.dumps(about, indent=1))
+    with (
+        written_whole(folder / "model.json") as described,
+        written_whole(folder / "weights.safetensors") as beside,
+    ):
+        described.write_text(
+            json.dumps(about, indent=1)
+        )  # both are on the disk before either takes its place
+        beside.write_bytes(content)
     return folder
 
 
@@ -149,7 +153,7 @@ def loaded(folder: Path) -> Learnt:
         record = Record(**about["record"] | {"history": tuple(about["record"]["history"])})
         net = network(plan, classes, seed=0)
         net.load_state_dict(load_file(path))
-    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
         raise ModelError(
             f"{folder / 'model.json'} does not fit its weights ({error}): restore it from a copy or train again"
         ) from error

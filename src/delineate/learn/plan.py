@@ -113,7 +113,13 @@ def planned(
     the typical shorter side is 200 px
     """
     wanted = overrides or Overrides()
-    reasons: dict[str, str] = {}
+    _possible(wanted, cases)
+    reasons: dict[str, str] = {
+        "augmentation": "turned, mirrored, zoomed, under other light, blurred and noisy crops teach what does not matter",
+        "down": "the strongest answer of a neighbourhood is kept",
+        "up": "interpolation leaves no checkerboard",
+        "learning_rate": "measured on several data sets within ten minutes",
+    }
     gpu = torch.cuda.is_available()
 
     dims = _dims(cases, reasons) if wanted.dims is None else wanted.dims
@@ -134,12 +140,16 @@ def planned(
     if wanted.patch is not None:
         patch = (wanted.patch,) * dims
 
-    shuffle = wanted.shuffle or 2
+    shuffle = wanted.shuffle if wanted.shuffle is not None else 2
     reasons["shuffle"] = (
         "the finest level works on blocks of 2 pixels along each axis, which makes steps cheap"
     )
     places = min(patch) // shuffle
-    levels = wanted.levels or int(np.clip(int(np.log2(max(places, 1) / 8)) + 1, 2, 4))
+    levels = (
+        wanted.levels
+        if wanted.levels is not None
+        else int(np.clip(int(np.log2(max(places, 1) / 8)) + 1, 2, 4))
+    )
     reasons["levels"] = (
         f"the coarsest level of a {min(patch)} px crop is still {places // 2 ** (levels - 1)} places wide"
     )
@@ -153,8 +163,12 @@ def planned(
     else:
         width, reasons["width"] = 32, "on a CPU within this time, more steps beat a wider network"
 
+    if places < 2**levels:
+        raise DataError(
+            f"crops of {min(patch)} px leave nothing to see at level {levels}: give fewer levels or a larger patch"
+        )
     pixels = int(np.prod(patch))
-    batch = int(np.clip(_PIXELS * (4 if gpu else 1) // pixels, 2, 8))
+    batch = int(np.clip(_PIXELS * (4 if gpu else 1) // pixels, 2, 32 if gpu else 8))
     fits = int(_memory_bytes() / 3 / (pixels / shuffle**dims * width * _BYTES_PER_PLACE_AND_WIDTH))
     reasons["batch"] = f"{batch} crops of {' x '.join(map(str, patch))} make a step"
     if fits < batch:
@@ -162,7 +176,7 @@ def planned(
             max(1, fits),
             f"no more than {max(1, fits)} crops fit into a third of the memory",
         )
-    batch = wanted.batch or batch
+    batch = wanted.batch if wanted.batch is not None else batch
 
     return Plan(
         dims=dims,
@@ -188,6 +202,20 @@ def planned(
             if f.name != "objects" and getattr(wanted, f.name) is not None
         },
     )
+
+
+def _possible(wanted: Overrides, cases: Sequence[Case]) -> None:
+    """Raise DataError for numbers that make no network."""
+    for item in ("patch", "batch", "width", "levels", "shuffle", "learning_rate"):
+        value = getattr(wanted, item)
+        if value is not None and not value > 0:
+            raise DataError(f"{item.replace('_', ' ')} is {value}: give a positive number")
+    if wanted.dims not in (None, 2, 3):
+        raise DataError(f"dims is {wanted.dims}: give 2 for pictures or slices, 3 for volumes")
+    if wanted.dims == 3 and any(len(case.spatial) == 2 for case in cases):
+        raise DataError("dims is 3 but some images are flat: leave it out, or give volumes only")
+    if not cases:
+        raise DataError("there is no labelled image to learn from: give at least one image with a mask")
 
 
 def _dims(cases: Sequence[Case], reasons: dict[str, str]) -> int:
@@ -254,12 +282,18 @@ def _normalisation(
 
 def _precision(reasons: dict[str, str]) -> str:
     """bfloat16 where the machine computes it natively."""
-    gpu = torch.cuda.is_available()
-    native = torch.cuda.is_bf16_supported() if gpu else torch.cpu._is_avx512_bf16_supported()
+    native = native_bfloat16()
     reasons["precision"] = (
         "this processor computes in bfloat16" if native else "this processor has no fast bfloat16"
     )
     return "bf16-mixed" if native else "32-true"
+
+
+def native_bfloat16() -> bool:
+    """Whether this machine (its GPU where there is one) computes in bfloat16 without emulating it."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
 def _smallest(cases: Sequence[Case]) -> int:

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, TrainingError
 from delineate.data.augment import Batch, batch
-from delineate.learn.answer import answered
+from delineate.learn.answer import answered, ready
 from delineate.learn.checkpoint import NAME, freeze, thaw
 from delineate.learn.learnt import Learnt, Record, fingerprint, memory_layout, network, saved
 from delineate.learn.muon import Muon, parted
@@ -99,6 +99,8 @@ class Training:
         )
         self.minutes, self.steps, self.seed, self._clock = minutes, steps, seed, clock
         check_learnable(cases, classes)
+        for case in validation:
+            ready(plan, case.image, name=case.name)
         self._samples = [
             sample
             for case in cases
@@ -112,7 +114,9 @@ class Training:
             )
         ]
         keep_big_blocks()
-        self._fabric = Fabric(accelerator="auto", devices=1, precision=plan.precision)  # type: ignore[arg-type]
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        precision: Any = plan.precision
+        self._fabric = Fabric(accelerator=device, devices=1, precision=precision)
         net: Any = network(plan, classes, seed=seed)
         net = net.to(memory_format=memory_layout(plan.dims))
         self._average = copy.deepcopy(net)
@@ -128,6 +132,10 @@ class Training:
                 "cases": len(cases),
                 "validation": len(validation),
                 "fingerprint": fingerprint([*cases, *validation]),
+                "spacing": [
+                    float(s) for s in np.median([case.spacing[-plan.dims :] for case in cases], axis=0)
+                ],
+                "unit": cases[0].unit,
             },
         )
         if resume:
@@ -141,6 +149,8 @@ class Training:
         """Train until the budget is spent; each step is yielded after it was made."""
         begun = self._clock() - self._record.seconds
         saved_at = validated_at = self._record.seconds
+        if self.folder and not self._record.steps:
+            self._checkpoint(self.folder)
         validation_seconds = 0.0
         validated = math.floor(self._progress(self._record.steps, self._record.seconds) * VALIDATIONS)
         while (progress := self._progress(self._record.steps, self._clock() - begun)) < 1:
@@ -205,21 +215,23 @@ class Training:
         loss = self._loss(self._net(images), crops)
         value = float(loss.detach())
         if not math.isfinite(value):
-            kept = (
-                f"; the last good model is in {self.folder}"
-                if self.folder and (self.folder / "model.json").exists()
-                else ""
-            )
-            raise TrainingError(
-                f"the loss is {value} at step {number + 1}: train again with a lower --learning-rate or --precision 32-true{kept}"
-            )
+            raise self._lost("loss", value, number)
         self._net.zero_grad()
         self._fabric.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self._net.parameters(), 1.0)
+        norm = float(torch.nn.utils.clip_grad_norm_(self._net.parameters(), 1.0))
+        if not math.isfinite(norm):
+            raise self._lost("gradient", norm, number)
         for optimiser in self._optimisers:
             optimiser.step()
         self._averaged(number)
         return value
+
+    def _lost(self, what: str, value: float, number: int) -> TrainingError:
+        kept = self.folder is not None and (self.folder / "model.json").exists()
+        return TrainingError(
+            f"the {what} is {value} at step {number + 1}: train again with a lower --learning-rate or --precision "
+            "32-true" + (f"; the last good model is in {self.folder}" if kept else "")
+        )
 
     def _loss(self, logits: Tensor, crops: Batch) -> Tensor:
         """Cross-entropy plus soft Dice of the classes; where objects are learnt, cross-entropy of distances too."""
@@ -274,11 +286,12 @@ class Training:
         }
 
     def _checkpoint(self, folder: Path) -> None:
-        """Everything needed to go on, and the model as it stands."""
+        """Everything needed to go on, and the model as it stands once there is one."""
         record = self._record
         done = {"steps": record.steps, "seconds": record.seconds, "history": record.history}
         freeze(folder, done=done, **self._frozen())
-        saved(self.learnt, folder)
+        if record.steps:
+            saved(self.learnt, folder)
 
     def _restore(self, folder: Path) -> None:
         """Go on where the checkpoint in the folder stopped."""

@@ -56,19 +56,17 @@ class PredictionFolder:
             "files": {},
         }
         if resume and (folder / INDEX).is_file():
-            before = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-            if any(before.get(key) != self._about[key] for key in ("model", "classes", "kind", "settings")):
-                raise OutputError(
-                    f"{folder} holds a prediction by another model or with other settings: choose another folder"
-                )
-            self._about["files"] = before["files"]
-        elif not resume or not folder.is_dir():
+            self._about["files"] = self._continued()
+        else:
             new_folder(folder)
+            self._write_index()
 
     def written(self, name: str) -> Path | None:
         """The main label file of an image, or None where it has not been written."""
-        entry = self._about["files"].get(name)
-        return None if entry is None else self.folder / entry["objects" if self.objects else "labels"]
+        entry: dict[str, str] | None = self._about["files"].get(name)
+        if entry is None or not all((self.folder / entry[key]).exists() for key in entry if key != "image"):
+            return None
+        return self.folder / entry["objects" if self.objects else "labels"]
 
     def write(
         self,
@@ -95,9 +93,27 @@ class PredictionFolder:
         drawn = outlines(picture.array, labels, ids, classes=self.classes)
         write_picture(self._at(f"overlays/{name}.png"), drawn)
         self._about["files"][name] = entry
+        self._write_index()
+        return self.folder / entry["objects" if self.objects else "labels"]
+
+    def _continued(self) -> dict[str, dict[str, str]]:
+        """The files of the interrupted run, if it was one of the same model and settings."""
+        path = self.folder / INDEX
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+            same = all(before[key] == self._about[key] for key in ("model", "classes", "kind", "settings"))
+            files: dict[str, dict[str, str]] = before["files"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise OutputError(f"{path} is damaged ({error}): choose another output folder") from error
+        if not same:
+            raise OutputError(
+                f"{self.folder} holds a prediction by another model or with other settings: choose another folder"
+            )
+        return files
+
+    def _write_index(self) -> None:
         with written_whole(self.folder / INDEX) as beside:
             beside.write_text(json.dumps(self._about, indent=1), encoding="utf-8")
-        return self.folder / entry["objects" if self.objects else "labels"]
 
     def _at(self, name: str) -> Path:
         path = self.folder / name
