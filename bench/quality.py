@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("train", type=Path)
     parser.add_argument("val", type=Path)
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--tta", action="store_true")
     parser.add_argument("--membranes", action="store_true")
     parser.add_argument("--keep", type=Path, help="keep models and predictions here")

@@ -1,4 +1,4 @@
-"""A whole training step as a share of what this machine's convolutions can reach, measured in one run.
+"""A whole training step of the plain U-Net as a share of what this machine's convolutions can reach, in one run.
 
     python bench/step.py [--width 32] [--levels 5] [--side 256] [--batch 8]
 

@@ -2,9 +2,9 @@
 
 The momentum of a convolution's weights, seen as a matrix (out_channels, in_channels x window), usually has a few
 strong directions and many faint ones. Muon replaces it by the nearest matrix with orthonormal rows or columns, so
-that the faint ones are learnt as fast: several times fewer steps to the same loss in a short training (measured in
-docs/decisions/0005-training.md). Jordan et al. 2024, https://kellerjordan.github.io/posts/muon. torch's own
-`torch.optim.Muon` takes matrices only, hence this one; what is no convolution weight goes to AdamW.
+that the faint ones are learnt as fast, which tells in a short training (bench/recipe.py). Jordan et al. 2024,
+https://kellerjordan.github.io/posts/muon. torch's own `torch.optim.Muon` takes matrices only, hence this one; what is
+no convolution weight goes to AdamW.
 """
 
 from __future__ import annotations
