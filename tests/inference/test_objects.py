@@ -3,7 +3,7 @@
 import numpy as np
 
 from delineate.inference import separated
-from delineate.inference.objects import numbered
+from delineate.inference.objects import numbered, sure
 
 
 def discs(*centres, radius=6, shape=(24, 40)):
@@ -64,3 +64,10 @@ def test_a_picture_that_is_all_one_object_is_one_object():
         separated(np.ones((6, 6), bool), np.ones((6, 6)), sigma_px=0).tolist()
         == np.ones((6, 6), int).tolist()
     )
+
+
+def test_specks_that_are_barely_foreground_are_dropped_and_sure_ones_stay():
+    ids = np.array([[1, 1, 0, 2, 2, 0, 3]])
+    likely = np.array([[0.95, 0.9, 0.1, 0.55, 0.6, 0.2, 0.86]])
+    assert sure(ids, likely).tolist() == [[1, 1, 0, 0, 0, 0, 2]]
+    assert sure(np.zeros((2, 2), int), np.ones((2, 2))).tolist() == [[0, 0], [0, 0]]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 PROMINENCE = 0.12
 LOWEST = 0.3
 SIGMA_PX = 1.2
+LEAST_SURE = 0.85
 
 
 def separated(
@@ -53,6 +54,22 @@ def separated(
     inside = (slice(1, -1),) * height.ndim
     seeds, _ = ndimage.label(tops[inside] & foreground & (height > lowest))
     return numbered(flood(-height, seeds, mask=foreground), smallest_px=smallest_px)
+
+
+def sure(
+    ids: NDArray[np.integer[Any]], likely: NDArray[np.floating[Any]], *, least: float = LEAST_SURE
+) -> NDArray[np.int32]:
+    """The same objects without those whose pixels are, on average, less likely than `least`.
+
+    ids: (*spatial). likely: (*spatial), the probability of the objects' class. A doubtful texture breaks up into many
+    specks that are each barely foreground; an object seldom is.
+
+    >>> sure(np.array([[1, 1, 0, 2]]), np.array([[0.9, 0.9, 0.1, 0.6]]))
+    array([[1, 1, 0, 0]], dtype=int32)
+    """
+    counts = np.maximum(np.bincount(ids.ravel()), 1)
+    means = np.bincount(ids.ravel(), weights=likely.ravel()) / counts
+    return numbered(np.where(means[ids] >= least, ids, 0))
 
 
 def numbered(ids: NDArray[np.integer[Any]], *, smallest_px: int = 0) -> NDArray[np.int32]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from delineate.core import Case, ClassTable, NotFittedError
 from delineate.inference import separated
-from delineate.inference.objects import SIGMA_PX
+from delineate.inference.objects import SIGMA_PX, sure
 from delineate.learn.answer import answered
 from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
@@ -88,6 +88,8 @@ class UNetMethod:
             found = separated(
                 labels == label, middle, sigma_px=SIGMA_PX if len(maps) else 0.0, smallest_px=smallest
             )
+            if len(maps):
+                found = sure(found, probabilities[label])
             ids = np.where(found > 0, found + ids.max(), ids)
         return probabilities, ids
 
