@@ -49,11 +49,11 @@ class Augmentation:
     flip: bool = True
     zoom: float = 0.35
     stretch: float = 0.1
-    gain: float = 0.4
-    offset: float = 0.15
-    gamma: float = 0.25
-    noise: float = 0.06
-    blur_px: float = 0.8
+    gain: float = 0.25
+    offset: float = 0.08
+    gamma: float = 0.1
+    noise: float = 0.03
+    blur_px: float = 0.0
     focus: float = 0.5
 
 

@@ -115,7 +115,7 @@ def planned(
     wanted = overrides or Overrides()
     _possible(wanted, cases)
     reasons: dict[str, str] = {
-        "augmentation": "turned, mirrored, zoomed, under other light, blurred and noisy crops teach what does not matter",
+        "augmentation": "turned, mirrored and zoomed crops under slightly other light teach what does not matter",
         "down": "the strongest answer of a neighbourhood is kept",
         "up": "interpolation leaves no checkerboard",
         "learning_rate": "measured on several data sets within ten minutes",
