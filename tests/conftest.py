@@ -4,7 +4,8 @@ import os
 
 from hypothesis import settings
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: threads that wait sleep, as in `delineate`
+# Before torch loads: threads that wait for each other sleep, as they do in `delineate`.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 settings.register_profile("delineate", deadline=None)
 settings.load_profile("delineate")
