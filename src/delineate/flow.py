@@ -74,6 +74,12 @@ def train(
     (10 where neither is given) or steps bound the training of a U-Net; the same steps, seed, data and machine
     give the same weights. resume: go on with the interrupted training in `out`.
     Raises DataError, TrainingError or OutputError, each with its remedy.
+
+    >>> from delineate.data.samples import coins
+    >>> learn_from, held_out = coins()
+    >>> method = train(learn_from, steps=1)  # a real training takes minutes
+    >>> method.predict(held_out[0].image).shape  # classes, height, width
+    (2, 303, 77)
     """
     say = tell or (lambda _: None)
     chosen = _method(method)
@@ -142,7 +148,15 @@ def train(
 
 
 def load(folder: str | Path) -> Any:
-    """The trained method in a model folder; raises ModelError where a file is missing, damaged or exchanged."""
+    """The trained method in a model folder; raises ModelError where a file is missing, damaged or exchanged.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import coins
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     _ = train(coins()[0], out=Path(scratch) / "model", method="otsu")
+    ...     load(Path(scratch) / "model").name
+    'otsu'
+    """
     path = Path(folder)
     if not path.is_dir():
         raise ModelError(
@@ -184,6 +198,14 @@ def predict(
     probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
     pixels per axis that a tile keeps. resume: go on in an `out` that an interrupted run left behind.
     An image that cannot be read does not stop the others; DataError names it at the end.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import coins, write
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     data = write(Path(scratch) / "data")
+    ...     written = predict(train(coins()[0], method="otsu"), data / "test", out=Path(scratch) / "outlined")
+    ...     [path.name for path in written]
+    ['coins_y000_x000.png', 'coins_y000_x247.png', 'coins_y225_x210.png']
     """
     say = tell or (lambda _: None)
     found = images(where)
@@ -251,6 +273,14 @@ def score(
     """Score masks against truth, matched by name; with `out`, write report.html, scores.json and scores.csv.
 
     Both are folders of masks of any tool, or data folders, or what `predict` wrote; see `score_folders`.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import write
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     data = write(Path(scratch) / "data")
+    ...     table = score(data / "test", data / "test")  # the truth, scored against itself
+    >>> table.names, table.summary(table.names[0], "dice").mean
+    (('foreground',), 1.0)
     """
     from delineate.score import score_folders
 
@@ -267,7 +297,18 @@ def score(
 
 
 def features(model: str | Path | Any, image: str | Path | Any, *, out: str | Path) -> Path:
-    """Draw what each block of a trained U-Net answers to one image (a file or (*spatial, channels)) into a PNG."""
+    """Draw what each block of a trained U-Net answers to one image (a file or (*spatial, channels)) into a PNG.
+
+    Raises ModelError for a model without blocks, or an image that does not fit the model.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import coins
+    >>> learn_from, held_out = coins()
+    >>> method = train(learn_from, steps=1)
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     features(method, held_out[1].image, out=Path(scratch) / "maps.png").name
+    'maps.png'
+    """
     from delineate.learn.answer import feature_maps
     from delineate.report.features import draw_features
 
@@ -291,6 +332,12 @@ def demo(
 
     Writes data/, model/, outlined/ (U-Net), otsu_model/, otsu/ (a threshold beside it) and report/ into the new
     folder `out`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     report, tables = demo(Path(scratch) / "demo", minutes=0.01)
+    ...     report.name, list(tables)
+    ('report.html', ['Otsu threshold', 'U-Net'])
     """
     from delineate.data import samples
 

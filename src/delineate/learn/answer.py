@@ -37,6 +37,13 @@ def answered(
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
     mirrored images. Computed in the precision of the training, where this machine has it.
     Raises ModelError where the image has other axes or channels than the model.
+
+    >>> from delineate.data.samples import coins
+    >>> from delineate.learn import UNetMethod
+    >>> cases, _ = coins()
+    >>> learnt = UNetMethod(steps=1).fit(cases).learnt
+    >>> answered(learnt, cases[0].image).shape  # background, coin, distance
+    (3, 85, 170)
     """
     plan = learnt.plan
     if tile is not None and tile < 1:
@@ -99,6 +106,13 @@ def feature_maps(learnt: Learnt, image: NDArray[Any]) -> dict[str, NDArray[np.fl
     """What each block answers: name -> (channels, *coarser), in the order of computation.
 
     A stack that the model reads slice by slice is shown by its middle slice. Raises ModelError as `answered`.
+
+    >>> from delineate.data.samples import coins
+    >>> from delineate.learn import UNetMethod
+    >>> cases, _ = coins()
+    >>> maps = feature_maps(UNetMethod(steps=1).fit(cases).learnt, cases[0].image)
+    >>> next(iter(maps)), maps["encoder 0"].shape  # the finest level works on blocks of 2 x 2 pixels
+    ('encoder 0', (32, 43, 85))
     """
     picture = ready(learnt.plan, image)
     if learnt.plan.dims == 2 and picture.ndim == 4:

@@ -50,7 +50,15 @@ class Learnt:
 
 
 def network(plan: Plan, classes: ClassTable, *, seed: int) -> UNet:
-    """A fresh U-Net of this plan; the same seed gives the same weights, and no global state is touched."""
+    """A fresh U-Net of this plan; the same seed gives the same weights, and no global state is touched.
+
+    >>> from delineate.data.samples import coins
+    >>> from delineate.learn import planned
+    >>> plan, classes = planned(coins()[0]), ClassTable.numbered(2)
+    >>> first, again = network(plan, classes, seed=3), network(plan, classes, seed=3)
+    >>> torch.equal(first.head.weight, again.head.weight)
+    True
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return UNet(
@@ -71,7 +79,13 @@ def memory_layout(dims: int) -> torch.memory_format:
 
 
 def fingerprint(cases: list[Case]) -> str:
-    """SHA-256 over names, pixels and labels, in order: the same data gives the same text."""
+    """SHA-256 over names, pixels and labels, in order: the same data gives the same text.
+
+    >>> from delineate.data.samples import coins
+    >>> cases, _ = coins()
+    >>> fingerprint(cases) == fingerprint(cases[:]), fingerprint(cases) == fingerprint(cases[1:])
+    (True, False)
+    """
     digest = hashlib.sha256()
     for case in cases:
         digest.update(case.name.encode())
@@ -83,7 +97,10 @@ def fingerprint(cases: list[Case]) -> str:
 
 
 def saved(learnt: Learnt, folder: Path) -> Path:
-    """Write the model into `folder` (made if missing): weights and `model.json`, each whole, one after the other."""
+    """Write the model into `folder` (made if missing): weights and `model.json`, each whole, one after the other.
+
+    Raises ModelError or OutputError where it cannot be written. For an example see `loaded`.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -112,7 +129,12 @@ def saved(learnt: Learnt, folder: Path) -> Path:
 
 
 def description(folder: Path) -> dict[str, Any]:
-    """The content of `model.json`; raises ModelError where it is missing, damaged or of another version."""
+    """The content of `model.json`; raises ModelError where it is missing, damaged or of another version.
+
+    >>> description(Path("nowhere"))
+    Traceback (most recent call last):
+    delineate.core.errors.ModelError: there is no model folder nowhere: check its name, or train one with `delineate train`
+    """
     path = folder / "model.json"
     if not folder.is_dir():
         raise ModelError(
@@ -136,7 +158,17 @@ def description(folder: Path) -> dict[str, Any]:
 
 
 def loaded(folder: Path) -> Learnt:
-    """The model in `folder`; raises ModelError where a file is missing, damaged or was exchanged."""
+    """The model in `folder`; raises ModelError where a file is missing, damaged or was exchanged.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import coins
+    >>> from delineate.learn import UNetMethod
+    >>> learnt = UNetMethod(steps=1).fit(coins()[0]).learnt
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     again = loaded(saved(learnt, Path(scratch) / "model"))
+    >>> again.record == learnt.record, again.plan.patch == learnt.plan.patch
+    (True, True)
+    """
     about = description(folder)
     path = folder / "weights.safetensors"
     if not path.is_file():

@@ -74,7 +74,13 @@ def orthonormal(matrix: Tensor, *, rounds: int = 4) -> Tensor:
 
 
 def parted(net: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """(weights for Muon, all other parameters): inner convolutions, but not the first, nor the head."""
+    """(weights for Muon, all other parameters): inner convolutions, but not the first, nor the head.
+
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3), nn.Conv2d(4, 2, 1))
+    >>> inner, others = parted(net)
+    >>> [tuple(w.shape) for w in inner], len(others)
+    ([(4, 4, 3, 3)], 5)
+    """
     convolutions = [m for m in net.modules() if isinstance(m, (nn.Conv2d, nn.Conv3d))]
     inner = [cast(nn.Parameter, m.weight) for m in convolutions[1:-1]]
     taken = {id(weight) for weight in inner}

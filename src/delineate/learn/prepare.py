@@ -93,7 +93,15 @@ def as_grey(image: NDArray[Any]) -> NDArray[Any]:
 def samples(
     case: Case, *, dims: int, normalisation: Normalisation, grey: bool, objects: bool, seed: int
 ) -> list[Sample]:
-    """What crops are cut from: the case itself, or each of its slices where `dims` is 2 and the case is 3D."""
+    """What crops are cut from: the case itself, or each of its slices where `dims` is 2 and the case is 3D.
+
+    A slice without any label is left out. Raises DataError for a case without labels, or with NaN or infinite pixels.
+
+    >>> case = Case("stack", np.zeros((3, 8, 8, 1)), labels=np.ones((3, 8, 8), np.uint8))
+    >>> slices = samples(case, dims=2, normalisation=Normalisation(), grey=False, objects=True, seed=0)
+    >>> len(slices), slices[0].image.shape, slices[0].maps.shape
+    (3, torch.Size([1, 8, 8]), torch.Size([1, 8, 8]))
+    """
     if case.labels is None:
         raise DataError(f"{case.name} has no labels: give it a mask or leave it out")
     image = normalised(as_grey(case.image) if grey else case.image, normalisation, name=case.name)
@@ -138,7 +146,11 @@ def pieces(labels: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def places(labels: NDArray[np.uint8], *, seed: int) -> tuple[NDArray[np.int32], ...]:
-    """For each class that occurs, up to a few thousand of its pixels (n, dims)."""
+    """For each class that occurs, up to a few thousand of its pixels (n, dims); unlabelled ones are of no class.
+
+    >>> places(np.array([[0, 0, 1, 255]], np.uint8), seed=0)[1]
+    array([[0, 2]], dtype=int32)
+    """
     rng = np.random.default_rng(seed)
     result = []
     for label in np.unique(labels):
@@ -151,7 +163,13 @@ def places(labels: NDArray[np.uint8], *, seed: int) -> tuple[NDArray[np.int32], 
 
 
 def check_learnable(cases: Sequence[Case], classes: ClassTable) -> None:
-    """Raise DataError where there is nothing to learn from, or where labels do not fit the classes."""
+    """Raise DataError where there is nothing to learn from, or where labels do not fit the classes.
+
+    >>> case = Case("a", np.zeros((2, 2, 1)), labels=np.zeros((2, 2), np.uint8))
+    >>> check_learnable([case], ClassTable.numbered(2))
+    Traceback (most recent call last):
+    delineate.core.errors.DataError: no training mask holds class_1: label some of it, or leave that class out
+    """
     if not cases:
         raise DataError("there is no labelled image to learn from: give at least one image with a mask")
     seen: set[int] = set()

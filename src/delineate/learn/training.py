@@ -71,6 +71,14 @@ class Training:
 
     Raises DataError for data that cannot be learnt from, TrainingError where the loss stops being finite,
     OutputError where the disk is full; the last model saved stays as it was.
+
+    >>> from delineate.data.samples import coins
+    >>> from delineate.learn import planned
+    >>> cases, _ = coins()
+    >>> plan = planned(cases)
+    >>> training = Training(cases, classes=ClassTable.numbered(2), plan=plan, steps=2)
+    >>> [(step.number, step.progress) for step in training], training.learnt.record.steps
+    ([(1, 0.5), (2, 1.0)], 2)
     """
 
     def __init__(

@@ -9,7 +9,17 @@ MOST_ALIKE = 3
 
 
 def check_lines(found: Check) -> list[str]:
-    """The check in words, one line each; problems last, the serious ones first among them."""
+    """The check in words, one line each; problems last, the serious ones first among them.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from delineate.data import check
+    >>> from delineate.data.samples import write
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     lines = check_lines(check(write(Path(scratch) / "data") / "train"))
+    >>> lines[0].endswith("6 images, 6 with masks"), lines[-1]
+    (True, 'ready to train')
+    """
     lines = [
         f"{found.path}: {found.images} images, {found.labelled} with masks"
         + (f", {found.validation} of them for validation" if found.validation else "")

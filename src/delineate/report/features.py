@@ -20,6 +20,12 @@ def draw_features(image: NDArray[Any], maps: Mapping[str, NDArray[np.float32]], 
 
     Each row shows the strongest varying channels of a block, each stretched by itself; of volumes the middle
     slice is shown.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     maps = {"encoder 0": np.random.default_rng(0).random((4, 8, 8), np.float32)}
+    ...     draw_features(np.zeros((16, 16, 1), np.uint8), maps, Path(scratch) / "maps.png").name
+    'maps.png'
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -125,7 +125,11 @@ class PredictionFolder:
 
 
 def learning_curve_of(folder: Path) -> list[dict[str, float]] | None:
-    """The learning curve of the model that made the prediction in `folder`, where it tells of one."""
+    """The learning curve of the model that made the prediction in `folder`, where it tells of one.
+
+    >>> learning_curve_of(Path("masks_of_another_tool")) is None
+    True
+    """
     path = folder / INDEX
     if not path.is_file():
         return None

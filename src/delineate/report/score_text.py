@@ -8,7 +8,17 @@ from delineate.score import SCORES, ScoreTable
 
 
 def score_lines(table: ScoreTable, *, method: str = "") -> list[str]:
-    """A line per class and score, then one for objects where they were scored; `method` stands in front."""
+    """A line per class and score, then one for objects where they were scored; `method` stands in front.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from delineate.data.samples import write
+    >>> from delineate.score import score_folders
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     test = write(Path(scratch) / "data") / "test"
+    ...     print(score_lines(score_folders(test, test), method="the truth")[0])
+    the truth: foreground dice: mean 1.000 (3 of 3 defined)
+    """
     lead = f"{method}: " if method else ""
     lines = []
     for name in table.names:

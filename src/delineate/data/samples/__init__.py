@@ -62,15 +62,14 @@ def coin_picture() -> Case:
     return _case("coins", *_picture())
 
 
-def write(folder: str | Path) -> None:
-    """Write `coins()` as PNG files: folder/{train,test}/{images,masks,instances}/NAME.png.
+def write(folder: str | Path) -> Path:
+    """Write `coins()` as PNG files, folder/{train,test}/{images,masks,instances}/NAME.png; returns the folder.
 
     Masks are 0 and 255, instances 16-bit ids. Raises OutputError where `folder` holds something already or
     cannot be written.
 
     >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp()) / "coins"
-    >>> write(folder)
+    >>> folder = write(Path(tempfile.mkdtemp()) / "coins")
     >>> sorted(path.name for path in (folder / "test").iterdir()), len(list(folder.rglob("*.png")))
     (['images', 'instances', 'masks'], 27)
     """
@@ -89,6 +88,7 @@ def write(folder: str | Path) -> None:
             for block in blocks:
                 piece = np.ascontiguousarray(whole[_inside(block)])
                 Image.fromarray(piece).save(folder / part / kind / f"{_name(block)}.png")
+    return folder
 
 
 def _picture() -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
