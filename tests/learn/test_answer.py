@@ -35,29 +35,33 @@ def learnt():
 def test_tiles_of_any_size_give_the_whole_image(learnt, size):
     image = np.random.default_rng(1).random((*size, 1))
     whole = answered(learnt, image)
-    assert whole.shape == (4, *size)
+    assert whole.shape == (5, *size)
     for tile in (16, 50, 128):
         np.testing.assert_allclose(answered(learnt, image, tile=tile), whole, atol=1e-4)
 
 
-def test_probabilities_sum_to_one_and_maps_lie_between_zero_and_one(learnt):
+def test_probabilities_sum_to_one_and_offsets_are_told_in_pixels(learnt):
     answer = answered(learnt, np.random.default_rng(2).random((33, 35, 1)))
     np.testing.assert_allclose(answer[:3].sum(0), 1, atol=1e-5)
-    assert (answer[3:] >= 0).all()
-    assert (answer[3:] <= 1).all()
+    assert answer.shape[0] == 5
+    twice = replace(learnt, plan=replace(learnt.plan, object_radius_px=2 * learnt.plan.object_radius_px))
+    np.testing.assert_allclose(
+        answered(twice, np.random.default_rng(2).random((33, 35, 1)))[3:], 2 * answer[3:], atol=1e-5
+    )
 
 
 def test_averaged_over_flips_a_mirrored_image_gets_the_mirrored_answer(learnt):
     image = np.random.default_rng(3).random((40, 44, 1))
     there = answered(learnt, image, flips=True)
     back = answered(learnt, image[::-1, ::-1], flips=True)[:, ::-1, ::-1]
+    back[3:] *= -1  # offsets point the other way in a mirror
     np.testing.assert_allclose(back, there, atol=1e-5)
     assert np.abs(answered(learnt, image[::-1])[:, ::-1] - answered(learnt, image)).max() > 1e-3
 
 
 def test_a_stack_is_answered_slice_by_slice(learnt):
     stack = np.random.default_rng(4).random((3, 30, 31, 1))
-    assert answered(learnt, stack).shape == (4, 3, 30, 31)
+    assert answered(learnt, stack).shape == (5, 3, 30, 31)
 
 
 def test_the_image_is_not_changed(learnt):
@@ -72,7 +76,9 @@ def test_bfloat16_stays_near_float32(learnt):
     if not native_bfloat16():
         pytest.skip("this machine has no bfloat16")
     low = answered(replace(learnt, plan=replace(learnt.plan, precision="bf16-mixed")), image)
-    assert 0 < np.abs(low - answered(learnt, image)).max() < 0.05
+    error = np.abs(low - answered(learnt, image))
+    assert 0 < error[:3].max() < 0.05
+    assert error[3:].max() < 0.05 * learnt.plan.object_radius_px
 
 
 @pytest.mark.parametrize(
@@ -103,10 +109,10 @@ def test_a_saved_model_answers_as_before(learnt, tmp_path):
 
 
 def test_touching_objects_of_two_classes_are_two_objects(learnt, monkeypatch):
-    likely = np.zeros((4, 20, 20), np.float32)
+    likely = np.zeros((5, 20, 20), np.float32)
     likely[1, 5:15, 4:10] = likely[2, 5:15, 10:16] = 1
     likely[0] = 1 - likely[1] - likely[2]
-    likely[3, 6:14, 5:15] = 0.9  # one hill over both
+    likely[3], likely[4] = 10 - np.indices((20, 20))  # all aim at one place
     monkeypatch.setattr("delineate.learn.unet.answered", lambda *_, **__: likely)
     every_size = replace(learnt, plan=replace(learnt.plan, smallest_object_px=0))
     _, ids = UNetMethod.of(every_size).outline(np.zeros((20, 20, 1)))

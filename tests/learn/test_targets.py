@@ -5,31 +5,17 @@ import pytest
 
 from delineate.core import Case, DataError
 from delineate.learn.prepare import Normalisation, normalised, places, samples
-from delineate.learn.targets import distance
+from delineate.learn.targets import offsets_to_middle
 
 
-def test_distance_peaks_in_the_middle_of_each_object_and_falls_to_its_rim():
-    ids = np.array(
-        [
-            [0, 0, 0, 0, 0, 0, 0],
-            [0, 5, 5, 5, 5, 5, 0],
-            [0, 5, 5, 5, 5, 5, 0],
-            [0, 5, 5, 5, 5, 5, 0],
-            [0, 5, 5, 5, 5, 5, 0],
-            [0, 5, 5, 5, 5, 5, 0],
-            [0, 0, 0, 0, 0, 0, 0],
-        ]
-    )
-    third = 1 / 3
-    expected = [0, third, 2 * third, 1, 2 * third, third, 0]
-    np.testing.assert_allclose(distance(ids)[3], expected, atol=1e-6)
-    assert distance(np.zeros((4, 4), int)).max() == 0
-
-
-def test_distance_between_touching_objects_is_a_valley():
-    ids = np.array([[1, 1, 1, 1, 1, 2, 2, 2, 2, 2]])
-    values = distance(ids)[0]
-    assert values[4] == values[5] == values.min()
+def test_offsets_lead_every_pixel_to_the_middle_of_its_own_object():
+    ids = np.zeros((7, 9), int)
+    ids[1:6, 1:4], ids[1:6, 4:7] = 5, 70000
+    there = np.indices(ids.shape) + offsets_to_middle(ids)
+    np.testing.assert_allclose(there[:, ids == 5].T - [3, 2], 0, atol=1e-6)
+    np.testing.assert_allclose(there[:, ids == 70000].T - [3, 5], 0, atol=1e-6)
+    assert np.isnan(there[:, ids == 0]).all()
+    assert np.isnan(offsets_to_middle(np.zeros((3, 4, 5), int))).all()
 
 
 def test_percentiles_ignore_a_hot_pixel_and_constant_images_become_zero():
@@ -80,5 +66,6 @@ def test_without_ids_connected_pieces_stand_in():
     labels[2:6, 1:4] = labels[2:6, 6:10] = 1
     case = Case("pair", np.zeros((8, 12, 1)), labels=labels)
     (cut,) = samples(case, dims=2, normalisation=Normalisation(), grey=False, objects=True, seed=0)
-    assert cut.maps[0, 4, 2] == cut.maps[0, 4, 8] == 1
-    assert (cut.maps[0].numpy() > 0).tolist() == (labels > 0).tolist()
+    assert cut.offsets[:, 4, 2].tolist() == [-0.5, 0]
+    assert cut.offsets[:, 4, 6].tolist() == [-0.5, 1.5]
+    assert (~cut.offsets[0].isnan()).tolist() == (labels > 0).tolist()

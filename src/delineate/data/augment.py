@@ -24,14 +24,14 @@ from torch import Tensor
 class Sample:
     """One picture ready to be cropped.
 
-    image: (channels, *spatial) float32, normalised. labels: (1, *spatial) float32 class indices. maps:
-    (maps, *spatial) float32 in 0 to 1, targets that may be interpolated. places: for each class that occurs, some
-    of its pixels (n, dims), to centre crops on.
+    image: (channels, *spatial) float32, normalised. labels: (1, *spatial) float32 class indices. offsets: (dims,
+    *spatial) float32, from each pixel to the middle of its object in pixels, nan where there is none; or (0, *spatial).
+    places: for each class that occurs, some of its pixels (n, dims), to centre crops on.
     """
 
     image: Tensor
     labels: Tensor
-    maps: Tensor
+    offsets: Tensor
     places: tuple[NDArray[np.int32], ...]
 
 
@@ -59,11 +59,14 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Batch:
-    """images (batch, channels, *patch) float32; labels (batch, *patch) uint8; maps (batch, maps, *patch) float32."""
+    """images (batch, channels, *patch) float32; labels (batch, *patch) uint8; offsets (batch, dims or 0, *patch) float32.
+
+    An offset is measured in pixels of the crop, turned and zoomed as the crop is.
+    """
 
     images: Tensor
     labels: Tensor
-    maps: Tensor
+    offsets: Tensor
 
 
 def batch(
@@ -94,20 +97,20 @@ def batch(
     return Batch(
         images=torch.stack([relit(c[0], augmentation=augmentation, rng=rng) for c in crops]),
         labels=torch.stack([c[1][0] for c in crops]).to(torch.uint8),
-        maps=torch.stack([c[2] for c in crops]),
+        offsets=torch.stack([c[2] for c in crops]),
     )
 
 
 def _crop(
     sample: Sample, *, patch: tuple[int, ...], augmentation: Augmentation, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Image, labels and maps of one random look into `sample`."""
+    """Image, labels and offsets of one random look into `sample`."""
     spatial = sample.image.shape[1:]
     matrix = looked_at(len(spatial), augmentation=augmentation, rng=rng)
     centre = _centre(sample, patch=patch, matrix=matrix, focus=augmentation.focus, rng=rng)
     axes = [np.arange(n, dtype=np.float32) - (n - 1) / 2 for n in patch]
-    offsets = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    places = offsets @ matrix.T.astype(np.float32) + centre.astype(np.float32)
+    steps = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    places = steps @ matrix.T.astype(np.float32) + centre.astype(np.float32)
     grid = (2 * places + 1) / np.asarray(
         spatial, dtype=np.float32
     ) - 1  # grid_sample: -1 to 1 from edge to edge
@@ -120,7 +123,15 @@ def _crop(
             values[None], grid_xyz, mode=kind, padding_mode="reflection", align_corners=False
         )[0]
 
-    return look(sample.image, "bilinear"), look(sample.labels, "nearest"), look(sample.maps, "bilinear")
+    offsets = look(sample.offsets, "nearest")
+    if len(offsets):
+        mirrored = (places < -0.5) | (
+            places > np.asarray(spatial) - 0.5
+        )  # beyond the border all is reflected
+        inward = np.moveaxis(offsets.numpy(), 0, -1) * np.where(mirrored, np.float32(-1), np.float32(1))
+        seen = inward @ np.linalg.inv(matrix).T.astype(np.float32)
+        offsets = torch.from_numpy(np.ascontiguousarray(np.moveaxis(seen, -1, 0)))
+    return look(sample.image, "bilinear"), look(sample.labels, "nearest"), offsets
 
 
 def looked_at(dims: int, *, augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.float64]:

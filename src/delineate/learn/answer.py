@@ -1,7 +1,7 @@
 """A learnt network's answer for a whole image: normalise, cut into tiles, run, put together.
 
-The answer holds the probabilities of the classes and, where objects were learnt, one more map: how far inside an
-object a pixel lies.
+The answer holds the probabilities of the classes and, where objects were learnt, for every pixel the offset to the
+middle of its object.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def answered(
     tile: int | None = None,
     flips: bool = False,
 ) -> NDArray[np.float32]:
-    """Class probabilities, then the distance map: (classes [+ 1], *spatial) for an image (*spatial, channels).
+    """Class probabilities, then offsets in pixels: (classes [+ dims], *spatial) for an image (*spatial, channels).
 
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
     mirrored images. Computed in the precision of the training, where this machine has it.
@@ -42,8 +42,8 @@ def answered(
     >>> from delineate.learn import UNetMethod
     >>> cases, _ = coins()
     >>> learnt = UNetMethod(steps=1).fit(cases).learnt
-    >>> answered(learnt, cases[0].image).shape  # background, coin, distance
-    (3, 85, 170)
+    >>> answered(learnt, cases[0].image).shape  # background, coin, two offsets
+    (4, 85, 170)
     """
     plan = learnt.plan
     if tile is not None and tile < 1:
@@ -60,7 +60,9 @@ def answered(
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
             logits = net(window.to(device).contiguous(memory_format=layout)).float()
         count = len(learnt.classes)
-        return torch.cat([logits[:, :count].softmax(1), logits[:, count:].sigmoid()], dim=1).cpu()
+        return torch.cat(
+            [logits[:, :count].softmax(1), logits[:, count:] * plan.object_radius_px], dim=1
+        ).cpu()
 
     def whole(plane: Tensor) -> Tensor:
         sides = plane.shape[1:]
@@ -68,13 +70,18 @@ def answered(
         core = -(-core // divisor) * divisor
         return tiled(run, plane, core=(core,) * plan.dims, halo=(halo,) * plan.dims)
 
+    def mirrored(plane: Tensor, turn: tuple[int, ...]) -> Tensor:
+        answer = whole(plane.flip(turn)).flip(turn)
+        if plan.objects:  # in a mirror, offsets point the other way
+            for axis in turn:
+                answer[len(learnt.classes) + axis - 1] *= -1
+        return answer
+
     planes = list(picture.unbind(1)) if plan.dims == 2 and picture.ndim == 4 else [picture]
     answers = []
     for plane in planes:
         turns = _mirrors(plan.dims) if flips else [()]
-        answers.append(
-            sum((whole(plane.flip(turn)).flip(turn) for turn in turns), torch.zeros(())) / len(turns)
-        )
+        answers.append(sum((mirrored(plane, turn) for turn in turns), torch.zeros(())) / len(turns))
     result = torch.stack(answers, dim=1) if picture.ndim == 4 and plan.dims == 2 else answers[0]
     return np.ascontiguousarray(result.numpy())
 

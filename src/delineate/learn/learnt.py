@@ -21,7 +21,7 @@ from delineate.core import Case, ClassTable, ModelError, written_whole
 from delineate.learn.plan import Plan
 from delineate.nets import UNet
 
-FORMAT, VERSION = "delineate-model", 1
+FORMAT, VERSION = "delineate-model", 2
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def network(plan: Plan, classes: ClassTable, *, seed: int) -> UNet:
         torch.manual_seed(seed)
         return UNet(
             plan.channels,
-            len(classes) + int(plan.objects),
+            len(classes) + plan.dims * int(plan.objects),
             dims=plan.dims,
             width=plan.width,
             levels=plan.levels,
@@ -152,7 +152,8 @@ def description(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path} does not describe a Delineate model: restore it from a copy or train again")
     if about.get("version") != VERSION:
         raise ModelError(
-            f"{path} is of version {about.get('version')}, this Delineate reads {VERSION}: update Delineate"
+            f"{path} is of version {about.get('version')}, this Delineate reads {VERSION}: use the Delineate that it was "
+            "trained with, or train again"
         )
     return about
 

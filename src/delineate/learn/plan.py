@@ -5,6 +5,7 @@ Read `planned`: each item is one line of arithmetic and one sentence. Whoever kn
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -12,10 +13,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
-from delineate.learn.prepare import Normalisation, as_grey
+from delineate.learn.prepare import Normalisation, as_grey, labelled_objects
 from delineate.nets import DOWN, UP
 
 AUGMENTATIONS: dict[str, Augmentation] = {
@@ -82,6 +84,7 @@ class Plan:
     precision: str
     learning_rate: float
     smallest_object_px: int
+    object_radius_px: float
     reasons: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -167,6 +170,8 @@ def planned(
         raise DataError(
             f"crops of {min(patch)} px leave nothing to see at level {levels}: give fewer levels or a larger patch"
         )
+    objects = _objects(cases, wanted.objects, reasons)
+    sizes = _object_sizes(cases, dims) if objects else np.zeros(0)
     pixels = int(np.prod(patch))
     batch = int(np.clip(_PIXELS * (4 if gpu else 1) // pixels, 2, 32 if gpu else 8))
     fits = int(_memory_bytes() / 3 / (pixels / shuffle**dims * width * _BYTES_PER_PLACE_AND_WIDTH))
@@ -182,7 +187,7 @@ def planned(
         dims=dims,
         channels=channels,
         grey=grey,
-        objects=_objects(cases, wanted.objects, reasons),
+        objects=objects,
         patch=patch,
         batch=batch,
         width=width,
@@ -194,7 +199,8 @@ def planned(
         augmentation=_chosen("augmentation", wanted.augmentation or "full", AUGMENTATIONS),
         precision=_known("precision", wanted.precision or _precision(reasons), PRECISIONS),
         learning_rate=wanted.learning_rate or 3e-3,
-        smallest_object_px=_smallest(cases),
+        smallest_object_px=int(np.percentile(sizes, 1) / 2) if len(sizes) else 0,
+        object_radius_px=_radius(sizes, dims),
         reasons=reasons
         | {
             f.name: "as you asked"
@@ -256,7 +262,9 @@ def _objects(cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str]
     given = any(c.objects is not None for c in cases)
     if wanted is None:
         reasons["objects"] = (
-            "object ids are given: borders between objects are learnt" if given else "no object ids are given"
+            "object ids are given: where the middle of each pixel's object lies is learnt"
+            if given
+            else "no object ids are given"
         )
         return given
     reasons["objects"] = "as you asked" + (
@@ -296,11 +304,24 @@ def native_bfloat16() -> bool:
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
-def _smallest(cases: Sequence[Case]) -> int:
-    """Half the size of nearly the smallest object seen; smaller ones are taken for specks."""
-    sizes = [np.unique(c.objects, return_counts=True) for c in cases if c.objects is not None]
-    counts = np.concatenate([n[ids > 0] for ids, n in sizes]) if sizes else np.zeros(0)
-    return int(np.percentile(counts, 1) / 2) if len(counts) else 0
+def _object_sizes(cases: Sequence[Case], dims: int) -> NDArray[np.int64]:
+    """Pixels of every object, or of its part in every slice where slices are learnt."""
+    sizes = [np.zeros(0, np.int64)]
+    for case in cases:
+        if case.labels is not None:
+            ids = labelled_objects(case.labels, case.objects)
+            slices = ids if ids.ndim > dims else ids[None]
+            sizes += [np.unique(one[one > 0], return_counts=True)[1] for one in slices]
+    return np.concatenate(sizes)
+
+
+def _radius(sizes: NDArray[Any], dims: int) -> float:
+    """Radius of a disc, or ball, of the typical size, in pixels: the unit in which offsets are learnt."""
+    if not len(sizes):
+        return 10.0
+    typical = float(np.median(sizes))
+    radius = math.sqrt(typical / math.pi) if dims == 2 else math.cbrt(typical * 3 / (4 * math.pi))
+    return float(np.clip(radius, 2, 200))
 
 
 def _memory_bytes() -> float:

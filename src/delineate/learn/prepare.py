@@ -1,4 +1,4 @@
-"""From a case to what the network sees: normalised channels first, labels, object maps.
+"""From a case to what the network sees: normalised channels first, labels, offsets.
 
 Training and prediction go through `normalised` alike, so that a model sees new images as it saw the old ones.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data.augment import Sample
-from delineate.learn.targets import distance
+from delineate.learn.targets import offsets_to_middle
 
 _ENOUGH = 1 << 20  # pixels from which percentiles are taken; more change nothing that matters
 _PLACES = 2000  # pixels of a class remembered per picture, to centre crops on
@@ -99,8 +99,8 @@ def samples(
 
     >>> case = Case("stack", np.zeros((3, 8, 8, 1)), labels=np.ones((3, 8, 8), np.uint8))
     >>> slices = samples(case, dims=2, normalisation=Normalisation(), grey=False, objects=True, seed=0)
-    >>> len(slices), slices[0].image.shape, slices[0].maps.shape
-    (3, torch.Size([1, 8, 8]), torch.Size([1, 8, 8]))
+    >>> len(slices), slices[0].image.shape, slices[0].offsets.shape
+    (3, torch.Size([1, 8, 8]), torch.Size([2, 8, 8]))
     """
     if case.labels is None:
         raise DataError(f"{case.name} has no labels: give it a mask or leave it out")
@@ -114,19 +114,29 @@ def samples(
         labels = case.labels[index]
         if (labels == UNLABELLED).all():
             continue
-        maps = np.zeros((0, *labels.shape), np.float32)
+        offsets = np.zeros((0, *labels.shape), np.float32)
         if objects:
-            here = pieces(labels) if ids is None else np.where(labels == UNLABELLED, 0, ids[index])
-            maps = distance(here, spacing=case.spacing[-dims:])[None]
+            offsets = offsets_to_middle(labelled_objects(labels, None if ids is None else ids[index]))
         result.append(
             Sample(
                 image=torch.from_numpy(np.ascontiguousarray(image[:, index])),
                 labels=torch.from_numpy(labels.astype(np.float32)[None]),
-                maps=torch.from_numpy(maps),
+                offsets=torch.from_numpy(offsets),
                 places=places(labels, seed=seed + number),
             )
         )
     return result
+
+
+def labelled_objects(
+    labels: NDArray[np.uint8], ids: NDArray[np.integer[Any]] | None
+) -> NDArray[np.integer[Any]]:
+    """Object ids (*spatial), 0 where unlabelled; connected pieces of each class where nobody gave ids.
+
+    >>> labelled_objects(np.array([1, 0, 255], np.uint8), np.array([7, 0, 8]))
+    array([7, 0, 0])
+    """
+    return pieces(labels) if ids is None else np.where(labels == UNLABELLED, 0, ids)
 
 
 def pieces(labels: NDArray[np.uint8]) -> NDArray[np.int32]:

@@ -23,7 +23,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
-from delineate.core import UNLABELLED, Case, ClassTable, DataError, TrainingError
+from delineate.core import Case, ClassTable, DataError, TrainingError
 from delineate.data.augment import Batch, batch
 from delineate.learn.answer import answered, ready
 from delineate.learn.checkpoint import NAME, freeze, thaw
@@ -31,12 +31,13 @@ from delineate.learn.learnt import Learnt, Record, fingerprint, memory_layout, n
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import check_learnable, samples
-from delineate.losses import binary_cross_entropy, cross_entropy_and_dice
+from delineate.losses import cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
 WARM_UP = 50  # steps over which the learning rate rises
 VALIDATIONS = 12  # over a whole training
 CHECKPOINT_SECONDS = 30.0
+OFFSETS = 0.5  # what the offsets to the middles of objects weigh in the loss
 AVERAGE = 0.99  # of the moving average of the weights, once it has run in
 
 Previews = tuple[tuple[Case, NDArray[np.uint8]], ...]
@@ -242,14 +243,13 @@ class Training:
         )
 
     def _loss(self, logits: Tensor, crops: Batch) -> Tensor:
-        """Cross-entropy plus soft Dice of the classes; where objects are learnt, cross-entropy of distances too."""
+        """Cross-entropy plus soft Dice of the classes; where objects are learnt, the error of the offsets too."""
         count = len(self.classes)
         labels = self._fabric.to_device(crops.labels)
         loss: Tensor = cross_entropy_and_dice(logits[:, :count], labels)
         if self.plan.objects:
-            said = labels != UNLABELLED
-            distances = self._fabric.to_device(crops.maps)[:, 0].masked_fill(~said, math.nan)
-            loss = loss + binary_cross_entropy(logits[:, count], distances)
+            offsets = self._fabric.to_device(crops.offsets) / self.plan.object_radius_px
+            loss = loss + OFFSETS * smooth_l1(logits[:, count:], offsets)
         return loss
 
     @torch.no_grad()

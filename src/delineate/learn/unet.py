@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from delineate.core import Case, ClassTable, NotFittedError
 from delineate.inference import separated
-from delineate.inference.objects import SIGMA_PX, sure
+from delineate.inference.objects import numbered, sure
 from delineate.learn.answer import answered
 from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
 from delineate.learn.training import Training
+
+SIGMA = 0.125  # how far votes for the middle of an object are smoothed, in radii of the typical object
 
 
 class UNetMethod:
@@ -75,21 +77,23 @@ class UNetMethod:
 
         An object is of one class. A model that did not learn objects tells connected pieces of a class apart.
         """
+        from scipy import ndimage
+
         learnt = self._fitted()
         answer = answered(learnt, image, flips=flips, tile=tile)
-        probabilities, maps = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
+        probabilities, offsets = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
         labels = probabilities.argmax(0)
-        middle = maps[0] if len(maps) else (labels > 0).astype(np.float32)
         smallest = learnt.plan.smallest_object_px
         if learnt.plan.dims == 2 and labels.ndim == 3:  # the size is that of an object in one slice
             smallest = 0
         ids = np.zeros(labels.shape, np.int32)
         for label in range(1, len(learnt.classes)):
-            found = separated(
-                labels == label, middle, sigma_px=SIGMA_PX if len(maps) else 0.0, smallest_px=smallest
-            )
-            if len(maps):
+            if len(offsets):
+                sigma_px = SIGMA * learnt.plan.object_radius_px
+                found = separated(labels == label, offsets, sigma_px=sigma_px, smallest_px=smallest)
                 found = sure(found, probabilities[label])
+            else:
+                found = numbered(ndimage.label(labels == label)[0], smallest_px=smallest)
             ids = np.where(found > 0, found + ids.max(), ids)
         return probabilities, ids
 

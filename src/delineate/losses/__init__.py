@@ -11,6 +11,7 @@ from torch import Tensor
 from delineate.losses.combined import cross_entropy_and_dice
 from delineate.losses.entropy import binary_cross_entropy, cross_entropy
 from delineate.losses.overlap import EPSILON, soft_dice
+from delineate.losses.regression import smooth_l1
 from delineate.losses.tally import Tally, tally
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -27,6 +28,7 @@ __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "cross_entropy_and_dice",
+    "smooth_l1",
     "soft_dice",
     "tally",
 ]
