@@ -6,12 +6,12 @@ import json
 import math
 
 from delineate.report import scores_csv, scores_json
-from delineate.score import ScoreTable
+from delineate.score import SCORES, ScoreTable
 
 
 def test_the_json_has_the_keys_that_others_read(table: ScoreTable) -> None:
     scores = json.loads(scores_json(table))
-    assert set(scores["classes"]["cell"]) == {"dice", "iou", "hausdorff"}
+    assert set(scores["classes"]["cell"]) == set(SCORES) >= {"dice", "iou", "hausdorff"}
     assert set(scores["classes"]["cell"]["dice"]) >= {"mean", "median", "defined", "undefined", "missed"}
     assert set(scores["objects"]) >= {"ap50", "f1", "pq", "tp", "fp", "fn"}
     assert set(scores["cases"][0]) == {"name", "group", "spacing", "unit", "scores", "objects"}
@@ -27,8 +27,8 @@ def test_undefined_is_null_and_infinity_is_a_string(table: ScoreTable) -> None:
 
     scores = json.loads(scores_json(table), parse_constant=refuse)
     by_name = {case["name"]: case["scores"]["cell"] for case in scores["cases"]}
-    assert by_name["nothing"] == {"dice": None, "iou": None, "hausdorff": None}
-    assert by_name["missed"] == {"dice": 0.0, "iou": 0.0, "hausdorff": "inf"}
+    assert by_name["nothing"] == dict.fromkeys(SCORES)
+    assert by_name["missed"] == {name: "inf" if score.is_distance else 0.0 for name, score in SCORES.items()}
     assert scores["policy"]["values"]["hausdorff"]["when_missed"] == "inf"
 
 

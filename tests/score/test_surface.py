@@ -11,7 +11,15 @@ from scipy.ndimage import binary_erosion
 from scipy.spatial.distance import cdist
 
 from delineate.core import DataError
-from delineate.score import hausdorff
+from delineate.score import (
+    SurfaceDistances,
+    average_surface_distance,
+    hausdorff,
+    hausdorff95,
+    surface_dice,
+    surface_distances,
+)
+from delineate.score.elements import surface_elements
 from delineate.score.surface import border
 
 
@@ -107,3 +115,101 @@ def test_a_spacing_that_is_not_one_positive_number_per_axis_is_refused(spacing: 
     grid = np.array([[0, 1]])
     with pytest.raises(DataError, match="2 spatial axes: give one positive number per axis"):
         hausdorff(grid, grid, label=1, spacing=spacing)
+
+
+@given(pairs_with_spacing())
+def test_percentile_average_and_share_are_what_brute_force_gives(
+    drawn: tuple[np.ndarray, np.ndarray, tuple[float, ...]],
+) -> None:
+    truth, predicted, spacing = drawn
+    points = [
+        np.argwhere(mask & ~binary_erosion(mask)) * np.array(spacing)
+        for mask in (truth == 1, (predicted == 1) & (truth != 255))
+    ]
+    measured = surface_distances(truth, predicted, label=1, spacing=spacing)
+    if not (len(points[0]) and len(points[1])):
+        empty = math.nan if not len(points[0]) and not len(points[1]) else math.inf
+        assert measured.average == measured.percentile(95) == empty or math.isnan(empty)
+        assert measured.farthest is None
+        return
+    table = cdist(*points)
+    there, back = table.min(axis=1), table.min(axis=0)
+    expected = max(np.percentile(side, 95, method="inverted_cdf") for side in (there, back))
+    assert measured.percentile(95) == pytest.approx(expected, abs=1e-9)
+    assert hausdorff95(truth, predicted, label=1, spacing=spacing) == measured.percentile(95)
+    assert measured.averages == pytest.approx((there.mean(), back.mean()))
+    expected = np.concatenate([there, back]).mean()
+    assert average_surface_distance(truth, predicted, label=1, spacing=spacing) == pytest.approx(expected)
+    near = np.concatenate([there, back]) <= 1.2
+    assert measured.within(1.2) == pytest.approx(near.mean())
+
+
+@given(pairs_with_spacing())
+def test_the_pair_that_is_farthest_apart_lies_on_both_surfaces_at_the_hausdorff_distance(
+    drawn: tuple[np.ndarray, np.ndarray, tuple[float, ...]],
+) -> None:
+    truth, predicted, spacing = drawn
+    measured = surface_distances(truth, predicted, label=1, spacing=spacing)
+    if measured.farthest is None:
+        return
+    here, there = (tuple(int(x) for x in point) for point in measured.farthest)
+    assert border(truth == 1)[here]
+    assert border((predicted == 1) & (truth != 255))[there]
+    apart = (np.array(here) - there) * np.array(spacing)
+    assert np.linalg.norm(apart) == pytest.approx(measured.hausdorff)
+
+
+def test_surface_elements_give_the_values_of_the_reference_tests() -> None:
+    truth, predicted = np.zeros((2, 128, 128), np.uint8)
+    truth[50, 70], predicted[50, 72] = 1, 1
+    points = surface_distances(truth, predicted, label=1, spacing=(2, 1), convention="elements")
+    assert points.averages == (1.5, 1.5)
+    assert (points.hausdorff, points.percentile(95), points.within(1)) == (2, 2, 0.5)
+    truth, predicted = np.zeros((2, 100, 100, 100), np.uint8)
+    truth[:50], predicted[:51] = 1, 1
+    slabs = surface_distances(truth, predicted, label=1, spacing=(2, 1, 1), convention="elements")
+    assert slabs.averages == pytest.approx((0.322, 0.339), abs=5e-4)
+    assert (slabs.hausdorff, slabs.percentile(95)) == (2, 2)
+    assert slabs.within(1) == pytest.approx(0.836, abs=5e-4)
+    assert surface_dice(truth, predicted, label=1, tolerance=1, spacing=(2, 1, 1)) == slabs.within(1)
+
+
+def test_a_missed_mask_and_two_empty_ones_have_the_declared_values() -> None:
+    full, empty = np.ones((3, 3), np.uint8), np.zeros((3, 3), np.uint8)
+    for convention in ("voxels", "elements"):
+        missed = surface_distances(full, empty, label=1, convention=convention)
+        assert (missed.hausdorff, missed.average, missed.within(5)) == (math.inf, math.inf, 0)
+        nothing = surface_distances(empty, empty, label=1, convention=convention)
+        assert all(math.isnan(x) for x in (nothing.hausdorff, nothing.average, nothing.within(5)))
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (2.0, 0.5)])
+def test_the_elements_of_a_rectangle_have_its_length_less_four_corners(spacing: tuple[float, float]) -> None:
+    _, lengths = surface_elements(np.ones((5, 9), bool), spacing)
+    straight = 2 * (4 * spacing[0] + 8 * spacing[1])
+    assert lengths.sum() == pytest.approx(straight + 4 * math.hypot(*spacing) / 2)
+
+
+def test_the_elements_of_a_ball_have_its_area() -> None:
+    z, y, x = np.ogrid[-21:22, -42:43, -42:43]
+    _, areas = surface_elements((2 * z) ** 2 + y**2 + x**2 < 40**2, (2.0, 1.0, 1.0))
+    assert areas.sum() == pytest.approx(4 * math.pi * 40**2, rel=0.12)  # a staircase is a little longer
+
+
+def test_weights_move_a_percentile() -> None:
+    far, ones = np.array([0.0, 10.0]), np.ones(2)
+    assert SurfaceDistances(far, 0 * far, np.array([99.0, 1.0]), ones, None).percentile(95) == 0
+    assert SurfaceDistances(far, 0 * far, np.array([9.0, 1.0]), ones, None).percentile(95) == 10
+
+
+def test_questions_that_cannot_be_answered_are_refused_with_a_remedy() -> None:
+    line = np.ones((3,), np.uint8)
+    with pytest.raises(DataError, match="surface elements are defined in 2D and 3D"):
+        surface_distances(line, line, label=1, convention="elements")
+    with pytest.raises(DataError, match="no convention corners: choose voxels or elements"):
+        surface_distances(line, line, label=1, convention="corners")
+    measured = surface_distances(line, line, label=1)
+    with pytest.raises(DataError, match="percentile is 0"):
+        measured.percentile(0)
+    with pytest.raises(DataError, match="tolerance is -1"):
+        measured.within(-1)

@@ -42,8 +42,8 @@ def test_the_mean_of_hausdorff_is_over_finite_values_and_a_warning_names_the_res
     assert (distance.defined, distance.undefined, distance.missed, distance.infinite) == (4, 1, 1, 2)
     assert str(distance) == "0.500 (4 of 5 defined; 1 missed; 1 spurious; mean of the 2 finite)"
     assert table().warnings == (
-        "Hausdorff of cell is infinite in 2 of 5 images, which its mean leaves out, because only one side "
-        "holds the class: missed and spurious",
+        "Hausdorff and other distances of cell are infinite in 2 of 5 images, which their means leave out, because "
+        "only one side holds the class: missed and spurious",
     )
 
 

@@ -23,6 +23,8 @@ POLICY = {
     "background": "class 0 is scored by no score of its own",
     "objects": "matched one to one where IoU >= 0.5, whatever their class; counts pooled over images",
     "hausdorff": "exact, between centres of border voxels: mask minus erosion by the cross; image edges are border",
+    "hausdorff95": "the larger of the two directions' 95th percentiles, between the same voxels",
+    "average_surface_distance": "mean over the border voxels of both masks together",
     "numbers": 'in scores.json undefined is null and infinity is "inf"',
 }
 """What the numbers in scores.json mean, in words; written into it."""

@@ -15,7 +15,14 @@ from delineate.score.objects import ObjectScores, Unmatched, components, match_o
 from delineate.score.overlap import dice, iou
 from delineate.score.registry import SCORES, Score
 from delineate.score.summary import Summary, summarise
-from delineate.score.surface import hausdorff
+from delineate.score.surface import (
+    SurfaceDistances,
+    average_surface_distance,
+    hausdorff,
+    hausdorff95,
+    surface_dice,
+    surface_distances,
+)
 from delineate.score.table import CaseScores, Counts, Masks, ScoreTable, score_case
 
 __all__ = [
@@ -27,16 +34,21 @@ __all__ = [
     "Score",
     "ScoreTable",
     "Summary",
+    "SurfaceDistances",
     "Unmatched",
+    "average_surface_distance",
     "components",
     "dice",
     "hausdorff",
+    "hausdorff95",
     "iou",
     "match_objects",
     "pool_objects",
     "score_case",
     "score_folders",
     "summarise",
+    "surface_dice",
+    "surface_distances",
 ]
 
 

@@ -19,6 +19,7 @@ from delineate.score.overlap import dice_of_counts
 from delineate.score.pair import check_pair
 from delineate.score.registry import SCORES
 from delineate.score.summary import Summary, summarise
+from delineate.score.surface import surface_distances
 
 NO_PREDICTION = "it has no prediction"
 
@@ -161,13 +162,12 @@ class ScoreTable:
                 f"distances are in several units, {units}: their means mix them; score each kind by itself"
             )
         for name in self.names:
-            for score in SCORES.values():
-                without = [case.name for case in self.cases if math.isinf(case.values[name][score.name])]
-                if without:
-                    said.append(
-                        f"{score.title} of {name} is infinite in {len(without)} of {len(self.cases)} images, "
-                        f"which its mean leaves out, because only one side holds the class: {listed(without)}"
-                    )
+            without = [case.name for case in self.cases if math.isinf(case.values[name]["hausdorff"])]
+            if without:
+                said.append(
+                    f"Hausdorff and other distances of {name} are infinite in {len(without)} of {len(self.cases)} "
+                    f"images, which their means leave out, because only one side holds the class: {listed(without)}"
+                )
         return tuple(said)
 
 
@@ -191,16 +191,19 @@ def score_case(
     Raises DataError where shapes differ or values are not integers.
 
     >>> cells = ClassTable(("background", "cell"))
-    >>> score_case(np.array([[1, 1, 0]]), np.array([[1, 0, 0]]), classes=cells).values["cell"]
-    {'dice': 0.6666666666666666, 'iou': 0.5, 'hausdorff': 1.0}
+    >>> scores = score_case(np.array([[1, 1, 0]]), np.array([[1, 0, 0]]), classes=cells).values["cell"]
+    >>> {name: round(value, 3) for name, value in scores.items()}
+    {'dice': 0.667, 'iou': 0.5, 'hausdorff': 1.0, 'hausdorff95': 1.0, 'average_surface_distance': 0.333}
     """
     check_pair(truth, predicted)
     size = tuple(float(s) for s in spacing) or (1.0,) * truth.ndim
     labelled = truth != UNLABELLED
     values, counts = {}, {}
     for label, class_name in enumerate(classes.names[1:], start=1):
+        measured = surface_distances(truth, predicted, label=label, spacing=size)
         values[class_name] = {
-            score.name: score.of(truth, predicted, label=label, spacing=size) for score in SCORES.values()
+            score.name: score.asked(measured) if score.asked else score.of(truth, predicted, label=label)
+            for score in SCORES.values()
         }
         a, b = truth == label, (predicted == label) & labelled
         counts[class_name] = Counts(*(int(np.count_nonzero(mask)) for mask in (a, b, a & b)))
