@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SIGMA_PX = 1.25
+SIGMA_PX = 1.5
 RATIO = 2.4
-LEAST_SURE = 0.85
+LEAST_SURE = 0.83
 _NONE = 1e-3  # votes per pixel that count as none
 
 

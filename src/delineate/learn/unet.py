@@ -17,7 +17,7 @@ from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
 from delineate.learn.training import Training
 
-SIGMA = 0.125  # how far votes for the middle of an object are smoothed, in radii of the typical object
+SIGMA = 0.15  # how far votes for the middle of an object are smoothed, in radii of the typical object
 
 
 class UNetMethod:

@@ -203,7 +203,7 @@ def average_surface_distance(
     """Mean distance from the border voxels of both masks, taken together, to the nearest of the other; 0.0 is best.
 
     Arguments, empty cases and errors as `hausdorff`. The mean of each direction is in `SurfaceDistances.averages`;
-    tools that average these two means (MedPy's assd) differ where one surface is larger.
+    tools that average these two means (panoptica) differ where one surface is larger.
     Heimann et al. 2009, doi:10.1109/TMI.2009.2013851.
 
     >>> average_surface_distance(np.array([[1, 0, 0]]), np.array([[1, 0, 1]]), label=1)  # (0 + 0 + 2) / 3
