@@ -12,13 +12,14 @@ import json
 import math
 from typing import Any
 
-from delineate.score import SCORES, CaseScores, ObjectScores, Score, ScoreTable, Summary, Unmatched
+from delineate.score import SCORES, CaseScores, Intervals, ObjectScores, Score, ScoreTable, Summary, Unmatched
 
 POLICY = {
     "undefined": "neither side holds the class: counted, in no mean",
     "missed": "truth holds the class and the prediction does not: the worst value of the score, counted",
     "spurious": "the prediction holds the class and truth does not: the worst value of the score, counted",
     "infinite": "a distance to nothing is infinite: in the median, not in the mean, counted and warned of",
+    "intervals": "95 %, percentile bootstrap over groups of cases; null where fewer than two groups are defined",
     "unlabelled": "pixels that are 255 in truth are in neither mask",
     "background": "class 0 is scored by no score of its own",
     "objects": "matched one to one where IoU >= 0.5, whatever their class; counts pooled over images",
@@ -35,7 +36,11 @@ def scores_json(table: ScoreTable) -> str:
     objects = table.objects
     content = {
         "classes": {
-            name: {score: _summary(table.summary(name, score)) for score in SCORES} for name in table.names
+            name: {
+                score: _summary(table.summary(name, score)) | _intervals(table.intervals(name, score))
+                for score in SCORES
+            }
+            for name in table.names
         },
         "pooled": {name: {"dice": _number(table.pooled_dice(name))} for name in table.names},
         "objects": None if objects is None else _objects(objects),
@@ -95,6 +100,11 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "spurious": summary.spurious,
         "infinite": summary.infinite,
     }
+
+
+def _intervals(found: Intervals) -> dict[str, Any]:
+    ends = {"mean_interval": found.mean, "median_interval": found.median}
+    return {name: None if end is None else [_number(x) for x in end] for name, end in ends.items()}
 
 
 def _case(case: CaseScores) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from delineate.report.gallery import cell, compared_cases, groups, source
 from delineate.report.headline import findings, lead
 from delineate.report.overlay import FALSE_ALARM, HIT, MISS, OTHER_CLASS
 from delineate.score import SCORES, CaseScores, ScoreTable
+from delineate.score.interval import Interval
 from delineate.score.summary import shown
 
 LARGEST = 12
@@ -77,6 +78,9 @@ def report_html(
         unit=table.unit,
         colours={"hit": HIT, "miss": MISS, "false_alarm": FALSE_ALARM, "other": OTHER_CLASS},
         summary=[_summary_rows(table, name) for name in table.names],
+        drawn="groups of images"
+        if len({case.group for case in table.cases}) < len(table.cases)
+        else "images",
         objects=_objects(table),
         distribution=_themes(lambda theme: distribution(tables, theme=theme)) if table.cases else None,
         distribution_note=_distribution_note(tables),
@@ -104,9 +108,21 @@ def _summary_rows(table: ScoreTable, name: str) -> dict[str, Any]:
     for score in SCORES.values():
         summary = table.summary(name, score.name)
         title = f"{score.title}, {table.unit}" if score.is_distance else score.title
-        rows.append((title, summary, shown(summary.mean), shown(summary.median)))
+        spread = table.intervals(name, score.name)
+        rows.append(
+            (
+                title,
+                summary,
+                (shown(summary.mean), _spread(spread.mean)),
+                (shown(summary.median), _spread(spread.median)),
+            )
+        )
     colour = table.classes.colours[table.classes.index(name)]
     return {"name": name, "colour": colour, "rows": rows, "pooled": shown(table.pooled_dice(name))}
+
+
+def _spread(interval: Interval | None) -> str:
+    return "" if interval is None else f"{shown(interval[0])} to {shown(interval[1])}"
 
 
 def _compared_row(table: ScoreTable, name: str, method: str) -> dict[str, Any]:

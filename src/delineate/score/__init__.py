@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from delineate.score.folders import score_folders
+from delineate.score.interval import Intervals, intervals
 from delineate.score.objects import ObjectScores, Unmatched, components, match_objects, pool_objects
 from delineate.score.overlap import dice, iou
 from delineate.score.registry import SCORES, Score
@@ -29,6 +30,7 @@ __all__ = [
     "SCORES",
     "CaseScores",
     "Counts",
+    "Intervals",
     "Masks",
     "ObjectScores",
     "Score",
@@ -41,6 +43,7 @@ __all__ = [
     "dice",
     "hausdorff",
     "hausdorff95",
+    "intervals",
     "iou",
     "match_objects",
     "pool_objects",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, ClassTable, DataError
 from delineate.data.problem import listed
+from delineate.score.interval import Intervals, intervals
 from delineate.score.objects import ObjectScores, match_objects, pool_objects
 from delineate.score.overlap import dice_of_counts
 from delineate.score.pair import check_pair
@@ -99,6 +100,10 @@ class ScoreTable:
             missed=sum(c.truth > 0 and c.predicted == 0 for c in counts),
             spurious=sum(c.truth == 0 and c.predicted > 0 for c in counts),
         )
+
+    def intervals(self, name: str, score: str) -> Intervals:
+        """Bootstrap intervals of mean and median of one score of class `name`, over groups of cases."""
+        return intervals(self.values(name, score), [case.group for case in self.cases])
 
     def pooled_dice(self, name: str) -> float:
         """Dice of class `name` over the pixels of all cases together; nan where nobody holds it."""

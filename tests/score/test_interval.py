@@ -1,0 +1,53 @@
+"""Bootstrap intervals: of the mean where it is known, over groups, and where nothing can be drawn."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from delineate.score import intervals
+
+
+def test_of_many_values_it_is_the_textbook_interval_of_the_mean() -> None:
+    values = np.random.default_rng(3).normal(0.8, 0.1, 400)
+    low, high = intervals(values, [str(i) for i in range(400)]).mean
+    half = 1.96 * values.std() / math.sqrt(400)
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=half / 8)
+
+
+def test_cases_of_one_group_are_drawn_together() -> None:
+    values = np.repeat([0.5, 0.6, 0.7, 0.8, 0.9, 1.0], 50)
+    alone = intervals(values, [str(i) for i in range(300)]).mean
+    together = intervals(values, [str(i // 50) for i in range(300)]).mean
+    assert together[1] - together[0] > 4 * (alone[1] - alone[0])
+
+
+def test_the_median_is_that_of_drawn_values_and_may_be_infinite() -> None:
+    found = intervals([1.0, 2.0, 3.0, math.inf, math.inf], list("abcde"))
+    assert found.median == (1.0, math.inf)
+    assert 1 <= found.mean[0] < found.mean[1] <= 3
+
+
+def test_undefined_cases_are_left_out() -> None:
+    values, names = [0.5, math.nan, 0.7, 0.9], list("abcd")
+    assert intervals(values, names) == intervals([0.5, 0.7, 0.9], list("acd"))
+
+
+@pytest.mark.parametrize("values", [[], [math.nan, math.nan], [0.5, math.nan]])
+def test_with_fewer_than_two_groups_there_is_none(values: list[float]) -> None:
+    found = intervals(values, [str(i) for i in range(len(values))])
+    assert found.mean is found.median is None
+
+
+def test_with_one_finite_value_the_mean_has_none() -> None:
+    found = intervals([2.0, math.inf], ["a", "b"])
+    assert found.mean is None
+    assert found.median == (2.0, math.inf)
+
+
+def test_it_is_the_same_each_time_and_for_a_thousand_cases_quick_enough_to_repeat() -> None:
+    values = np.linspace(0, 1, 1000)
+    names = [str(i) for i in range(1000)]
+    assert intervals(values, names) == intervals(values, names)
