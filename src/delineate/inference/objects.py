@@ -4,8 +4,8 @@ The network says for every pixel how far away, and in which direction, the middl
 meet there is an object, and the pixels that voted there are its own, however tightly it is packed among others. A peak
 of votes counts if the way to any higher one leads through far fewer votes.
 Hough voting, Ballard 1981, doi:10.1016/0031-3203(81)90009-1; learnt offsets to the centre, Neven et al. 2019,
-arXiv:1906.11109, and Cheng et al. 2020, arXiv:1911.10194; peaks by h-maxima (of the logarithm, for objects are large and
-small), Soille 1999, doi:10.1007/978-3-662-03939-7.
+arXiv:1906.11109, and Cheng et al. 2020, arXiv:1911.10194; a peak is measured by its rise over the saddle (its dynamics, Grimaud
+1992, doi:10.1117/12.60650), in the logarithm, for objects are large and small.
 """
 
 from __future__ import annotations
@@ -43,11 +43,10 @@ def separated(
     array([[1, 1, 1, 2, 2, 2, 0]], dtype=int32)
     """
     from scipy import ndimage
-    from skimage.morphology import local_maxima, reconstruction
+    from skimage.morphology import local_maxima
     from skimage.segmentation import watershed
 
     flood: Any = watershed
-    flooded: Any = reconstruction
     summits: Any = local_maxima
     if not foreground.any():
         return np.zeros(foreground.shape, np.int32)
@@ -58,14 +57,14 @@ def separated(
     aimed = np.ravel_multi_index(tuple(np.clip(aims, 0, (shape - 1)[:, None])), foreground.shape)
     votes = np.bincount(aimed, minlength=foreground.size).reshape(foreground.shape)
     sigmas = (0.0,) * (foreground.ndim - dims) + (sigma_px,) * dims
-    height = ndimage.gaussian_filter(votes.astype(np.float32), sigmas)
-    hills = np.log(np.maximum(height, _NONE))
+    hills = np.log(np.maximum(ndimage.gaussian_filter(votes.astype(np.float32), sigmas), _NONE))
+    voted = hills > math.log(_NONE)
     around = np.pad(hills, 1, constant_values=math.log(_NONE) - 1)  # the border of the picture is no summit
-    tops = summits(flooded(around - math.log(ratio), around))[(slice(1, -1),) * foreground.ndim]
-    seeds, _ = ndimage.label(tops & (height > _NONE))
-    basins = flood(-hills, seeds, mask=height > _NONE)
+    tops = summits(around)[(slice(1, -1),) * foreground.ndim]
+    seeds, number = ndimage.label(tops & voted, np.ones((3,) * foreground.ndim))
+    basins = flood(-hills, seeds, mask=voted)
     ids = np.zeros(foreground.shape, np.int32)
-    ids[foreground] = basins.ravel()[aimed]
+    ids[foreground] = _joined(basins, hills, number, least=math.log(ratio))[basins.ravel()[aimed]]
     whole = flood(np.zeros(foreground.shape), _largest_pieces(ids), mask=foreground)
     return numbered(whole, smallest_px=smallest_px)
 
@@ -96,6 +95,41 @@ def numbered(ids: NDArray[np.integer[Any]], *, smallest_px: int = 0) -> NDArray[
     kept = (names != 0) & (counts >= smallest_px)
     new = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
     return new[inverse].reshape(ids.shape)
+
+
+def _joined(
+    basins: NDArray[np.integer[Any]], hills: NDArray[np.floating[Any]], number: int, *, least: float
+) -> NDArray[np.int32]:
+    """The hill that each basin (0 to `number`) belongs to once the low ones have joined.
+
+    From the highest saddle down: where two hills meet, the lower joins unless it rises `least` above the saddle.
+    """
+    saddles: list[NDArray[Any]] = []
+    for axis in range(basins.ndim):
+        here, there = (np.moveaxis(basins, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        low, high = (np.moveaxis(hills, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        meet = (here != there) & (here > 0) & (there > 0)
+        saddles.append(np.stack([here[meet], there[meet], np.minimum(low[meet], high[meet])]))
+    first, second, height = np.concatenate(saddles, axis=1)
+    order = np.argsort(-height, kind="stable")
+    pairs = np.minimum(first, second) * (number + 1) + np.maximum(first, second)
+    order = order[np.sort(np.unique(pairs[order], return_index=True)[1])]  # of each pair the highest saddle
+    peaks = np.full(number + 1, -np.inf)
+    np.maximum.at(peaks, basins.ravel(), hills.ravel())
+    head = list(range(number + 1))
+
+    def top(basin: int) -> int:
+        while head[basin] != basin:
+            head[basin] = head[head[basin]]
+            basin = head[basin]
+        return basin
+
+    for a, b, saddle in zip(first[order].astype(int), second[order].astype(int), height[order], strict=True):
+        one, other = top(a), top(b)
+        lower, higher = sorted((one, other), key=lambda basin: (peaks[basin], -basin))
+        if one != other and peaks[lower] - saddle < least:
+            head[lower] = higher
+    return np.array([top(basin) for basin in range(number + 1)], np.int32)
 
 
 def _largest_pieces(ids: NDArray[np.int32]) -> NDArray[np.int32]:
