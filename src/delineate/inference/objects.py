@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIGMA_PX = 1.5
-RATIO = 2.4
+RATIO = 2.8
 LEAST_SURE = 0.83
 _NONE = 1e-3  # votes per pixel that count as none
 
