@@ -19,7 +19,7 @@ import delineate
 from delineate.classical import Otsu
 from delineate.core import Case, ClassTable
 from delineate.data import DataSet, samples
-from delineate.learn import Learnt, UNetMethod
+from delineate.learn import Learnt, Overrides, UNetMethod
 from delineate.learn.answer import feature_maps
 from delineate.learn.prepare import normalised
 from delineate.report.overlay import mistakes, outlines, stretched
@@ -35,7 +35,8 @@ def main() -> None:
     asked.add_argument("--steps", type=int, default=300)
     train, held_out = samples.coins()
     data = DataSet(tuple(train), tuple(held_out), CLASSES, (), {})
-    method = delineate.train(data, steps=asked.parse_args().steps, seed=0, tell=print)
+    pixels = Overrides(shuffle=1)  # not blocks of them: a kernel of the first layer can be drawn as it is
+    method = delineate.train(data, steps=asked.parse_args().steps, seed=0, overrides=pixels, tell=print)
     IMAGES.mkdir(exist_ok=True)
     draw_coins(method, Otsu(classes=CLASSES).fit(train), held_out[0])
     draw_filters(method.learnt, held_out[1])
