@@ -125,9 +125,8 @@ def _crop(
 
     offsets = look(sample.offsets, "nearest")
     if len(offsets):
-        mirrored = (places < -0.5) | (
-            places > np.asarray(spatial) - 0.5
-        )  # beyond the border all is reflected
+        # beyond the border all is reflected
+        mirrored = (places < -0.5) | (places > np.asarray(spatial) - 0.5)
         inward = np.moveaxis(offsets.numpy(), 0, -1) * np.where(mirrored, np.float32(-1), np.float32(1))
         seen = inward @ np.linalg.inv(matrix).T.astype(np.float32)
         offsets = torch.from_numpy(np.ascontiguousarray(np.moveaxis(seen, -1, 0)))

@@ -139,7 +139,7 @@ def labelled_objects(
     return pieces(labels) if ids is None else np.where(labels == UNLABELLED, 0, ids)
 
 
-def pieces(labels: NDArray[np.uint8]) -> NDArray[np.int32]:
+def pieces(labels: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
     """Connected pieces of each class but background, as object ids: what stands in where nobody gave ids.
 
     >>> pieces(np.array([[1, 1, 0, 1, 2, 255]], np.uint8))

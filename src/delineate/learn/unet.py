@@ -15,6 +15,7 @@ from delineate.inference.objects import numbered, sure
 from delineate.learn.answer import answered
 from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
+from delineate.learn.prepare import pieces
 from delineate.learn.training import Training
 
 SIGMA = 0.15  # how far votes for the middle of an object are smoothed, in radii of the typical object
@@ -77,8 +78,6 @@ class UNetMethod:
 
         An object is of one class. A model that did not learn objects tells connected pieces of a class apart.
         """
-        from scipy import ndimage
-
         learnt = self._fitted()
         answer = answered(learnt, image, flips=flips, tile=tile)
         probabilities, offsets = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
@@ -86,14 +85,13 @@ class UNetMethod:
         smallest = learnt.plan.smallest_object_px
         if learnt.plan.dims == 2 and labels.ndim == 3:  # the size is that of an object in one slice
             smallest = 0
+        if not len(offsets):
+            return probabilities, numbered(pieces(labels), smallest_px=smallest)
+        sigma_px = SIGMA * learnt.plan.object_radius_px
         ids = np.zeros(labels.shape, np.int32)
         for label in range(1, len(learnt.classes)):
-            if len(offsets):
-                sigma_px = SIGMA * learnt.plan.object_radius_px
-                found = separated(labels == label, offsets, sigma_px=sigma_px, smallest_px=smallest)
-                found = sure(found, probabilities[label])
-            else:
-                found = numbered(ndimage.label(labels == label)[0], smallest_px=smallest)
+            found = separated(labels == label, offsets, sigma_px=sigma_px, smallest_px=smallest)
+            found = sure(found, probabilities[label])
             ids = np.where(found > 0, found + ids.max(), ids)
         return probabilities, ids
 
