@@ -1,7 +1,7 @@
 """Hausdorff, its 95th percentile, average distance and surface Dice together: ours beside three packages, in one process.
 
     peers/bin/pip install -c constraints.txt surface-distance medpy   # bench/peers.py says how to make the rest
-    peers/bin/python bench/surface.py [--rounds 3]
+    peers/bin/python bench/surface.py [--rounds 3] [--only 1024] [--without "MedPy (three)"]
 
 Every contender answers the four questions about the same masks, with what it can share between them; they take turns.
 MedPy knows no surface Dice and answers three. Values differ by convention (docs/correctness/surface_dice.md). Printed are
@@ -12,20 +12,28 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from medpy.metric import binary as medpy
 from numpy.typing import NDArray
-from surface_distance import metrics as deepmind
 
 from delineate.score import surface_distances
 from peers import peers
 
+try:
+    from medpy.metric import binary as medpy
+    from surface_distance import metrics as deepmind
+except ImportError as absent:
+    sys.exit(
+        f"{absent.name} is not installed: peers/bin/pip install -c constraints.txt surface-distance medpy"
+    )
+
 TOLERANCE = 2.0
 Answers = tuple[float, ...]
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 Contender = Callable[[NDArray[np.uint8], NDArray[np.uint8], tuple[float, ...]], Answers]
 
 
@@ -47,6 +55,23 @@ def by_deepmind(a: NDArray[np.uint8], b: NDArray[np.uint8], spacing: tuple[float
         deepmind.compute_robust_hausdorff(shared, 95),
         float(np.mean(deepmind.compute_average_surface_distance(shared))),
         deepmind.compute_surface_dice_at_tolerance(shared, TOLERANCE),
+    )
+
+
+def by_deepmind_apart(a: NDArray[np.uint8], b: NDArray[np.uint8], spacing: tuple[float, ...]) -> Answers:
+    """surface-distance, one call each, as its reader would write it down."""
+
+    def measured() -> dict[str, NDArray[np.float64]]:
+        distances: dict[str, NDArray[np.float64]] = deepmind.compute_surface_distances(
+            a == 1, b == 1, spacing
+        )
+        return distances
+
+    return (
+        deepmind.compute_robust_hausdorff(measured(), 100),
+        deepmind.compute_robust_hausdorff(measured(), 95),
+        float(np.mean(deepmind.compute_average_surface_distance(measured()))),
+        deepmind.compute_surface_dice_at_tolerance(measured(), TOLERANCE),
     )
 
 
@@ -72,24 +97,52 @@ CONTENDERS: dict[str, Contender] = {
     "Delineate, voxels": ours("voxels"),
     "Delineate, elements": ours("elements"),
     "surface-distance": by_deepmind,
+    "surface-distance, apart": by_deepmind_apart,
     "MONAI": by_monai,
     "MedPy (three)": by_medpy,
 }
 
 
-def blobs(shape: tuple[int, ...], number: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Two masks of `number` overlapping ellipsoids, the second a little moved and grown."""
+def lobes(shape: tuple[int, ...], number: int, seed: int) -> NDArray[np.uint8]:
+    """A mask of `number` wavy ellipsoids, each of other place and size."""
     rng = np.random.default_rng(seed)
     grid = np.ogrid[tuple(slice(n) for n in shape)]
-    masks = np.zeros((2, *shape), np.uint8)
+    mask = np.zeros(shape, np.uint8)
     for _ in range(number):
-        centre, radii = rng.uniform(0.35, 0.65, len(shape)), rng.uniform(0.12, 0.25, len(shape))
-        for mask, shift, growth in ((masks[0], 0.0, 1.0), (masks[1], 0.01, 1.05)):
-            parts = [
-                ((axis / n - c - shift) / (r * growth)) ** 2
-                for axis, n, c, r in zip(grid, shape, centre, radii, strict=True)
-            ]
-            mask[sum(parts) < 1] = 1
+        centre, radius = rng.uniform(0.3, 0.7, len(shape)), rng.uniform(0.1, 0.2)
+        stretch, phase = rng.uniform(0.8, 1.25, len(shape)), rng.uniform(0, 6, 2)
+        from_centre = sum(
+            ((x / n - c) * s) ** 2 for x, n, c, s in zip(grid, shape, centre, stretch, strict=True)
+        )
+        waves = 0.12 * np.sin(grid[0] / shape[0] * 40 + phase[0]) + 0.12 * np.sin(
+            grid[-1] / shape[-1] * 40 + phase[1]
+        )
+        mask[from_centre < (radius * (1 + waves)) ** 2] = 1
+    return mask
+
+
+def two(shape: tuple[int, ...], number: int, seed: int) -> Pair:
+    """Two masks that have nothing to do with each other."""
+    return lobes(shape, number, seed), lobes(shape, number, seed + 10_000)
+
+
+def alike(shape: tuple[int, ...], number: int, seed: int) -> Pair:
+    """A mask, and the same moved by a voxel along each axis: what a good prediction looks like."""
+    mask = lobes(shape, number, seed)
+    return mask, np.roll(mask, 1, axis=tuple(range(len(shape))))
+
+
+def lesions(shape: tuple[int, ...]) -> Pair:
+    """Three small cubes, far apart in a large volume, and the same a voxel further down."""
+    masks = np.zeros((2, *shape), np.uint8)
+    for place in (0.05, 0.5, 0.9):
+        start = [int(place * n) for n in shape]
+        for mask, down in zip(masks, (0, 1), strict=True):
+            mask[
+                tuple(
+                    slice(s + down * (axis == 0), s + 8 + down * (axis == 0)) for axis, s in enumerate(start)
+                )
+            ] = 1
     return masks[0], masks[1]
 
 
@@ -97,18 +150,32 @@ def main() -> None:
     """Parse, then one table a task."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    tasks = {
-        "256 x 256 x 256, two lobes, spacing (2, 1, 1)": ([blobs((256,) * 3, 2, 0)], (2.0, 1.0, 1.0)),
-        "1024 x 1024, three blobs": ([blobs((1024, 1024), 3, 1)], (1.0, 1.0)),
-        "100 pairs of 256 x 256": ([blobs((256, 256), 2, seed) for seed in range(100)], (1.0, 1.0)),
+    parser.add_argument("--only", default="", help="tasks whose title holds this")
+    parser.add_argument(
+        "--without", nargs="*", default=[], help="contenders to leave out: MedPy takes minutes at 512"
+    )
+    asked = parser.parse_args()
+    flat, volume = (1.0, 1.0), (2.0, 1.0, 1.0)
+    tasks: dict[str, tuple[Callable[[], list[Pair]], tuple[float, ...]]] = {
+        "256 x 256 x 256, two lobes": (lambda: [two((256,) * 3, 2, 31)], volume),
+        "256 x 256 x 256, two lobes, alike": (lambda: [alike((256,) * 3, 2, 31)], volume),
+        "512 x 512 x 512, three small lesions": (lambda: [lesions((512,) * 3)], volume),
+        "1024 x 1024, three lobes": (lambda: [two((1024, 1024), 3, 21)], flat),
+        "100 pairs of 256 x 256, two lobes": (
+            lambda: [two((256, 256), 2, seed) for seed in range(100)],
+            flat,
+        ),
     }
-    for title, (pairs, spacing) in tasks.items():
-        print(title)
-        seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for title, (made, spacing) in tasks.items():
+        if asked.only not in title:
+            continue
+        print(f"{title}, spacing {spacing}")
+        pairs = made()
+        contenders = {name: ask for name, ask in CONTENDERS.items() if name not in asked.without}
+        seconds: dict[str, list[float]] = {name: [] for name in contenders}
         answers: dict[str, Answers] = {}
-        for _ in range(rounds):
-            for name, ask in CONTENDERS.items():
+        for _ in range(asked.rounds):
+            for name, ask in contenders.items():
                 begun = time.perf_counter()
                 for a, b in pairs:
                     answers[name] = ask(a, b, spacing)
@@ -117,7 +184,7 @@ def main() -> None:
         for name, taken in seconds.items():
             ratio = statistics.median(t / own for t, own in zip(taken, first, strict=True))
             said = ", ".join(f"{value:.4f}" for value in answers[name])
-            print(f"  {name:22s} {statistics.median(taken):8.3f} s  {ratio:6.1f}   {said}", flush=True)
+            print(f"  {name:24s} {statistics.median(taken):8.3f} s  {ratio:6.1f}   {said}", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from delineate.score import (
     surface_distances,
 )
 from delineate.score.elements import surface_elements
-from delineate.score.surface import border
+from delineate.score.surface import border_voxels
 
 
 def by_brute_force(truth: np.ndarray, predicted: np.ndarray, spacing: tuple[float, ...]) -> float:
@@ -104,10 +104,19 @@ def test_a_hole_counts_by_its_own_border() -> None:
 
 
 def test_the_edge_of_the_image_is_border() -> None:
-    assert border(np.ones((1, 3), bool)).all()
-    np.testing.assert_array_equal(
-        border(np.pad(np.ones((3, 3), bool), 1)), np.pad([[1, 1, 1], [1, 0, 1], [1, 1, 1]], 1).astype(bool)
-    )
+    assert border_voxels(np.ones((1, 3), bool)).tolist() == [[0, 0], [0, 1], [0, 2]]
+    ring = np.argwhere(np.pad([[1, 1, 1], [1, 0, 1], [1, 1, 1]], 1))
+    np.testing.assert_array_equal(border_voxels(np.pad(np.ones((3, 3), bool), 1)), ring)
+
+
+@given(arrays(bool, array_shapes(min_dims=1, max_dims=3, max_side=6)))
+def test_border_is_the_mask_less_its_erosion_whether_voxels_are_walked_or_whole_arrays(mask: np.ndarray) -> None:
+    expected = np.argwhere(mask & ~binary_erosion(mask))
+    for walked_below in (0, mask.size + 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("delineate.score.surface.FEW", walked_below)
+            np.testing.assert_array_equal(border_voxels(mask), expected)
+            np.testing.assert_array_equal(border_voxels(np.asfortranarray(mask)), expected)
 
 
 @pytest.mark.parametrize("spacing", [(1,), (1, 0), (1, -2), (1, math.nan), (1, math.inf)])
@@ -153,8 +162,8 @@ def test_the_pair_that_is_farthest_apart_lies_on_both_surfaces_at_the_hausdorff_
     if measured.farthest is None:
         return
     here, there = (tuple(int(x) for x in point) for point in measured.farthest)
-    assert border(truth == 1)[here]
-    assert border((predicted == 1) & (truth != 255))[there]
+    assert list(here) in border_voxels(truth == 1).tolist()
+    assert list(there) in border_voxels((predicted == 1) & (truth != 255)).tolist()
     apart = (np.array(here) - there) * np.array(spacing)
     assert np.linalg.norm(apart) == pytest.approx(measured.hausdorff)
 

@@ -13,6 +13,7 @@ Distances are exact, in the unit of `spacing`. Read `surface_distances`, then th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,10 +23,13 @@ from numpy.typing import NDArray
 
 from delineate.core import DataError
 from delineate.score.elements import surface_elements
-from delineate.score.pair import Mask, masks
+from delineate.score.pair import Mask, check_pair, masks
 
 Convention = Literal["voxels", "elements"]
 Point = tuple[float, ...]
+
+FEW = 1 / 64  # where a mask fills less than this part of its box, its voxels are walked one by one
+SLAB = 2**18  # voxels that are looked at at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,29 +139,30 @@ def surface_distances(
     >>> measured.hausdorff, round(measured.averages[0], 3), round(measured.averages[1], 3), round(measured.within(1), 3)
     (2.0, 0.322, 0.339, 0.836)
     """
-    a, b = masks(truth, predicted, label=label)
-    size = _checked_spacing(spacing, axes=a.ndim)
-    if not a.any() and not b.any():
-        none = np.zeros(0)
-        return SurfaceDistances(none, none, none, none, None)
-    box = _bounding_box(a | b)
-    corner = np.array([one.start for one in box], np.float64)
+    check_pair(truth, predicted)
+    size = _checked_spacing(spacing, axes=truth.ndim)
+    rows = _rows(truth, predicted, label=label)
+    a, b = masks(_cut(truth, rows), _cut(predicted, rows), label=label)
     if convention == "elements":
         (of_truth, truth_weights), (of_predicted, predicted_weights) = (
-            surface_elements(mask[box], size) for mask in (a, b)
+            surface_elements(mask, size) for mask in (a, b)
         )
-        corner -= 0.5  # an element sits on a corner of voxels
+        rows = tuple(np.append(at, at[-1:] + 1) - 0.5 for at in rows)  # an element sits on a corner of voxels
     elif convention == "voxels":
-        of_truth, of_predicted = (np.argwhere(border(mask[box])) for mask in (a, b))
+        of_truth, of_predicted = border_voxels(a), border_voxels(b)
         truth_weights, predicted_weights = np.ones(len(of_truth)), np.ones(len(of_predicted))
     else:
         raise DataError(f"there is no convention {convention}: choose voxels or elements")
+    of_truth, of_predicted = (
+        np.stack([at[index] for at, index in zip(rows, points.T, strict=True)], axis=1)
+        for points in (of_truth, of_predicted)
+    )
     there, back = _nearest(of_truth, of_predicted, size), _nearest(of_predicted, of_truth, size)
     farthest = None
     if len(of_truth) and len(of_predicted):
         i, j = int(there[0].argmax()), int(back[0].argmax())
         pair = (i, int(there[1][i])) if there[0][i] >= back[0][j] else (int(back[1][j]), j)
-        farthest = _place(of_truth[pair[0]] + corner), _place(of_predicted[pair[1]] + corner)
+        farthest = _place(of_truth[pair[0]]), _place(of_predicted[pair[1]])
     return SurfaceDistances(there[0], back[0], truth_weights, predicted_weights, farthest)
 
 
@@ -234,38 +239,62 @@ def surface_dice(
     return measured.within(tolerance)
 
 
-def border(mask: Mask) -> Mask:
-    """Voxels of a boolean mask (*spatial) that have a face neighbour outside it or outside the image.
+def border_voxels(mask: Mask) -> NDArray[np.intp]:
+    """Indices (n, axes), in array order, of the voxels of a mask (*spatial) with a face neighbour outside it or the image.
 
-    >>> border(np.ones((3, 4), bool)).astype(int)
-    array([[1, 1, 1, 1],
-           [1, 0, 0, 1],
-           [1, 1, 1, 1]])
+    >>> border_voxels(np.ones((3, 3), bool)).tolist()  # all but the middle
+    [[0, 0], [0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1], [2, 2]]
     """
-    inner = mask.copy()
-    for axis in range(mask.ndim):
-        here, beside = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
-        here[1:] &= beside[:-1]
-        here[:-1] &= beside[1:]
-        here[:1] = here[-1:] = False
-    return mask & ~inner
+    flat = np.ascontiguousarray(mask).reshape(-1)
+    few = np.count_nonzero(flat) < flat.size * FEW
+    at = _border_of_few(flat, mask.shape) if few else _border_of_many(flat, mask.shape)
+    return np.stack(np.unravel_index(at, mask.shape), axis=1)
+
+
+def _border_of_many(flat: Mask, shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """Whole arrays at once, shifted along one axis after the other; what a shift takes from the next row is an edge."""
+    inner, stride = flat.copy(), 1
+    for axis in reversed(range(len(shape))):
+        inner[stride:] &= flat[:-stride]
+        inner[:-stride] &= flat[stride:]
+        edges = np.moveaxis(inner.reshape(shape), axis, 0)
+        edges[:1] = edges[-1:] = False
+        stride *= shape[axis]
+    return np.flatnonzero(flat & ~inner)
+
+
+def _border_of_few(flat: Mask, shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """The same, asking only the neighbours of the voxels that are set: the cost follows the objects."""
+    at, stride = np.flatnonzero(flat), 1
+    outer = np.zeros(len(at), bool)
+    for length in reversed(shape):
+        along = at // stride % length
+        outer |= (along == 0) | (along == length - 1)
+        for step in (-stride, stride):
+            outer |= ~flat.take(at + step, mode="clip")
+        stride *= length
+    return at[outer]
 
 
 def _nearest(
     start: NDArray[Any], goal: NDArray[Any], size: tuple[float, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Distance from each point (n, axes) of `start` to the nearest of `goal`, and which one that is."""
-    from scipy.spatial import cKDTree
+    from pykdtree.kdtree import KDTree
 
     if not len(start) or not len(goal):
         return np.full(len(start), np.inf), np.zeros(len(start), np.intp)
-    tree = cKDTree(goal * np.array(size), balanced_tree=False, compact_nodes=False)
-    distances, which = tree.query(start * np.array(size))
-    return distances, which
+    distances, which = KDTree(goal * np.array(size)).query(start * np.array(size))
+    return distances, which.astype(np.intp)
 
 
 def _percentile(distances: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> float:
     """The smallest distance that at least `share` per cent of the weight do not exceed."""
+    if share == 100:
+        return float(distances.max())
+    if (weights == weights[0]).all():  # the usual case, without a sort
+        place = int(np.ceil(len(distances) * share / 100 * (1 - 1e-12))) - 1
+        return float(np.partition(distances, place)[place])
     order = np.argsort(distances)
     reached = np.cumsum(weights[order])
     wanted = np.searchsorted(reached, reached[-1] * share / 100 * (1 - 1e-12))
@@ -276,12 +305,30 @@ def _place(point: NDArray[np.float64]) -> Point:
     return tuple(float(x) for x in point)
 
 
-def _bounding_box(mask: Mask) -> tuple[slice, ...]:
-    box = []
-    for axis in range(mask.ndim):
-        held = np.flatnonzero(mask.any(axis=tuple(i for i in range(mask.ndim) if i != axis)))
-        box.append(slice(int(held[0]), int(held[-1]) + 1))
-    return tuple(box)
+def _rows(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> tuple[NDArray[np.intp], ...]:
+    """Along each axis, the rows in which either array holds `label`, and those beside them; none where neither does.
+
+    What is cut out by them has the same surfaces, for an empty row is left wherever others were between; and two small
+    lesions far apart in a large volume come close. Read in slabs that fit into the cache.
+    """
+    at_once = max(1, SLAB // max(1, math.prod(truth.shape[1:])))
+    held = [np.zeros(length + 2, bool) for length in truth.shape]
+    for array in (truth, predicted):
+        for start in range(0, len(array), at_once):
+            slab = array[start : start + at_once] == label
+            if slab.any():
+                for axis, (seen, length) in enumerate(zip(held, slab.shape, strict=True)):
+                    here = seen[1 + start :][:length] if axis == 0 else seen[1:-1]
+                    here |= slab.any(axis=tuple(other for other in range(slab.ndim) if other != axis))
+    return tuple(np.flatnonzero(seen[:-2] | seen[1:-1] | seen[2:]) for seen in held)
+
+
+def _cut(array: NDArray[Any], rows: tuple[NDArray[np.intp], ...]) -> NDArray[Any]:
+    """The array at these rows of each axis, in C order; without a copy along axes where they follow each other."""
+    for axis, at in enumerate(rows):
+        follow = len(at) and at[-1] - at[0] == len(at) - 1
+        array = array[(slice(None),) * axis + (slice(at[0], at[-1] + 1) if follow else at,)]
+    return np.ascontiguousarray(array)
 
 
 def _checked_spacing(spacing: Sequence[float] | None, *, axes: int) -> tuple[float, ...]:
