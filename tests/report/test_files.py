@@ -27,8 +27,10 @@ def test_undefined_is_null_and_infinity_is_a_string(table: ScoreTable) -> None:
 
     scores = json.loads(scores_json(table), parse_constant=refuse)
     by_name = {case["name"]: case["scores"]["cell"] for case in scores["cases"]}
-    assert by_name["nothing"] == dict.fromkeys(SCORES)
-    assert by_name["missed"] == {name: "inf" if score.is_distance else 0.0 for name, score in SCORES.items()}
+    assert by_name["nothing"] == dict.fromkeys(SCORES) | {"specificity": 1.0}
+    assert by_name["missed"] == {
+        name: "inf" if score.is_distance else score.when_missed for name, score in SCORES.items()
+    }
     assert scores["policy"]["values"]["hausdorff"]["when_missed"] == "inf"
 
 
@@ -41,7 +43,7 @@ def test_counts_in_the_json_are_those_of_the_cases(table: ScoreTable) -> None:
 def test_a_missed_object_is_listed_with_its_size_and_centre(table: ScoreTable) -> None:
     cases = {case["name"]: case for case in json.loads(scores_json(table))["cases"]}
     assert cases["satellite"]["objects"]["missed"] == [
-        {"id": 2, "pixels": 1, "size": 0.25, "centroid": [36.0, 46.0]}
+        {"id": 2, "pixels": 1, "size": 0.25, "centroid": [36.0, 46.0], "covered": 0.0}
     ]
 
 

@@ -110,7 +110,9 @@ def test_the_edge_of_the_image_is_border() -> None:
 
 
 @given(arrays(bool, array_shapes(min_dims=1, max_dims=3, max_side=6)))
-def test_border_is_the_mask_less_its_erosion_whether_voxels_are_walked_or_whole_arrays(mask: np.ndarray) -> None:
+def test_border_is_the_mask_less_its_erosion_whether_voxels_are_walked_or_whole_arrays(
+    mask: np.ndarray,
+) -> None:
     expected = np.argwhere(mask & ~binary_erosion(mask))
     for walked_below in (0, mask.size + 1):
         with pytest.MonkeyPatch.context() as patch:

@@ -10,9 +10,20 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from delineate.score import SCORES, CaseScores, Intervals, ObjectScores, Score, ScoreTable, Summary, Unmatched
+from delineate.score import (
+    AP_AT,
+    CaseScores,
+    Intervals,
+    ObjectScores,
+    Score,
+    ScoreTable,
+    SizeClass,
+    Summary,
+    Unmatched,
+)
 
 POLICY = {
     "undefined": "neither side holds the class: counted, in no mean",
@@ -23,6 +34,12 @@ POLICY = {
     "unlabelled": "pixels that are 255 in truth are in neither mask",
     "background": "class 0 is scored by no score of its own",
     "objects": "matched one to one where IoU >= 0.5, whatever their class; counts pooled over images",
+    "untouched": "objects of truth of which no predicted object has a single pixel",
+    "merges": "predicted objects that hold more than half of each of two or more true ones; splits: the other way round",
+    "v_rand": "adapted Rand index over pixels that truth gives to an object; what no object was predicted for is one segment",
+    "voi": "variation of information over the same pixels, in bits",
+    "precision": "0 where nothing was predicted although there is something; recall is undefined where there is nothing",
+    "volume_difference": "(predicted - truth) / truth, below 0 is too small",
     "hausdorff": "exact, between centres of border voxels: mask minus erosion by the cross; image edges are border",
     "hausdorff95": "the larger of the two directions' 95th percentiles, between the same voxels",
     "average_surface_distance": "mean over the border voxels of both masks together",
@@ -31,23 +48,28 @@ POLICY = {
 """What the numbers in scores.json mean, in words; written into it."""
 
 
-def scores_json(table: ScoreTable) -> str:
-    """The table as strict JSON, indented; ends with a newline. Its keys are part of the public interface."""
+def scores_json(table: ScoreTable, *, sizes: Sequence[float] | None = None) -> str:
+    """The table as strict JSON, indented; ends with a newline. Its keys are part of the public interface.
+
+    sizes: as `write_score_report`."""
     objects = table.objects
     content = {
         "classes": {
             name: {
-                score: _summary(table.summary(name, score)) | _intervals(table.intervals(name, score))
-                for score in SCORES
+                score.name: _summary(table.summary(name, score.name))
+                | _intervals(table.intervals(name, score.name))
+                for score in table.scores
             }
             for name in table.names
         },
         "pooled": {name: {"dice": _number(table.pooled_dice(name))} for name in table.names},
-        "objects": None if objects is None else _objects(objects),
+        "objects": None
+        if objects is None
+        else _objects(objects) | {"by_size": [_size_class(one) for one in objects.by_size(sizes)]},
         "cases": [_case(case) for case in table.cases],
         "unscored": [{"name": name, "reason": reason} for name, reason in table.unscored],
         "warnings": list(table.warnings),
-        "policy": POLICY | {"values": {score.name: _declared(score) for score in SCORES.values()}},
+        "policy": POLICY | {"values": {score.name: _declared(score) for score in table.scores}},
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -58,13 +80,14 @@ def scores_csv(table: ScoreTable) -> str:
     writer = csv.writer(held, lineterminator="\n")
     counts = ("truth_pixels", "predicted_pixels", "shared_pixels")
     found = ("objects_found", "objects_missed", "objects_spurious")
-    writer.writerow(("case", "group", "class", *SCORES, *counts, *found, "spacing", "unit"))
+    names = [score.name for score in table.scores]
+    writer.writerow(("case", "group", "class", *names, *counts, *found, "spacing", "unit"))
     for case in table.cases:
         objects = (
             ("", "", "") if case.objects is None else (case.objects.tp, case.objects.fn, case.objects.fp)
         )
         for name, values in case.values.items():
-            numbers = ("" if math.isnan(values[score]) else repr(values[score]) for score in SCORES)
+            numbers = ("" if math.isnan(values[score]) else repr(values[score]) for score in names)
             pixels = case.counts[name]
             spacing = " ".join(f"{s:g}" for s in case.spacing)
             row = (
@@ -86,6 +109,7 @@ def _declared(score: Score) -> dict[str, Any]:
         "best": _number(score.best),
         "better": score.direction,
         "when_missed": _number(score.when_missed),
+        "when_spurious": _number(score.when_spurious),
         "when_both_empty": _number(score.when_both_empty),
     }
 
@@ -128,18 +152,42 @@ def _case(case: CaseScores) -> dict[str, Any]:
 
 
 def _objects(objects: ObjectScores) -> dict[str, Any]:
+    part = objects.partition
     return {
         "ap50": _number(objects.ap50),
+        "ap": {f"{at:g}": _number(objects.ap(at)) for at in AP_AT},
         "f1": _number(objects.f1),
+        "sq": _number(objects.sq),
         "pq": _number(objects.pq),
         "tp": objects.tp,
         "fp": objects.fp,
         "fn": objects.fn,
+        "untouched": objects.untouched,
+        "merges": objects.merges,
+        "splits": objects.splits,
+        "v_rand": _number(part.v_rand),
+        "rand_split": _number(part.rand_split),
+        "rand_merge": _number(part.rand_merge),
+        "v_info": _number(part.v_info),
+        "voi_split": _number(part.voi_split),
+        "voi_merge": _number(part.voi_merge),
     }
 
 
+def _size_class(one: SizeClass) -> dict[str, Any]:
+    ends = {"low": one.low, "high": _number(one.high)}
+    counts = {key: getattr(one, key) for key in ("true", "found", "touched", "predicted", "right")}
+    return ends | counts | {"recall": _number(one.recall), "precision": _number(one.precision)}
+
+
 def _unmatched(one: Unmatched) -> dict[str, Any]:
-    return {"id": one.id, "pixels": one.pixels, "size": one.size, "centroid": list(one.centroid)}
+    return {
+        "id": one.id,
+        "pixels": one.pixels,
+        "size": one.size,
+        "centroid": list(one.centroid),
+        "covered": one.covered,
+    }
 
 
 def _number(value: float) -> float | str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from delineate.report.overlay import Rgb
 from delineate.report.views import views
-from delineate.score import SCORES, CaseScores, ScoreTable
+from delineate.score import CaseScores, Score, ScoreTable
 from delineate.score.summary import shown
 
 WORST, MIDDLE, BEST = 4, 2, 2
@@ -27,19 +27,21 @@ def groups(table: ScoreTable) -> Iterable[dict[str, Any]]:
     start = max(len(worst), (count - MIDDLE + 1) // 2)
     middle = range(start, min(best.start, start + MIDDLE))
     for title, chosen in (("The worst", worst), ("In the middle", middle), ("The best", best[::-1])):
-        shown_cases = [_shown_case(ranked[i], rank=f"{i + 1} of {count}, worst first") for i in chosen]
+        shown_cases = [
+            _shown_case(ranked[i], table.brief, rank=f"{i + 1} of {count}, worst first") for i in chosen
+        ]
         cases = [case for case in shown_cases if case is not None]
         if cases:
             yield {"title": title, "cases": cases}
 
 
-def _shown_case(case: CaseScores, *, rank: str) -> dict[str, Any] | None:
+def _shown_case(case: CaseScores, scores: Sequence[Score], *, rank: str) -> dict[str, Any] | None:
     seen = next(iter(views([case])), None)
     if seen is None:
         return None
     held = [name for name, counts in case.counts.items() if counts.truth or counts.predicted]
     several = len(case.values) > 1
-    chosen = [score for score in SCORES if not (several and score == "iou")]  # it tells what Dice tells
+    chosen = [score for score in scores if not (several and score.name == "iou")]  # it tells what Dice tells
     classes = [(name, [cell(case, name, score) for score in chosen]) for name in held or case.values]
     objects = []
     if case.objects is not None:
@@ -52,7 +54,7 @@ def _shown_case(case: CaseScores, *, rank: str) -> dict[str, Any] | None:
         "marked": _picture_source(seen.marked),
         "caption": seen.caption[:1].upper() + seen.caption[1:],
         "unlabelled": seen.unlabelled,
-        "scores": [SCORES[score] for score in chosen],
+        "scores": chosen,
         "classes": classes,
         "objects": objects,
     }
@@ -94,7 +96,7 @@ def source(png: bytes) -> str:
     return "data:image/png;base64," + b64encode(png).decode("ascii")
 
 
-def cell(case: CaseScores, name: str, score: str) -> tuple[str, bool]:
+def cell(case: CaseScores, name: str, score: Score) -> tuple[str, bool]:
     """The value as shown, and whether it is that of a miss."""
-    value = case.values[name][score]
-    return shown(value), value == SCORES[score].when_missed
+    value = case.values[name][score.name]
+    return shown(value), value == score.when_missed != score.best

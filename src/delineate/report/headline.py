@@ -71,15 +71,25 @@ def _objects(table: ScoreTable) -> Iterator[Finding]:
         return
     there, predicted = objects.tp + objects.fn, objects.tp + objects.fp
     if objects.fn:
-        largest, case = max(
-            ((one, case) for case in table.cases if case.objects for one in case.objects.missed),
-            key=lambda pair: pair[0].size,
-        )
+        alone = [(one, case) for case in table.cases if case.objects for one in case.objects.missed]
+        gone = [pair for pair in alone if not pair[0].covered]
+        largest, case = max(gone or alone, key=lambda pair: pair[0].size)
         share = objects.fn / there
+        how = (
+            f"{objects.untouched:,} of them completely, not a pixel of it predicted; the largest of these"
+            if gone
+            else "though each is outlined in part; the largest"
+        )
         yield Finding(
-            f"{objects.fn:,} of {there:,} objects ({share:.0%}) were missed, or not outlined well enough to count; "
-            f"the largest has {largest.pixels:,} pixels and lies at {_at(largest.centroid)} in {case.name}.",
-            serious=share >= 0.05,
+            f"{objects.fn:,} of {there:,} objects ({share:.0%}) were missed, {how} has {largest.pixels:,} pixels and lies at "
+            f"{_at(largest.centroid)} in {case.name}.",
+            serious=share >= 0.05 or bool(gone),
+        )
+    if objects.merges or objects.splits:
+        yield Finding(
+            f"{objects.merges:,} predicted objects hold several true ones (merges), and {objects.splits:,} true objects hold "
+            "several predicted ones (splits).",
+            serious=objects.merges + objects.splits >= 0.05 * there,
         )
     if objects.fp:
         share = objects.fp / predicted

@@ -6,6 +6,7 @@ template (templates/report.html.j2) how it looks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +20,7 @@ from delineate.report.files import POLICY, scores_csv, scores_json
 from delineate.report.gallery import cell, compared_cases, groups, source
 from delineate.report.headline import findings, lead
 from delineate.report.overlay import FALSE_ALARM, HIT, MISS, OTHER_CLASS
-from delineate.score import SCORES, CaseScores, ScoreTable
+from delineate.score import AP_AT, CaseScores, Score, ScoreTable, SizeClass
 from delineate.score.interval import Interval
 from delineate.score.summary import shown
 
@@ -34,18 +35,20 @@ def write_score_report(
     baselines: Mapping[str, ScoreTable] | None = None,
     title: str = "How good is this segmentation?",
     method: str = "this prediction",
+    sizes: Sequence[float] | None = None,
 ) -> Path:
     """Write report.html, scores.json and scores.csv into the new folder `out`; gives the path of report.html.
 
     history: one entry per look at training, with step, seconds, loss and dice (dice may be absent or nan), for
     the learning curve. baselines: tables of other methods on the same images, by name, shown beside `method`,
-    which is the name of what `table` scores. Images are read one at a time.
+    which is the name of what `table` scores. sizes: where one class of object sizes ends and the next begins, in spacing
+    units squared or cubed; quartiles where None. Images are read one at a time.
     Raises OutputError where `out` holds something already or cannot be written.
     """
     folder = new_folder(Path(out))
-    page = report_html(table, history=history, baselines=baselines, title=title, method=method)
+    page = report_html(table, history=history, baselines=baselines, title=title, method=method, sizes=sizes)
     for name, text in (
-        ("scores.json", scores_json(table)),
+        ("scores.json", scores_json(table, sizes=sizes)),
         ("scores.csv", scores_csv(table)),
         ("report.html", page),
     ):
@@ -61,6 +64,7 @@ def report_html(
     baselines: Mapping[str, ScoreTable] | None = None,
     title: str = "How good is this segmentation?",
     method: str = "this prediction",
+    sizes: Sequence[float] | None = None,
 ) -> str:
     """The page of `write_score_report` as text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -74,14 +78,14 @@ def report_html(
         title=title,
         lead=lead(table),
         findings=findings(table),
-        scores=list(SCORES.values()),
+        scores=table.brief,
         unit=table.unit,
         colours={"hit": HIT, "miss": MISS, "false_alarm": FALSE_ALARM, "other": OTHER_CLASS},
         summary=[_summary_rows(table, name) for name in table.names],
         drawn="groups of images"
         if len({case.group for case in table.cases}) < len(table.cases)
         else "images",
-        objects=_objects(table),
+        objects=_objects(table, sizes),
         distribution=_themes(lambda theme: distribution(tables, theme=theme)) if table.cases else None,
         distribution_note=_distribution_note(tables),
         compared=[_compared_row(one, name, by) for name in table.names for by, one in tables.items()]
@@ -94,7 +98,7 @@ def report_html(
         any_unlabelled=any(case["unlabelled"] for group in shown_groups for case in group["cases"]),
         curve=_themes(lambda theme: learning_curve(history, theme=theme)) if history else None,
         curve_note=_curve_note(history or []),
-        rows=[_case_row(case, name) for case in table.worst_first for name in table.names],
+        rows=[_case_row(case, name, table.brief) for case in table.worst_first for name in table.names],
         many_classes=len(table.names) > 1,
         unscored=table.unscored,
         warnings=table.warnings,
@@ -105,7 +109,7 @@ def report_html(
 
 def _summary_rows(table: ScoreTable, name: str) -> dict[str, Any]:
     rows = []
-    for score in SCORES.values():
+    for score in table.scores:
         summary = table.summary(name, score.name)
         title = f"{score.title}, {table.unit}" if score.is_distance else score.title
         spread = table.intervals(name, score.name)
@@ -126,9 +130,9 @@ def _spread(interval: Interval | None) -> str:
 
 
 def _compared_row(table: ScoreTable, name: str, method: str) -> dict[str, Any]:
-    cells = [("–", ["not scored"])] * len(SCORES)
+    cells = [("–", ["not scored"])] * len(table.brief)
     if name in table.names:
-        summaries = [table.summary(name, score) for score in SCORES]
+        summaries = [table.summary(name, score.name) for score in table.brief]
         cells = [(shown(summary.mean), summary.counts.split("; ")) for summary in summaries]
     row = {"method": method, "name": name, "cells": cells, "pooled": "–", "found": "–", "ap50": "–"}
     if name in table.names:
@@ -140,22 +144,37 @@ def _compared_row(table: ScoreTable, name: str, method: str) -> dict[str, Any]:
     return row
 
 
-def _objects(table: ScoreTable) -> dict[str, Any] | None:
+def _objects(table: ScoreTable, size_edges: Sequence[float] | None) -> dict[str, Any] | None:
     objects = table.objects
     if objects is None:
         return None
     missed = [(case, one) for case in table.cases if case.objects for one in case.objects.missed]
     missed.sort(key=lambda pair: (-pair[1].size, pair[0].name))
     axes = max((len(case.shape) for case in table.cases), default=2)
+    part = objects.partition
     return {
         "tiles": [
             (f"{objects.tp:,}", f"found, of {objects.tp + objects.fn:,}"),
-            (f"{objects.fn:,}", "missed"),
+            (f"{objects.fn:,}", f"missed, {objects.untouched:,} of them completely"),
             (f"{objects.fp:,}", "predicted that match none"),
-            (shown(objects.ap50), "AP@0.5"),
-            (shown(objects.f1), "F1"),
+            (f"{objects.merges:,}", "merges: predicted objects that hold several"),
+            (f"{objects.splits:,}", "splits: objects that hold several predicted ones"),
+            (shown(objects.f1), "F1 (recognition quality)"),
+            (shown(objects.sq), "mean IoU of the found (segmentation quality)"),
             (shown(objects.pq), "panoptic quality"),
         ],
+        "ap": [(f"{at:g}", shown(objects.ap(at))) for at in AP_AT],
+        "partition": [
+            ("V_rand", shown(part.v_rand), f"split {shown(part.rand_split)}, merge {shown(part.rand_merge)}"),
+            ("V_info", shown(part.v_info), "shared information; 1 is best"),
+            (
+                "Variation of information",
+                shown(part.voi),
+                f"bits per pixel; split {shown(part.voi_split)}, merge {shown(part.voi_merge)}; 0 is best",
+            ),
+        ],
+        "sizes_asked": size_edges is not None,
+        "sizes": [_size_row(one) for one in objects.by_size(size_edges)],
         "largest": [
             {
                 "case": case.name,
@@ -172,6 +191,20 @@ def _objects(table: ScoreTable) -> dict[str, Any] | None:
     }
 
 
+def _size_row(one: SizeClass) -> dict[str, str]:
+    last = math.isinf(one.high)
+    low, high = shown(one.low), shown(one.high)
+    several = f"below {high}" if one.low == 0 else f"{low} and more" if last else f"{low} to {high}"
+    return {
+        "range": "all" if one.low == 0 and last else several,
+        "recall": shown(one.recall),
+        "found": f"{one.found:,} of {one.true:,}",
+        "touched": f"{one.true - one.touched:,}",
+        "precision": shown(one.precision),
+        "right": f"{one.right:,} of {one.predicted:,}",
+    }
+
+
 def _compared_note(tables: Mapping[str, ScoreTable]) -> str:
     names = [{case.name for case in table.cases} for table in tables.values()]
     both, some = set.intersection(*names), set.union(*names)
@@ -183,12 +216,12 @@ def _compared_note(tables: Mapping[str, ScoreTable]) -> str:
     )
 
 
-def _case_row(case: CaseScores, name: str) -> dict[str, Any]:
+def _case_row(case: CaseScores, name: str, scores: Sequence[Score]) -> dict[str, Any]:
     counts, found = case.counts[name], case.objects
     return {
         "case": case.name,
         "name": name,
-        "cells": [cell(case, name, score) for score in SCORES],
+        "cells": [cell(case, name, score) for score in scores],
         "truth": f"{counts.truth:,}",
         "predicted": f"{counts.predicted:,}",
         "objects": (f"{found.tp:,}", f"{found.fn:,}", f"{found.fp:,}") if found else ("–", "–", "–"),

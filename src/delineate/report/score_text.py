@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from delineate.score import SCORES, ScoreTable
+from delineate.score import ScoreTable
 
 
 def score_lines(table: ScoreTable, *, method: str = "") -> list[str]:
@@ -22,7 +22,7 @@ def score_lines(table: ScoreTable, *, method: str = "") -> list[str]:
     lead = f"{method}: " if method else ""
     lines = []
     for name in table.names:
-        for score in SCORES.values():
+        for score in table.scores:
             one = table.summary(name, score.name)
             mean = (
                 f"{one.mean:.3f}" if math.isfinite(one.mean) else "infinite" if one.infinite else "undefined"
@@ -37,6 +37,6 @@ def score_lines(table: ScoreTable, *, method: str = "") -> list[str]:
         found = table.objects
         lines.append(
             f"{lead}objects: AP@0.5 {found.ap50:.3f}, F1 {found.f1:.3f}, PQ {found.pq:.3f} "
-            f"({found.tp} found, {found.fn} missed, {found.fp} spurious)"
+            f"({found.tp} found, {found.fn} missed, {found.untouched} of them completely, {found.fp} spurious)"
         )
     return lines

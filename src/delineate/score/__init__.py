@@ -12,9 +12,21 @@ from typing import Any
 
 from delineate.score.folders import score_folders
 from delineate.score.interval import Intervals, intervals
-from delineate.score.objects import ObjectScores, Unmatched, components, match_objects, pool_objects
-from delineate.score.overlap import dice, iou
-from delineate.score.registry import SCORES, Score
+from delineate.score.matching import components, match_objects
+from delineate.score.objects import AP_AT, ObjectScores, Side, SizeClass, Unmatched, pool_objects
+from delineate.score.overlap import (
+    Counts,
+    counted,
+    dice,
+    iou,
+    precision,
+    recall,
+    specificity,
+    volume_difference,
+)
+from delineate.score.partition import Partition
+from delineate.score.registry import MORE_SCORES, SCORES, Score, scores_asked, surface_dice_at
+from delineate.score.shape import boundary_iou, centre_line_dice
 from delineate.score.summary import Summary, summarise
 from delineate.score.surface import (
     SurfaceDistances,
@@ -24,22 +36,30 @@ from delineate.score.surface import (
     surface_dice,
     surface_distances,
 )
-from delineate.score.table import CaseScores, Counts, Masks, ScoreTable, score_case
+from delineate.score.table import CaseScores, Masks, ScoreTable, score_case
 
 __all__ = [
+    "AP_AT",
+    "MORE_SCORES",
     "SCORES",
     "CaseScores",
     "Counts",
     "Intervals",
     "Masks",
     "ObjectScores",
+    "Partition",
     "Score",
     "ScoreTable",
+    "Side",
+    "SizeClass",
     "Summary",
     "SurfaceDistances",
     "Unmatched",
     "average_surface_distance",
+    "boundary_iou",
+    "centre_line_dice",
     "components",
+    "counted",
     "dice",
     "hausdorff",
     "hausdorff95",
@@ -47,11 +67,17 @@ __all__ = [
     "iou",
     "match_objects",
     "pool_objects",
+    "precision",
+    "recall",
     "score_case",
     "score_folders",
+    "scores_asked",
+    "specificity",
     "summarise",
     "surface_dice",
+    "surface_dice_at",
     "surface_distances",
+    "volume_difference",
 ]
 
 

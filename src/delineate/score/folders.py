@@ -18,7 +18,7 @@ from delineate.data.labelled import Labelled, LabelledFile, LabelledSet, load_ma
 from delineate.data.masks import MasksAre
 from delineate.data.problem import listed
 from delineate.data.split import groups
-from delineate.score.objects import components
+from delineate.score.matching import components
 from delineate.score.table import NO_PREDICTION, CaseScores, Masks, ScoreTable, score_case
 
 Index = NDArray[np.uint8] | None

@@ -1,24 +1,23 @@
-"""Were the single objects found? Matching of object ids, and the scores that follow from it.
+"""Were the single objects found? What follows once true and predicted objects are matched, for one image or many.
 
-An object of truth is found where a predicted one has an IoU of at least 0.5 with it. Above one half no object
-can have two partners, and at exactly one half the partner with the lower id is taken, so that the matching is
-one to one without any search. Counts of found, missed and spurious objects are pooled over images before they
-are divided: an image with one nucleus does not weigh as much as one with a hundred.
+Counts of found, missed and spurious objects are pooled over images before they are divided: an image with one nucleus
+does not weigh as much as one with a hundred. `matching.py` makes an ObjectScores from two arrays of ids.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import DataError
-from delineate.score.pair import check_pair
+from delineate.score.partition import Partition, pool_partitions
 
 FOUND_IOU = 0.5
+AP_AT = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True)
@@ -26,182 +25,184 @@ class Unmatched:
     """An object without a partner: its id, its size and the centre of its pixels.
 
     pixels: number of pixels. size: area or volume, in spacing units squared or cubed.
-    centroid: in pixels, array order.
+    centroid: in pixels, array order. covered: the share of its pixels that lie in any object of the other side: 0.0
+    where it was missed completely.
     """
 
     id: int
     pixels: int
     size: float
     centroid: tuple[float, ...]
+    covered: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """All objects of one side: sizes (n,) in spacing units squared or cubed; matched (n,), whether each has a partner;
+    covered (n,), the share of its pixels that lie in any object of the other side."""
+
+    sizes: NDArray[np.float64]
+    matched: NDArray[np.bool_]
+    covered: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class SizeClass:
+    """Objects of sizes from `low` to below `high`: how many true ones there are, are found, and are touched at all; how
+    many were predicted, and are right. recall, precision: their ratios, nan where there are none."""
+
+    low: float
+    high: float
+    true: int
+    found: int
+    touched: int
+    predicted: int
+    right: int
+
+    @property
+    def recall(self) -> float:
+        """Share of the true objects that were found."""
+        return _ratio(self.found, self.true)
+
+    @property
+    def precision(self) -> float:
+        """Share of the predicted objects that are right."""
+        return _ratio(self.right, self.predicted)
+
+
+@dataclass(frozen=True, eq=False)
 class ObjectScores:
-    """Found, missed and spurious objects of one image or, pooled, of many, and what follows from the counts.
+    """Found, missed and spurious objects of one image or, pooled, of many, and what follows from them.
 
-    tp, fp, fn: objects found, predicted but not there, there but not found. iou_sum: summed IoU of the
-    found. Every ratio is nan where neither side holds an object. PQ: Kirillov et al. 2019,
-    doi:10.1109/CVPR.2019.00963.
-
-    >>> scores = ObjectScores(tp=3, fp=1, fn=2, iou_sum=2.4)
-    >>> round(scores.ap50, 3), round(scores.f1, 3), round(scores.pq, 3)
-    (0.5, 0.667, 0.533)
+    found_iou: (n,) IoU of each matched pair, at least 0.5. true, predicted: all objects of either side. merges: predicted
+    objects that hold more than half of each of two or more true ones; splits: true objects that hold more than
+    half of each of two or more predicted ones. partition: agreement on which pixels belong together. Every ratio
+    is nan where neither side holds an object. PQ: Kirillov et al. 2019, doi:10.1109/CVPR.2019.00963; merges and splits:
+    Caicedo et al. 2019, doi:10.1002/cyto.a.23863.
     """
 
-    tp: int
-    fp: int
-    fn: int
-    iou_sum: float
+    found_iou: NDArray[np.float64]
+    true: Side
+    predicted: Side
+    merges: int
+    splits: int
+    partition: Partition
     missed: tuple[Unmatched, ...] = ()
     spurious: tuple[Unmatched, ...] = ()
 
     @property
+    def tp(self) -> int:
+        """Number of objects found."""
+        return len(self.found_iou)
+
+    @property
+    def fp(self) -> int:
+        """Number of predicted objects that match none."""
+        return len(self.predicted.sizes) - self.tp
+
+    @property
+    def fn(self) -> int:
+        """Number of true objects that no predicted one matches."""
+        return len(self.true.sizes) - self.tp
+
+    @property
+    def untouched(self) -> int:
+        """Number of true objects missed completely: no predicted object has a pixel of them."""
+        return int(np.count_nonzero(self.true.covered == 0))
+
+    @property
     def ap50(self) -> float:
         """TP / (TP + FP + FN): what the Data Science Bowl and StarDist call average precision at 0.5."""
-        return _ratio(self.tp, self.tp + self.fp + self.fn)
+        return self.ap(0.5)
 
     @property
     def f1(self) -> float:
-        """2 TP / (2 TP + FP + FN): Dice, of objects."""
+        """2 TP / (2 TP + FP + FN): Dice, of objects. Recognition quality (RQ) where panoptic quality is split in two."""
         return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    @property
+    def sq(self) -> float:
+        """Segmentation quality: mean IoU of the objects found; nan where none was."""
+        return _ratio(float(self.found_iou.sum()), self.tp)
 
     @property
     def pq(self) -> float:
         """Panoptic quality: F1 times the mean IoU of the objects found."""
-        return _ratio(2 * self.iou_sum, 2 * self.tp + self.fp + self.fn)
+        return _ratio(2 * float(self.found_iou.sum()), 2 * self.tp + self.fp + self.fn)
 
+    def ap(self, iou: float) -> float:
+        """TP / (TP + FP + FN) where an object counts as found from this IoU on, 0.5 or more.
 
-def match_objects(
-    truth: NDArray[Any],
-    predicted: NDArray[Any],
-    *,
-    spacing: Sequence[float] | None = None,
-    unlabelled: NDArray[np.bool_] | None = None,
-) -> ObjectScores:
-    """Match predicted objects to true ones by IoU of at least 0.5, and list those that stay alone.
-
-    Both are integer arrays of one shape (*spatial) that hold object ids, 0 for none; ids need not be
-    consecutive. spacing: size of a pixel along each axis in array order, ones where None, for the sizes of
-    the unmatched. unlabelled: boolean (*spatial), pixels that belong to no object on either side; an object
-    that lies there altogether does not exist. Neither side holds an object: all counts 0, every ratio nan.
-    Raises DataError where shapes differ or values are not integers.
-
-    >>> found = match_objects(np.array([7, 7, 7, 0, 9]), np.array([2, 2, 0, 4, 0]))
-    >>> found.tp, found.fp, found.fn, round(found.iou_sum, 3)
-    (1, 1, 1, 0.667)
-    >>> found.missed
-    (Unmatched(id=9, pixels=1, size=1.0, centroid=(4.0,)),)
-    """
-    check_pair(truth, predicted)
-    if unlabelled is not None:
-        if unlabelled.shape != truth.shape:
+        Raises DataError for an IoU below 0.5, where an object can have several partners, or above 1.
+        """
+        if not FOUND_IOU <= iou <= 1:
             raise DataError(
-                f"the unlabelled mask is {unlabelled.shape} but truth is {truth.shape}: give one shape"
+                f"objects are matched from an IoU of {FOUND_IOU} on: give one from there to 1, not {iou}"
             )
-        truth, predicted = np.where(unlabelled, 0, truth), np.where(unlabelled, 0, predicted)
-    true, guess = _Objects(truth), _Objects(predicted)
-    rows, columns, iou = _pairs(true, guess)
-    keep = iou >= FOUND_IOU
-    rows, columns, iou = rows[keep], columns[keep], iou[keep]
-    first = np.zeros(len(rows), bool)
-    first[np.unique(rows, return_index=True)[1]] = True
-    rows, columns, iou = rows[first], columns[first], iou[first]
-    columns, first_of_column = np.unique(columns, return_index=True)
-    rows, iou = rows[first_of_column], iou[first_of_column]
-    return ObjectScores(
-        tp=len(rows),
-        fp=len(guess.ids) - len(columns),
-        fn=len(true.ids) - len(rows),
-        iou_sum=float(iou.sum()),
-        missed=true.unmatched(rows, spacing),
-        spurious=guess.unmatched(columns, spacing),
-    )
+        found = int(np.count_nonzero(self.found_iou >= iou))
+        return _ratio(found, len(self.true.sizes) + len(self.predicted.sizes) - found)
+
+    def by_size(self, edges: Sequence[float] | None = None) -> tuple[SizeClass, ...]:
+        """The objects in classes of size; a pair may lie in two of them, for its sides need not be equally large.
+
+        edges: rising sizes at which one class ends and the next begins, in spacing units squared or cubed; where None, the
+        quartiles of the true objects. Empty where there are no objects. Raises DataError for edges that do not rise.
+        """
+        if not len(self.true.sizes) and not len(self.predicted.sizes):
+            return ()
+        if edges is None:
+            known = self.true.sizes if len(self.true.sizes) else self.predicted.sizes
+            edges = [float(edge) for edge in np.unique(np.percentile(known, (25, 50, 75), method="higher"))]
+        if any(later <= earlier for earlier, later in itertools.pairwise(edges)):
+            raise DataError(
+                f"sizes must rise from one class to the next: {', '.join(f'{edge:g}' for edge in edges)}"
+            )
+        ends = (0.0, *edges, float("inf"))
+        return tuple(self._sized(low, high) for low, high in itertools.pairwise(ends))
+
+    def _sized(self, low: float, high: float) -> SizeClass:
+        true, predicted = ((side.sizes >= low) & (side.sizes < high) for side in (self.true, self.predicted))
+        return SizeClass(
+            low,
+            high,
+            true=int(true.sum()),
+            found=int(self.true.matched[true].sum()),
+            touched=int((self.true.covered[true] > 0).sum()),
+            predicted=int(predicted.sum()),
+            right=int(self.predicted.matched[predicted].sum()),
+        )
 
 
 def pool_objects(scores: Iterable[ObjectScores]) -> ObjectScores:
-    """Counts added up over images; the lists of single objects stay with their images.
+    """The objects of many images together; the lists of unmatched ones stay with their images.
 
-    >>> pool_objects([ObjectScores(1, 0, 1, 0.5), ObjectScores(2, 1, 0, 1.7)])
-    ObjectScores(tp=3, fp=1, fn=1, iou_sum=2.2, missed=(), spurious=())
+    >>> from delineate.score import match_objects
+    >>> one = match_objects(np.array([1, 1, 0]), np.array([1, 1, 0]))
+    >>> none = match_objects(np.array([1, 1, 0]), np.array([0, 0, 0]))
+    >>> pool_objects([one, none, none]).ap50
+    0.3333333333333333
     """
-    counted = list(scores)
+    every = list(scores)
     return ObjectScores(
-        tp=sum(s.tp for s in counted),
-        fp=sum(s.fp for s in counted),
-        fn=sum(s.fn for s in counted),
-        iou_sum=sum(s.iou_sum for s in counted),
+        found_iou=_joined([s.found_iou for s in every]),
+        true=_both([s.true for s in every]),
+        predicted=_both([s.predicted for s in every]),
+        merges=sum(s.merges for s in every),
+        splits=sum(s.splits for s in every),
+        partition=pool_partitions(s.partition for s in every),
     )
 
 
-def components(foreground: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Object ids for a mask (*spatial) that has none: pieces connected through faces, numbered from 1.
-
-    >>> components(np.array([[True, False, True], [False, True, False]]))
-    array([[1, 0, 2],
-           [0, 3, 0]], dtype=int32)
-    """
-    from scipy.ndimage import label
-
-    ids: NDArray[np.int32] = label(foreground)[0]
-    return ids
+def _both(sides: Sequence[Side]) -> Side:
+    return Side(
+        _joined([s.sizes for s in sides]),
+        _joined([s.matched for s in sides]).astype(bool),
+        _joined([s.covered for s in sides]),
+    )
 
 
-class _Objects:
-    """The objects of one id array: ids, numbers of pixels, and for each pixel the index of its object."""
-
-    def __init__(self, array: NDArray[Any]) -> None:
-        self.shape, self.flat = array.shape, array.ravel()
-        self.at = np.flatnonzero(self.flat)
-        self.ids, self.index, self.pixels = _counted(self.flat[self.at])
-
-    def unmatched(self, matched: NDArray[np.intp], spacing: Sequence[float] | None) -> tuple[Unmatched, ...]:
-        """The objects whose index is not in `matched`, largest first."""
-        alone = np.setdiff1d(np.arange(len(self.ids)), matched)
-        voxel = float(np.prod(spacing)) if spacing is not None else 1.0
-        where = np.unravel_index(self.at, self.shape)
-        centre = [
-            np.bincount(self.index, weights=axis, minlength=len(self.ids)) / self.pixels for axis in where
-        ]
-        listed = [
-            Unmatched(
-                id=int(self.ids[i]),
-                pixels=int(self.pixels[i]),
-                size=float(self.pixels[i] * voxel),
-                centroid=tuple(round(float(axis[i]), 2) for axis in centre),
-            )
-            for i in alone
-        ]
-        return tuple(sorted(listed, key=lambda one: (-one.pixels, one.id)))
-
-
-def _counted(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.intp]]:
-    """The ids among `values`, rising; per value the index of its id; per id the number of its pixels.
-
-    The same as np.unique; without its sort where the ids are small enough to be looked up.
-    """
-    if not values.size or values.min() < 0 or values.max() > max(values.size, 2**16):
-        ids, index, pixels = np.unique(values, return_inverse=True, return_counts=True)
-        return ids, index.reshape(-1), pixels
-    pixels = np.bincount(values)
-    ids = np.flatnonzero(pixels)
-    position = np.zeros(len(pixels), np.intp)
-    position[ids] = np.arange(len(ids))
-    return ids, position[values], pixels[ids]
-
-
-def _pairs(true: _Objects, guess: _Objects) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Indices of every true and guessed object that overlap, in their order, and the IoU of each pair."""
-    from scipy.sparse import coo_array
-
-    of_true = true.index[guess.flat[true.at] != 0]
-    of_guess = guess.index[true.flat[guess.at] != 0]
-    shape = (len(true.ids), len(guess.ids))
-    table = coo_array((np.ones(len(of_true), np.int64), (of_true, of_guess)), shape=shape).tocsr()
-    table.sort_indices()
-    pairs = table.tocoo()
-    rows, columns = pairs.row.astype(np.intp), pairs.col.astype(np.intp)
-    union = true.pixels[rows] + guess.pixels[columns] - pairs.data
-    return rows, columns, pairs.data / union
+def _joined(arrays: Sequence[NDArray[np.float64] | NDArray[np.bool_]]) -> NDArray[np.float64]:
+    return np.concatenate([np.zeros(0), *arrays])
 
 
 def _ratio(part: float, whole: float) -> float:

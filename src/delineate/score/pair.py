@@ -6,6 +6,7 @@ that nothing predicted there can change a score.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,3 +48,15 @@ def check_pair(truth: NDArray[Any], predicted: NDArray[Any]) -> None:
             f"truth is {' x '.join(map(str, truth.shape))} but the prediction is "
             f"{' x '.join(map(str, predicted.shape))}: crop or resample one of them"
         )
+
+
+def checked_spacing(spacing: Sequence[float] | None, *, axes: int) -> tuple[float, ...]:
+    """The size of a voxel along each axis, ones where None; raises DataError unless it is one positive number per axis."""
+    if spacing is None:
+        return (1.0,) * axes
+    size = tuple(float(s) for s in spacing)
+    if len(size) != axes or not all(0 < s < float("inf") for s in size):
+        raise DataError(
+            f"spacing is {size} for {axes} spatial axes: give one positive number per axis, in array order"
+        )
+    return size

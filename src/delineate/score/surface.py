@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from delineate.core import DataError
 from delineate.score.elements import surface_elements
-from delineate.score.pair import Mask, check_pair, masks
+from delineate.score.pair import Mask, check_pair, checked_spacing, masks
 
 Convention = Literal["voxels", "elements"]
 Point = tuple[float, ...]
@@ -140,29 +140,30 @@ def surface_distances(
     (2.0, 0.322, 0.339, 0.836)
     """
     check_pair(truth, predicted)
-    size = _checked_spacing(spacing, axes=truth.ndim)
+    size = checked_spacing(spacing, axes=truth.ndim)
     rows = _rows(truth, predicted, label=label)
     a, b = masks(_cut(truth, rows), _cut(predicted, rows), label=label)
+    places: list[NDArray[np.float64]] = [at.astype(np.float64) for at in rows]
     if convention == "elements":
         (of_truth, truth_weights), (of_predicted, predicted_weights) = (
             surface_elements(mask, size) for mask in (a, b)
         )
-        rows = tuple(np.append(at, at[-1:] + 1) - 0.5 for at in rows)  # an element sits on a corner of voxels
+        places = [np.append(at, at[-1:] + 1) - 0.5 for at in places]  # an element sits on a corner of voxels
     elif convention == "voxels":
         of_truth, of_predicted = border_voxels(a), border_voxels(b)
         truth_weights, predicted_weights = np.ones(len(of_truth)), np.ones(len(of_predicted))
     else:
         raise DataError(f"there is no convention {convention}: choose voxels or elements")
-    of_truth, of_predicted = (
-        np.stack([at[index] for at, index in zip(rows, points.T, strict=True)], axis=1)
+    true_points, predicted_points = (
+        np.stack([at[index] for at, index in zip(places, points.T, strict=True)], axis=1)
         for points in (of_truth, of_predicted)
     )
-    there, back = _nearest(of_truth, of_predicted, size), _nearest(of_predicted, of_truth, size)
+    there, back = _nearest(true_points, predicted_points, size), _nearest(predicted_points, true_points, size)
     farthest = None
-    if len(of_truth) and len(of_predicted):
+    if len(true_points) and len(predicted_points):
         i, j = int(there[0].argmax()), int(back[0].argmax())
         pair = (i, int(there[1][i])) if there[0][i] >= back[0][j] else (int(back[1][j]), j)
-        farthest = _place(of_truth[pair[0]]), _place(of_predicted[pair[1]])
+        farthest = _place(true_points[pair[0]]), _place(predicted_points[pair[1]])
     return SurfaceDistances(there[0], back[0], truth_weights, predicted_weights, farthest)
 
 
@@ -329,14 +330,3 @@ def _cut(array: NDArray[Any], rows: tuple[NDArray[np.intp], ...]) -> NDArray[Any
         follow = len(at) and at[-1] - at[0] == len(at) - 1
         array = array[(slice(None),) * axis + (slice(at[0], at[-1] + 1) if follow else at,)]
     return np.ascontiguousarray(array)
-
-
-def _checked_spacing(spacing: Sequence[float] | None, *, axes: int) -> tuple[float, ...]:
-    if spacing is None:
-        return (1.0,) * axes
-    size = tuple(float(s) for s in spacing)
-    if len(size) != axes or not all(0 < s < float("inf") for s in size):
-        raise DataError(
-            f"spacing is {size} for {axes} spatial axes: give one positive number per axis, in array order"
-        )
-    return size

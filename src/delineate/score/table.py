@@ -9,29 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, ClassTable, DataError
 from delineate.data.problem import listed
 from delineate.score.interval import Intervals, intervals
-from delineate.score.objects import ObjectScores, match_objects, pool_objects
-from delineate.score.overlap import dice_of_counts
+from delineate.score.matching import match_objects
+from delineate.score.objects import ObjectScores, pool_objects
+from delineate.score.overlap import Counts, counted, pooled
 from delineate.score.pair import check_pair
-from delineate.score.registry import SCORES
+from delineate.score.registry import SCORES, Score
 from delineate.score.summary import Summary, summarise
 from delineate.score.surface import surface_distances
 
 NO_PREDICTION = "it has no prediction"
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Numbers of labelled pixels that are of one class in truth, in the prediction, and in both."""
-
-    truth: int
-    predicted: int
-    both: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,18 +66,24 @@ class ScoreTable:
     """Every scored case, the images that could not be scored, and what was said on the way.
 
     classes: truth's table; background is in no score. unscored: name of an image and the reason why it has
-    no score. notes: what was noticed while reading and matching.
+    no score. notes: what was noticed while reading and matching. scores: what every case has a value of.
     """
 
     classes: ClassTable
     cases: tuple[CaseScores, ...]
     unscored: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    scores: tuple[Score, ...] = tuple(SCORES.values())
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the classes that are scored: all but background."""
         return self.classes.names[1:]
+
+    @property
+    def brief(self) -> tuple[Score, ...]:
+        """The scores that stand in tables with a column per score."""
+        return tuple(score for score in self.scores if score.brief)
 
     def values(self, name: str, score: str) -> list[float]:
         """The values of one score of class `name`, one per case, in their order."""
@@ -107,10 +104,7 @@ class ScoreTable:
 
     def pooled_dice(self, name: str) -> float:
         """Dice of class `name` over the pixels of all cases together; nan where nobody holds it."""
-        counts = [case.counts[name] for case in self.cases]
-        return dice_of_counts(
-            sum(c.truth for c in counts), sum(c.predicted for c in counts), sum(c.both for c in counts)
-        )
+        return pooled(case.counts[name] for case in self.cases).dice
 
     @property
     def objects(self) -> ObjectScores | None:
@@ -187,36 +181,46 @@ def score_case(
     group: str = "",
     truth_objects: NDArray[Any] | None = None,
     predicted_objects: NDArray[Any] | None = None,
+    scores: Sequence[Score] = tuple(SCORES.values()),
     reread: Callable[[], Masks] | None = None,
 ) -> CaseScores:
-    """Every score of every class but background, for one image.
+    """Every one of `scores` of every class but background, for one image.
 
     truth, predicted: (*spatial) class indices, UNLABELLED allowed in truth. spacing: in `unit`, array order;
     ones where empty. Objects are scored where both id arrays (*spatial) are given. reread: see CaseScores.
     Raises DataError where shapes differ or values are not integers.
 
+    >>> import numpy as np
     >>> cells = ClassTable(("background", "cell"))
     >>> scores = score_case(np.array([[1, 1, 0]]), np.array([[1, 0, 0]]), classes=cells).values["cell"]
     >>> {name: round(value, 3) for name, value in scores.items()}
-    {'dice': 0.667, 'iou': 0.5, 'hausdorff': 1.0, 'hausdorff95': 1.0, 'average_surface_distance': 0.333}
+    {'dice': 0.667, 'iou': 0.5, 'precision': 1.0, 'recall': 0.5, 'specificity': 1.0, 'volume_difference': -0.5,
+     'hausdorff': 1.0, 'hausdorff95': 1.0, 'average_surface_distance': 0.333}
     """
     check_pair(truth, predicted)
     size = tuple(float(s) for s in spacing) or (1.0,) * truth.ndim
-    labelled = truth != UNLABELLED
     values, counts = {}, {}
     for label, class_name in enumerate(classes.names[1:], start=1):
-        measured = surface_distances(truth, predicted, label=label, spacing=size)
-        values[class_name] = {
-            score.name: score.asked(measured) if score.asked else score.of(truth, predicted, label=label)
-            for score in SCORES.values()
+        counts[class_name] = counted(truth, predicted, label=label)
+        measured = {
+            convention: surface_distances(truth, predicted, label=label, spacing=size, convention=convention)
+            for convention in {score.convention for score in scores if score.asked}
         }
-        a, b = truth == label, (predicted == label) & labelled
-        counts[class_name] = Counts(*(int(np.count_nonzero(mask)) for mask in (a, b, a & b)))
+        values[class_name] = {
+            score.name: score.counted(counts[class_name])
+            if score.counted
+            else score.asked(measured[score.convention])
+            if score.asked
+            else score.of(truth, predicted, label=label, spacing=size)
+            for score in scores
+        }
     objects = None
     if truth_objects is not None and predicted_objects is not None:
         if truth_objects.shape != truth.shape:
             raise DataError(
                 f"object ids of {name} are {truth_objects.shape}, labels {truth.shape}: give one shape"
             )
-        objects = match_objects(truth_objects, predicted_objects, spacing=size, unlabelled=~labelled)
+        objects = match_objects(
+            truth_objects, predicted_objects, spacing=size, unlabelled=truth == UNLABELLED
+        )
     return CaseScores(name, truth.shape, size, unit, values, counts, objects, group or name, reread)
