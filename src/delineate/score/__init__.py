@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from delineate.score.folders import score_folders
-from delineate.score.interval import Intervals, intervals
+from delineate.score.interval import Intervals, difference_interval, intervals
 from delineate.score.matching import components, match_objects
 from delineate.score.objects import AP_AT, ObjectScores, Side, SizeClass, Unmatched, pool_objects
 from delineate.score.overlap import (
@@ -24,9 +24,19 @@ from delineate.score.overlap import (
     specificity,
     volume_difference,
 )
+from delineate.score.paired import Paired, holm, paired
 from delineate.score.partition import Partition
+from delineate.score.probabilities import (
+    Calibration,
+    border_band,
+    brier,
+    calibration,
+    expected_calibration_error,
+    pool_calibrations,
+)
 from delineate.score.registry import MORE_SCORES, SCORES, Score, scores_asked, surface_dice_at
 from delineate.score.shape import boundary_iou, centre_line_dice
+from delineate.score.subgroups import Subgroup, subgroups
 from delineate.score.summary import Summary, summarise
 from delineate.score.surface import (
     SurfaceDistances,
@@ -42,30 +52,41 @@ __all__ = [
     "AP_AT",
     "MORE_SCORES",
     "SCORES",
+    "Calibration",
     "CaseScores",
     "Counts",
     "Intervals",
     "Masks",
     "ObjectScores",
+    "Paired",
     "Partition",
     "Score",
     "ScoreTable",
     "Side",
     "SizeClass",
+    "Subgroup",
     "Summary",
     "SurfaceDistances",
     "Unmatched",
     "average_surface_distance",
+    "border_band",
     "boundary_iou",
+    "brier",
+    "calibration",
     "centre_line_dice",
     "components",
     "counted",
     "dice",
+    "difference_interval",
+    "expected_calibration_error",
     "hausdorff",
     "hausdorff95",
+    "holm",
     "intervals",
     "iou",
     "match_objects",
+    "paired",
+    "pool_calibrations",
     "pool_objects",
     "precision",
     "recall",
@@ -73,6 +94,7 @@ __all__ = [
     "score_folders",
     "scores_asked",
     "specificity",
+    "subgroups",
     "summarise",
     "surface_dice",
     "surface_dice_at",
