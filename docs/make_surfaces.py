@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from skimage.measure import find_contours
 
+from delineate.score.border import border_voxels
 from delineate.score.elements import surface_elements
-from delineate.score.surface import border_voxels
 
 MASK = np.array(
     [

@@ -19,8 +19,8 @@ from delineate.score import (
     surface_dice,
     surface_distances,
 )
+from delineate.score.border import border_voxels
 from delineate.score.elements import surface_elements
-from delineate.score.surface import border_voxels
 
 
 def by_brute_force(truth: np.ndarray, predicted: np.ndarray, spacing: tuple[float, ...]) -> float:
@@ -116,7 +116,7 @@ def test_border_is_the_mask_less_its_erosion_whether_voxels_are_walked_or_whole_
     expected = np.argwhere(mask & ~binary_erosion(mask))
     for walked_below in (0, mask.size + 1):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("delineate.score.surface.FEW", walked_below)
+            patch.setattr("delineate.score.border.FEW", walked_below)
             np.testing.assert_array_equal(border_voxels(mask), expected)
             np.testing.assert_array_equal(border_voxels(np.asfortranarray(mask)), expected)
 

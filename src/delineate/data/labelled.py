@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from delineate.data.dataset import labels_and_objects, legend_of
 from delineate.data.evidence import Evidence, look
 from delineate.data.faults import fringes
 from delineate.data.folders import OBJECT_FOLDERS, SCRIBBLE_FOLDERS, Folder, find_folder
-from delineate.data.formats import read_mask, stem_of
+from delineate.data.formats import read_image, read_mask, stem_of
 from delineate.data.masks import Kind, MasksAre, understand
 from delineate.data.matching import MASK_ENDINGS, Entry, is_series
 from delineate.data.reading import each
@@ -30,32 +31,44 @@ PREDICTION = "prediction.json"
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """What one mask file says: labels (*spatial) uint8, object ids (*spatial) int32 or None, and the
-    scale."""
+    """What one mask file says: labels (*spatial) uint8, object ids (*spatial) int32 or None, and where it lies in space."""
 
     labels: NDArray[np.uint8]
     objects: NDArray[np.int32] | None
     spacing: tuple[float, ...]
     unit: str
+    affine: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A mask file that is read when asked. path: the labels (or ids). image: the image they belong to, if
-    known."""
+    """A mask file that is read when asked. path: the labels (or ids). image: the image they belong to, probabilities: those
+    that were predicted with it, where known."""
 
     name: str
     path: Path
     objects_path: Path | None
     image: Path | None
     convention: Convention
+    probabilities: Path | None = None
 
     def read(self) -> Labelled:
         """The labels and objects; raises DataError where a file cannot be read or holds an unknown value."""
         mask = read_mask(self.path)
         ids = read_mask(self.objects_path) if self.objects_path else None
         labels, objects, _ = labels_and_objects(mask, ids, convention=self.convention, where=self.path.name)
-        return Labelled(labels, objects, mask.spacing, mask.unit)
+        return Labelled(labels, objects, mask.spacing, mask.unit, mask.affine)
+
+    def read_probabilities(self) -> NDArray[np.floating[Any]] | None:
+        """Probabilities (*spatial, classes), or None where there are none; raises DataError where they are no such thing."""
+        if self.probabilities is None:
+            return None
+        array = read_image(self.probabilities).array
+        if array.dtype.kind != "f":
+            raise DataError(
+                f"{self.probabilities} holds {array.dtype} numbers: give probabilities as floating-point numbers from 0 to 1"
+            )
+        return array
 
 
 @dataclass(frozen=True)
@@ -154,7 +167,9 @@ def _prediction(root: Path) -> LabelledSet:
         plain = Convention(classes, {**{i: i for i in range(len(classes))}, 255: 255})
         files = {}
         for name, entry in content["files"].items():
-            labels, objects, image = (entry.get(key) for key in ("labels", "objects", "image"))
+            labels, objects, image, likely = (
+                entry.get(key) for key in ("labels", "objects", "image", "probabilities")
+            )
             convention = plain if labels else Convention(classes, {}, objects=True)
             files[name] = LabelledFile(
                 name,
@@ -162,6 +177,7 @@ def _prediction(root: Path) -> LabelledSet:
                 root / objects if labels and objects else None,
                 Path(image) if image else None,
                 convention,
+                root / likely if likely else None,
             )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise wrong from error

@@ -89,7 +89,7 @@ class PredictionFolder:
         entry["labels"] = self._said(write_labels(where, labels, like=picture, colours=self.classes.colours))
         if probabilities:
             where = self._at(f"probabilities/{name}{picture.suffix}")
-            write_image(where, np.moveaxis(likely, 0, -1), like=picture)
+            entry["probabilities"] = self._said(write_image(where, np.moveaxis(likely, 0, -1), like=picture))
         drawn = outlines(picture.array, labels, ids, classes=self.classes)
         write_picture(self._at(f"overlays/{name}.png"), drawn)
         self._about["files"][name] = entry

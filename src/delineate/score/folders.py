@@ -1,4 +1,4 @@
-"""Two folders of masks, matched by name, become a table of scores. One case is in memory at a time.
+"""Two folders of masks, matched by name, become a table of scores. One case is in memory at a time, in each process.
 
 What cannot be scored (no prediction, another size, a file that cannot be read) is named in the table, never
 silently dropped: a score that gets better when predictions are missing is no score.
@@ -7,22 +7,21 @@ silently dropped: a score that gets better when predictions are missing is no sc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, ClassTable, DataError
-from delineate.data.labelled import Labelled, LabelledFile, LabelledSet, load_masks
+from delineate.data.inputs import images
+from delineate.data.labelled import LabelledFile, LabelledSet, load_masks
 from delineate.data.masks import MasksAre
 from delineate.data.problem import listed
 from delineate.data.split import groups
-from delineate.score.matching import components
-from delineate.score.table import NO_PREDICTION, CaseScores, Masks, ScoreTable, score_case
-
-Index = NDArray[np.uint8] | None
-"""The class of truth for each class of the prediction; None where they are the same."""
+from delineate.score.case_files import CaseFiles, Index
+from delineate.score.processes import every
+from delineate.score.registry import SCORES, Score
+from delineate.score.table import NO_PREDICTION, CaseScores, ScoreTable
 
 
 def score_folders(
@@ -32,6 +31,9 @@ def score_folders(
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
     objects: bool | None = None,
+    probabilities: str | Path | None = None,
+    scores: tuple[Score, ...] = tuple(SCORES.values()),
+    workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> ScoreTable:
     """Score the masks in folder `predicted` against those in `truth`, matched by name.
@@ -41,12 +43,19 @@ def score_folders(
     against 0/1 or object ids is understood. unlabelled, masks_are: how to read masks that do not tell by
     themselves, on both sides; binary masks are never object ids. objects: None scores objects where truth has
     ids, True always, False never; a side without ids gives its connected components, and a note says so.
+    probabilities: a folder of floating-point images (*spatial, classes), or (*spatial) for a single class, by the names of
+    the masks; None takes those that `delineate predict` wrote beside its masks. scores: what to score, see `scores_asked`.
+    workers: processes to share the work, where it takes more than a moment; each holds one case in memory. A
+    script that asks for more than one must be guarded by `if __name__ == "__main__":`, for they import it.
     progress: told cases done and cases in all.
     Raises DataError where a folder cannot be understood, and where no prediction has the name of a truth.
     """
     there = _read(Path(truth), classes=None, unlabelled=unlabelled, masks_are=masks_are)
     guess = _read(Path(predicted), classes=there.classes, unlabelled=unlabelled, masks_are=masks_are)
     notes = [*(f"truth: {note}" for note in there.notes), *(f"prediction: {note}" for note in guess.notes)]
+    if probabilities is not None:
+        guess, said = _with_probabilities(guess, Path(probabilities))
+        notes += said
     index, said = _class_index(guess.classes, there.classes)
     notes += said
     pairs, extra = _pairs(guess.files, there.files)
@@ -60,30 +69,30 @@ def score_folders(
     from_ids, said = _object_sources(there, guess, objects=objects)
     notes += said
     group_of = groups(there.files)
-    cases, unscored = [], []
-    for done, (name, file) in enumerate(pairs.items(), start=1):
-        if file is None:
-            unscored.append((name, NO_PREDICTION))
-        else:
-            try:
-                cases.append(
-                    _scored(
-                        there.files[name],
-                        file,
-                        index,
-                        from_ids,
-                        classes=there.classes,
-                        group=group_of.get(name, name),
-                    )
-                )
-            except DataError as error:
-                unscored.append((name, str(error)))
-        if progress:
-            progress(done, len(pairs))
-    units = {case.unit for case in cases}
-    if units == {"px"}:
+    jobs = {
+        name: CaseFiles(
+            there.files[name], file, index, from_ids, there.classes, group_of.get(name, name), scores
+        )
+        for name, file in pairs.items()
+        if file is not None
+    }
+    done = len(pairs) - len(jobs)
+    found = every(
+        CaseFiles.scored,
+        jobs,
+        workers=workers,
+        progress=(lambda number: progress(done + number, len(pairs))) if progress else None,
+    )
+    scored = {name: one for name in jobs if isinstance(one := found[name], CaseScores)}
+    cases = tuple(scored.values())
+    unscored = tuple(
+        (name, NO_PREDICTION if file is None else str(found[name]))
+        for name, file in pairs.items()
+        if name not in scored
+    )
+    if {case.unit for case in cases} == {"px"}:
         notes.append("no file tells the size of a pixel: distances are in pixels")
-    return ScoreTable(there.classes, tuple(cases), tuple(unscored), tuple(notes))
+    return ScoreTable(there.classes, cases, unscored, tuple(notes), scores)
 
 
 def _read(
@@ -153,57 +162,15 @@ def _has_ids(masks: LabelledSet) -> bool:
     return any(file.objects_path is not None or file.convention.objects for file in masks.files.values())
 
 
-def _scored(
-    truth: LabelledFile,
-    predicted: LabelledFile,
-    index: Index,
-    from_ids: tuple[bool, bool] | None,
-    *,
-    classes: ClassTable,
-    group: str,
-) -> CaseScores:
-    there, guess = truth.read(), predicted.read()
-    if there.labels.shape != guess.labels.shape:
+def _with_probabilities(predicted: LabelledSet, folder: Path) -> tuple[LabelledSet, list[str]]:
+    """The same masks, each with the file of its name in `folder`; and which ones have none."""
+    found = {entry.name: entry.images[0] for entry in images(folder)}
+    files = {name: replace(file, probabilities=found.get(name)) for name, file in predicted.files.items()}
+    without = [name for name, file in files.items() if file.probabilities is None]
+    if len(without) == len(files):
         raise DataError(
-            f"its prediction is {' x '.join(map(str, guess.labels.shape))} but truth is "
-            f"{' x '.join(map(str, there.labels.shape))}: predict on the image that the truth belongs to"
+            f"no file in {folder} has the name of a prediction ({listed(found, most=3)}; {listed(files, most=3)}): give the "
+            "folder of their probabilities"
         )
-    masks = _masks(there, guess, index, from_ids, image=truth.image or predicted.image)
-    scale = guess if there.unit == "px" else there
-    return score_case(
-        masks.truth,
-        masks.predicted,
-        classes=classes,
-        name=truth.name,
-        spacing=scale.spacing,
-        unit=scale.unit,
-        group=group,
-        truth_objects=masks.truth_objects,
-        predicted_objects=masks.predicted_objects,
-        reread=partial(_reread, truth, predicted, index, from_ids),
-    )
-
-
-def _reread(
-    truth: LabelledFile, predicted: LabelledFile, index: Index, from_ids: tuple[bool, bool] | None
-) -> Masks:
-    return _masks(truth.read(), predicted.read(), index, from_ids, image=truth.image or predicted.image)
-
-
-def _masks(
-    truth: Labelled,
-    predicted: Labelled,
-    index: Index,
-    from_ids: tuple[bool, bool] | None,
-    *,
-    image: Path | None,
-) -> Masks:
-    labels = predicted.labels if index is None else index[predicted.labels]
-    if from_ids is None:
-        return Masks(truth.labels, labels, image=image)
-    ids: list[NDArray[np.int32]] = []
-    for side, has in zip((truth, predicted), from_ids, strict=True):
-        own = side.objects if has else None
-        foreground = (side.labels != 0) & (side.labels != UNLABELLED)
-        ids.append(components(foreground) if own is None else own)
-    return Masks(truth.labels, labels, ids[0], ids[1], image)
+    said = [f"no probabilities are there for {listed(without, most=5)}"] if without else []
+    return replace(predicted, files=files), said

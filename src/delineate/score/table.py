@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, ClassTable, DataError
@@ -18,6 +19,7 @@ from delineate.score.matching import match_objects
 from delineate.score.objects import ObjectScores, pool_objects
 from delineate.score.overlap import Counts, counted, pooled
 from delineate.score.pair import check_pair
+from delineate.score.probabilities import Calibration, border_band, calibration, pool_calibrations
 from delineate.score.registry import SCORES, Score
 from delineate.score.summary import Summary, summarise
 from delineate.score.surface import surface_distances
@@ -36,13 +38,22 @@ class Masks:
     image: Path | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Calibrations:
+    """How far the probabilities of one class can be believed, in all labelled pixels and near the borders of truth."""
+
+    everywhere: Calibration
+    border: Calibration
+
+
 @dataclass(frozen=True)
 class CaseScores:
     """The scores of one image.
 
     values: by class name, then by name of the score. counts: by class name. objects: None where there are no
     ids. shape: (*spatial). spacing: in `unit`, array order. reread: gives the masks once more, for pictures,
-    so that no more than one image is held in memory; None where they are not to be had.
+    so that no more than one image is held in memory; None where they are not to be had. calibration: by class name, empty
+    where no probabilities are known.
     """
 
     name: str
@@ -54,6 +65,7 @@ class CaseScores:
     objects: ObjectScores | None = None
     group: str = ""
     reread: Callable[[], Masks] | None = field(default=None, repr=False, compare=False)
+    calibration: dict[str, Calibrations] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def mean_dice(self) -> float:
@@ -112,6 +124,15 @@ class ScoreTable:
         scored = [case.objects for case in self.cases if case.objects is not None]
         return pool_objects(scored) if scored else None
 
+    def calibration(self, name: str) -> Calibrations | None:
+        """Calibration of class `name` over the pixels of all cases that have probabilities; None where none has."""
+        found = [case.calibration[name] for case in self.cases if name in case.calibration]
+        if not found:
+            return None
+        return Calibrations(
+            pool_calibrations(one.everywhere for one in found), pool_calibrations(one.border for one in found)
+        )
+
     @property
     def unit(self) -> str:
         """The unit of distances; `mixed units` where cases differ."""
@@ -160,6 +181,12 @@ class ScoreTable:
             said.append(
                 f"distances are in several units, {units}: their means mix them; score each kind by itself"
             )
+        silent = [case.name for case in self.cases if all(c.labelled == 0 for c in case.counts.values())]
+        if silent:
+            said.append(
+                f"truth says nothing in {len(silent)} of {len(self.cases)} images, every pixel of which is unlabelled, so that "
+                f"all scores are undefined there: {listed(silent, most=5)}"
+            )
         for name in self.names:
             without = [case.name for case in self.cases if math.isinf(case.values[name]["hausdorff"])]
             if without:
@@ -181,16 +208,17 @@ def score_case(
     group: str = "",
     truth_objects: NDArray[Any] | None = None,
     predicted_objects: NDArray[Any] | None = None,
+    probabilities: Mapping[str, NDArray[np.floating[Any]]] | None = None,
     scores: Sequence[Score] = tuple(SCORES.values()),
     reread: Callable[[], Masks] | None = None,
 ) -> CaseScores:
     """Every one of `scores` of every class but background, for one image.
 
     truth, predicted: (*spatial) class indices, UNLABELLED allowed in truth. spacing: in `unit`, array order;
-    ones where empty. Objects are scored where both id arrays (*spatial) are given. reread: see CaseScores.
-    Raises DataError where shapes differ or values are not integers.
+    ones where empty. Objects are scored where both id arrays (*spatial) are given. probabilities: (*spatial) by
+    class name. reread: see CaseScores.
+    Raises DataError where shapes differ, values are not integers, or probabilities are none.
 
-    >>> import numpy as np
     >>> cells = ClassTable(("background", "cell"))
     >>> scores = score_case(np.array([[1, 1, 0]]), np.array([[1, 0, 0]]), classes=cells).values["cell"]
     >>> {name: round(value, 3) for name, value in scores.items()}
@@ -223,4 +251,12 @@ def score_case(
         objects = match_objects(
             truth_objects, predicted_objects, spacing=size, unlabelled=truth == UNLABELLED
         )
-    return CaseScores(name, truth.shape, size, unit, values, counts, objects, group or name, reread)
+    band = border_band(truth) if probabilities else None
+    believed = {
+        class_name: Calibrations(
+            calibration(truth, likely, label=classes.index(class_name)),
+            calibration(truth, likely, label=classes.index(class_name), within=band),
+        )
+        for class_name, likely in (probabilities or {}).items()
+    }
+    return CaseScores(name, truth.shape, size, unit, values, counts, objects, group or name, reread, believed)
