@@ -214,35 +214,87 @@ def predict(
 
 @app.command()
 def score(
-    predicted: Annotated[Path, typer.Argument(help="Folder of predicted masks, of any tool.")],
-    truth: Annotated[Path, typer.Argument(help="Folder of true masks, or a data folder.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PREDICTED... TRUTH",
+            help="Folder of predicted masks of any tool, or several to compare; last, the folder of true masks.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the report.")],
     objects: Annotated[
         bool | None, typer.Option("--objects/--no-objects", help="Score objects; else where truth has ids.")
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="One more score: boundary_iou or centre_line_dice; may be repeated."),
+    ] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Score surface Dice at this tolerance, in the unit of the spacing.")
+    ] = None,
+    sizes: Annotated[
+        str | None, typer.Option(help="Edges of classes of object size, such as 10,100: areas or volumes.")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Column of the metadata to tell subgroups by, such as scanner.")
+    ] = None,
+    metadata: Annotated[
+        Path | None, typer.Option(help="CSV with a row per image; else metadata.csv beside the truth.")
+    ] = None,
+    probabilities: Annotated[
+        Path | None, typer.Option(help="Folder of predicted probabilities; else those that predict wrote.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; else one per core. Each holds one image in memory.")
+    ] = None,
     unlabelled: Unlabelled = None,
     masks_are: MasksAre = None,
 ) -> None:
-    """Say how good masks are and where they are worst: report.html, scores.json, scores.csv."""
+    """Say how good masks are and where they are worst: report.html, scores.json, scores.csv.
+
+    With several folders of predictions they are compared case by case: `delineate score OURS THEIRS TRUTH -o report`.
+    """
     from delineate import flow
+    from delineate.core import DataError, new_folder
+    from delineate.report.score_text import paired_lines, score_lines
 
-    with _bar("scoring") as progress:
-        table = flow.score(
-            predicted,
-            truth,
-            out=out,
-            unlabelled=unlabelled,
-            masks_are=_masks_are(masks_are),
-            objects=objects,
-            progress=progress,
+    if len(folders) < 2:
+        raise typer.BadParameter(
+            "give one folder of predictions or more, and last the truth", param_hint="PREDICTED... TRUTH"
         )
-    from delineate.report.score_text import score_lines
-
-    print("\n".join(score_lines(table)))
+    *predicted, truth = folders
+    if probabilities is not None and len(predicted) > 1:
+        raise DataError("--probabilities belong to one prediction: score it alone, without the others")
+    if out.exists():
+        new_folder(out)  # complains now, not after the work
+    asked: dict[str, Any] = {
+        "out": out,
+        "unlabelled": unlabelled,
+        "masks_are": _masks_are(masks_are),
+        "objects": objects,
+        "also": also or (),
+        "tolerance": tolerance,
+        "sizes": _numbers(sizes),
+        "by": by,
+        "metadata": metadata,
+        "workers": workers or os.cpu_count() or 1,
+    }
+    with _bar("scoring") as progress:
+        if len(predicted) == 1:
+            tables = {
+                "": flow.score(predicted[0], truth, probabilities=probabilities, progress=progress, **asked)
+            }
+        else:
+            tables = flow.score_several(_told_apart(predicted), truth, progress=progress, **asked)
+    for method, table in tables.items():
+        print("\n".join(score_lines(table, method=method)))
+    if len(tables) > 1:
+        print("\n".join(paired_lines(tables)))
     print(f"Report: {out / 'report.html'}")
-    if table.unscored:
-        for sentence in table.left_out:
-            _complain(sentence)
+    left_out = [sentence for table in tables.values() for sentence in table.left_out]
+    for sentence in dict.fromkeys(left_out):
+        _complain(sentence)
+    if left_out:
         raise typer.Exit(1)
 
 
@@ -287,6 +339,27 @@ def _masks_are(value: str | None) -> Any:
     if value not in (None, "classes", "instances"):
         raise typer.BadParameter("give classes or instances", param_hint="--masks-are")
     return value
+
+
+def _numbers(text: str | None) -> list[float] | None:
+    """Numbers between commas."""
+    if text is None:
+        return None
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(
+            "give numbers between commas, such as 10,100", param_hint="--sizes"
+        ) from error
+
+
+def _told_apart(paths: list[Path]) -> dict[str, Path]:
+    """Paths by the shortest ends of theirs that differ: `a/out` and `b/out` where `out` would not do."""
+    for length in range(1, max(len(path.resolve().parts) for path in paths) + 1):
+        names = ["/".join(path.resolve().parts[-length:]) for path in paths]
+        if len(set(names)) == len(names):
+            return dict(zip(names, paths, strict=True))
+    raise typer.BadParameter("the same folder is given twice", param_hint="PREDICTED... TRUTH")
 
 
 @contextmanager

@@ -90,6 +90,36 @@ def learning_curve(history: Sequence[Mapping[str, float]], *, theme: str) -> byt
     return _png(figure)
 
 
+def reliability(table: ScoreTable, *, theme: str) -> bytes:
+    """A PNG of how often a probability came true, against the probability: all labelled pixels, and those near borders."""
+    figure = _figure(9.2, 4.2)
+    for column, (where, title) in enumerate(
+        (("everywhere", "All labelled pixels"), ("border", "Near the borders of truth"))
+    ):
+        axes = figure.add_subplot(1, 2, column + 1)
+        _styled(axes, theme)
+        axes.plot([0, 1], [0, 1], color=_INK[theme][1], linewidth=1, linestyle=(0, (4, 3)))
+        for name in table.names:
+            found = table.calibration(name)
+            if found is None:
+                continue
+            colour = (
+                table.classes.colours[table.classes.index(name)] if len(table.names) > 1 else _ACCENT[theme]
+            )
+            likely, true = getattr(found, where).curve
+            axes.plot(likely, true, color=_rgb(colour), linewidth=1.8, marker="o", markersize=4, label=name)
+        axes.set_title(title, loc="left", fontsize=11, color=_INK[theme][0])
+        axes.set_xlabel("predicted probability", color=_INK[theme][1])
+        if column == 0:
+            axes.set_ylabel("share that came true", color=_INK[theme][1])
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        axes.set_aspect("equal")
+        if len(table.names) > 1:
+            axes.legend(frameon=False, labelcolor=_INK[theme][0], fontsize=9)
+    return _png(figure)
+
+
 def _row(axes: Axes, values: Sequence[float], *, at: int, colour: Colour, theme: str) -> None:
     finite = np.array([value for value in values if math.isfinite(value)])
     infinite = sum(math.isinf(value) for value in values)

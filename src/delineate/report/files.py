@@ -10,9 +10,10 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from delineate.report.sections import Asked, calibration_json, paired_json, subgroups_json
 from delineate.score import (
     AP_AT,
     CaseScores,
@@ -23,6 +24,8 @@ from delineate.score import (
     SizeClass,
     Summary,
     Unmatched,
+    paired,
+    subgroups,
 )
 
 POLICY = {
@@ -31,12 +34,15 @@ POLICY = {
     "spurious": "the prediction holds the class and truth does not: the worst value of the score, counted",
     "infinite": "a distance to nothing is infinite: in the median, not in the mean, counted and warned of",
     "intervals": "95 %, percentile bootstrap over groups of cases; null where fewer than two groups are defined",
+    "paired": "first less second, case by case; p: Wilcoxon's signed-rank test over groups; holm: p corrected for all tests",
+    "by": "difference: the mean of a subgroup less that of all other cases; null where fewer than two groups are on either side",
+    "calibration": "15 bins of equal width, pixels of all cases pooled; border: within 3 px of a change of class in truth",
     "unlabelled": "pixels that are 255 in truth are in neither mask",
     "background": "class 0 is scored by no score of its own",
     "objects": "matched one to one where IoU >= 0.5, whatever their class; counts pooled over images",
     "untouched": "objects of truth of which no predicted object has a single pixel",
     "merges": "predicted objects that hold more than half of each of two or more true ones; splits: the other way round",
-    "v_rand": "adapted Rand index over pixels that truth gives to an object; what no object was predicted for is one segment",
+    "v_rand": "adapted Rand index over pixels that truth gives to an object; a pixel in no predicted object is alone",
     "voi": "variation of information over the same pixels, in bits",
     "precision": "0 where nothing was predicted although there is something; recall is undefined where there is nothing",
     "volume_difference": "(predicted - truth) / truth, below 0 is too small",
@@ -48,24 +54,25 @@ POLICY = {
 """What the numbers in scores.json mean, in words; written into it."""
 
 
-def scores_json(table: ScoreTable, *, sizes: Sequence[float] | None = None) -> str:
-    """The table as strict JSON, indented; ends with a newline. Its keys are part of the public interface.
+def scores_json(tables: Mapping[str, ScoreTable], *, asked: Asked | None = None) -> str:
+    """The tables as strict JSON, indented; ends with a newline. Its keys are part of the public interface.
 
-    sizes: as `write_score_report`."""
+    tables: by name of the method; all is told of the first, of the others their summaries and differences.
+    """
+    table, asked = next(iter(tables.values())), asked or Asked()
     objects = table.objects
     content = {
-        "classes": {
-            name: {
-                score.name: _summary(table.summary(name, score.name))
-                | _intervals(table.intervals(name, score.name))
-                for score in table.scores
-            }
-            for name in table.names
-        },
+        "classes": _classes(table),
         "pooled": {name: {"dice": _number(table.pooled_dice(name))} for name in table.names},
         "objects": None
         if objects is None
-        else _objects(objects) | {"by_size": [_size_class(one) for one in objects.by_size(sizes)]},
+        else _objects(objects) | {"by_size": [_size_class(one) for one in objects.by_size(asked.sizes)]},
+        "calibration": calibration_json(table),
+        "methods": {method: _classes(one) for method, one in tables.items()} if len(tables) > 1 else {},
+        "paired": paired_json(paired(tables)) if len(tables) > 1 and _alike(tables) else [],
+        "by": {"column": asked.column, "subgroups": subgroups_json(subgroups(table, asked.values))}
+        if asked.column
+        else None,
         "cases": [_case(case) for case in table.cases],
         "unscored": [{"name": name, "reason": reason} for name, reason in table.unscored],
         "warnings": list(table.warnings),
@@ -74,34 +81,49 @@ def scores_json(table: ScoreTable, *, sizes: Sequence[float] | None = None) -> s
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def scores_csv(table: ScoreTable) -> str:
-    """One row per case and class: each score, numbers of pixels, and the objects of the whole case."""
+def scores_csv(tables: Mapping[str, ScoreTable]) -> str:
+    """One row per case and class: each score, numbers of pixels, and the objects of the whole case; of several methods one
+    after the other, named in the first column."""
     held = io.StringIO()
     writer = csv.writer(held, lineterminator="\n")
-    counts = ("truth_pixels", "predicted_pixels", "shared_pixels")
-    found = ("objects_found", "objects_missed", "objects_spurious")
-    names = [score.name for score in table.scores]
-    writer.writerow(("case", "group", "class", *names, *counts, *found, "spacing", "unit"))
-    for case in table.cases:
-        objects = (
-            ("", "", "") if case.objects is None else (case.objects.tp, case.objects.fn, case.objects.fp)
-        )
-        for name, values in case.values.items():
-            numbers = ("" if math.isnan(values[score]) else repr(values[score]) for score in names)
-            pixels = case.counts[name]
-            spacing = " ".join(f"{s:g}" for s in case.spacing)
-            row = (
-                case.name,
-                case.group,
-                name,
-                *numbers,
-                pixels.truth,
-                pixels.predicted,
-                pixels.both,
-                *objects,
-            )
-            writer.writerow((*row, spacing, case.unit))
+    names = [score.name for score in next(iter(tables.values())).scores]
+    counts = ("truth_pixels", "predicted_pixels", "shared_pixels", "labelled_pixels")
+    found = ("objects_found", "objects_missed", "objects_untouched", "objects_spurious")
+    several = len(tables) > 1
+    writer.writerow(
+        (*["method"] * several, "case", "group", "class", *names, *counts, *found, "spacing", "unit")
+    )
+    for method, table in tables.items():
+        for case in table.cases:
+            for row in _rows(case, names):
+                writer.writerow((*[method] * several, *row))
     return held.getvalue()
+
+
+def _rows(case: CaseScores, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    objects = case.objects
+    found = ("",) * 4 if objects is None else (objects.tp, objects.fn, objects.untouched, objects.fp)
+    spacing = " ".join(f"{s:g}" for s in case.spacing)
+    for name, values in case.values.items():
+        numbers = ("" if math.isnan(values[score]) else repr(values[score]) for score in names)
+        pixels = case.counts[name]
+        counts = (pixels.truth, pixels.predicted, pixels.both, pixels.labelled)
+        yield (case.name, case.group, name, *numbers, *counts, *found, spacing, case.unit)
+
+
+def _classes(table: ScoreTable) -> dict[str, Any]:
+    return {
+        name: {
+            score.name: _summary(table.summary(name, score.name))
+            | _intervals(table.intervals(name, score.name))
+            for score in table.scores
+        }
+        for name in table.names
+    }
+
+
+def _alike(tables: Mapping[str, ScoreTable]) -> bool:
+    return len({table.names for table in tables.values()}) == 1
 
 
 def _declared(score: Score) -> dict[str, Any]:

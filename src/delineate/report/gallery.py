@@ -40,9 +40,7 @@ def _shown_case(case: CaseScores, scores: Sequence[Score], *, rank: str) -> dict
     if seen is None:
         return None
     held = [name for name, counts in case.counts.items() if counts.truth or counts.predicted]
-    several = len(case.values) > 1
-    chosen = [score for score in scores if not (several and score.name == "iou")]  # it tells what Dice tells
-    classes = [(name, [cell(case, name, score) for score in chosen]) for name in held or case.values]
+    classes = [(name, [cell(case, name, score) for score in scores]) for name in held or case.values]
     objects = []
     if case.objects is not None:
         found = case.objects
@@ -54,7 +52,7 @@ def _shown_case(case: CaseScores, scores: Sequence[Score], *, rank: str) -> dict
         "marked": _picture_source(seen.marked),
         "caption": seen.caption[:1].upper() + seen.caption[1:],
         "unlabelled": seen.unlabelled,
-        "scores": chosen,
+        "scores": scores,
         "classes": classes,
         "objects": objects,
     }

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from delineate.data.problem import listed
+from delineate.report.sections import Asked, lags, spread
 from delineate.score import CaseScores, ScoreTable
 from delineate.score.summary import shown
 from delineate.score.table import NO_PREDICTION
@@ -46,9 +47,10 @@ def lead(table: ScoreTable) -> str:
     return sentence
 
 
-def findings(table: ScoreTable) -> list[Finding]:
+def findings(table: ScoreTable, asked: Asked | None = None) -> list[Finding]:
     """What the mean hides, gravest first; empty where it hides nothing."""
     found = [*_left_out(table), *_objects(table), *_classes(table), *_far_errors(table), *_spread(table)]
+    found += _subgroups(table, asked or Asked())
     return sorted(found, key=lambda finding: not finding.serious)
 
 
@@ -174,6 +176,15 @@ def _spread(table: ScoreTable) -> Iterator[Finding]:
                 f"Pooled over all pixels, the Dice of {name} is {shown(pooled)}, {which} of it are the worse ones.",
                 serious=False,
             )
+
+
+def _subgroups(table: ScoreTable, asked: Asked) -> Iterator[Finding]:
+    for one in lags(table, asked):
+        yield Finding(
+            f"Where {asked.column} is {one.value} ({_images(one.cases)}), the mean Dice of {one.name} is "
+            f"{shown(-one.difference)} lower than elsewhere "
+            f"(difference {spread(one.difference_interval)}, 95 % interval)."
+        )
 
 
 def _images(count: int) -> str:

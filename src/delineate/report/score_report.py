@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from delineate.core import new_folder, written_whole
-from delineate.report.figures import distribution, learning_curve
+from delineate.report.figures import distribution, learning_curve, reliability
 from delineate.report.files import POLICY, scores_csv, scores_json
 from delineate.report.gallery import cell, compared_cases, groups, source
 from delineate.report.headline import findings, lead
 from delineate.report.overlay import FALSE_ALARM, HIT, MISS, OTHER_CLASS
+from delineate.report.sections import Asked, calibration_rows, paired_rows, spread, subgroup_rows
 from delineate.score import AP_AT, CaseScores, Score, ScoreTable, SizeClass
-from delineate.score.interval import Interval
 from delineate.score.summary import shown
 
 LARGEST = 12
@@ -35,21 +35,22 @@ def write_score_report(
     baselines: Mapping[str, ScoreTable] | None = None,
     title: str = "How good is this segmentation?",
     method: str = "this prediction",
-    sizes: Sequence[float] | None = None,
+    asked: Asked | None = None,
 ) -> Path:
     """Write report.html, scores.json and scores.csv into the new folder `out`; gives the path of report.html.
 
     history: one entry per look at training, with step, seconds, loss and dice (dice may be absent or nan), for
     the learning curve. baselines: tables of other methods on the same images, by name, shown beside `method`,
-    which is the name of what `table` scores. sizes: where one class of object sizes ends and the next begins, in spacing
-    units squared or cubed; quartiles where None. Images are read one at a time.
+    which is the name of what `table` scores. asked: what to tell beyond the scores. Images are read one at a time.
     Raises OutputError where `out` holds something already or cannot be written.
     """
     folder = new_folder(Path(out))
-    page = report_html(table, history=history, baselines=baselines, title=title, method=method, sizes=sizes)
+    asked = asked or Asked()
+    tables = {method: table, **(baselines or {})}
+    page = report_html(table, history=history, baselines=baselines, title=title, method=method, asked=asked)
     for name, text in (
-        ("scores.json", scores_json(table, sizes=sizes)),
-        ("scores.csv", scores_csv(table)),
+        ("scores.json", scores_json(tables, asked=asked)),
+        ("scores.csv", scores_csv(tables)),
         ("report.html", page),
     ):
         with written_whole(folder / name) as beside:
@@ -64,12 +65,13 @@ def report_html(
     baselines: Mapping[str, ScoreTable] | None = None,
     title: str = "How good is this segmentation?",
     method: str = "this prediction",
-    sizes: Sequence[float] | None = None,
+    asked: Asked | None = None,
 ) -> str:
     """The page of `write_score_report` as text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    tables = {method: table, **(baselines or {})}
+    tables, asked = {method: table, **(baselines or {})}, asked or Asked()
+    calibrated = calibration_rows(table)
     page = Environment(
         loader=PackageLoader("delineate.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     ).get_template("report.html.j2")
@@ -77,7 +79,7 @@ def report_html(
     return page.render(
         title=title,
         lead=lead(table),
-        findings=findings(table),
+        findings=findings(table, asked),
         scores=table.brief,
         unit=table.unit,
         colours={"hit": HIT, "miss": MISS, "false_alarm": FALSE_ALARM, "other": OTHER_CLASS},
@@ -85,7 +87,7 @@ def report_html(
         drawn="groups of images"
         if len({case.group for case in table.cases}) < len(table.cases)
         else "images",
-        objects=_objects(table, sizes),
+        objects=_objects(table, asked.sizes),
         distribution=_themes(lambda theme: distribution(tables, theme=theme)) if table.cases else None,
         distribution_note=_distribution_note(tables),
         compared=[_compared_row(one, name, by) for name in table.names for by, one in tables.items()]
@@ -93,6 +95,11 @@ def report_html(
         else [],
         compared_objects=any(one.objects is not None for one in tables.values()),
         compared_note=_compared_note(tables),
+        paired=paired_rows(tables),
+        column=asked.column,
+        subgroups=subgroup_rows(table, asked),
+        calibrated=calibrated,
+        reliability=_themes(lambda theme: reliability(table, theme=theme)) if calibrated else None,
         compared_cases=list(compared_cases(tables)) if baselines else [],
         groups=shown_groups,
         any_unlabelled=any(case["unlabelled"] for group in shown_groups for case in group["cases"]),
@@ -112,21 +119,17 @@ def _summary_rows(table: ScoreTable, name: str) -> dict[str, Any]:
     for score in table.scores:
         summary = table.summary(name, score.name)
         title = f"{score.title}, {table.unit}" if score.is_distance else score.title
-        spread = table.intervals(name, score.name)
+        found = table.intervals(name, score.name)
         rows.append(
             (
                 title,
                 summary,
-                (shown(summary.mean), _spread(spread.mean)),
-                (shown(summary.median), _spread(spread.median)),
+                (shown(summary.mean), spread(found.mean)),
+                (shown(summary.median), spread(found.median)),
             )
         )
     colour = table.classes.colours[table.classes.index(name)]
     return {"name": name, "colour": colour, "rows": rows, "pooled": shown(table.pooled_dice(name))}
-
-
-def _spread(interval: Interval | None) -> str:
-    return "" if interval is None else f"{shown(interval[0])} to {shown(interval[1])}"
 
 
 def _compared_row(table: ScoreTable, name: str, method: str) -> dict[str, Any]:
@@ -157,10 +160,10 @@ def _objects(table: ScoreTable, size_edges: Sequence[float] | None) -> dict[str,
             (f"{objects.tp:,}", f"found, of {objects.tp + objects.fn:,}"),
             (f"{objects.fn:,}", f"missed, {objects.untouched:,} of them completely"),
             (f"{objects.fp:,}", "predicted that match none"),
-            (f"{objects.merges:,}", "merges: predicted objects that hold several"),
-            (f"{objects.splits:,}", "splits: objects that hold several predicted ones"),
-            (shown(objects.f1), "F1 (recognition quality)"),
-            (shown(objects.sq), "mean IoU of the found (segmentation quality)"),
+            (f"{objects.merges:,}", "merges: predicted ones that hold several"),
+            (f"{objects.splits:,}", "splits: true ones that hold several"),
+            (shown(objects.f1), "F1"),
+            (shown(objects.sq), "mean IoU of the found"),
             (shown(objects.pq), "panoptic quality"),
         ],
         "ap": [(f"{at:g}", shown(objects.ap(at))) for at in AP_AT],

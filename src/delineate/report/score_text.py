@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+from delineate.report.sections import paired_rows
 from delineate.score import ScoreTable
 
 
@@ -40,3 +42,13 @@ def score_lines(table: ScoreTable, *, method: str = "") -> list[str]:
             f"({found.tp} found, {found.fn} missed, {found.untouched} of them completely, {found.fp} spurious)"
         )
     return lines
+
+
+def paired_lines(tables: Mapping[str, ScoreTable]) -> list[str]:
+    """A line for each difference between two methods, in one class and score; none where classes differ."""
+    return [
+        f"{row['methods']}, {row['name']} {row['score']}: {row['mean']}"
+        + (f" ({row['spread']})" if row["spread"] else "")
+        + f", better in {row['better']}, worse in {row['worse']}, p {row['p']} (Wilcoxon, Holm)"
+        for row in paired_rows(tables)
+    ]

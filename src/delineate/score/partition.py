@@ -2,7 +2,7 @@
 
 Both look at pixels that truth gives to an object. What truth holds together and the prediction tears apart is a split
 error, what truth holds apart and the prediction joins a merge error; neither cares for outlines much, which is why
-those who trace neurons use them. Pixels outside every predicted object count as one more predicted object.
+those who trace neurons use them. A pixel in no predicted object counts as an object of its own, alone.
 Arganda-Carreras et al. 2015, doi:10.3389/fnana.2015.00142; Meilă 2007, doi:10.1016/j.jmva.2006.11.013.
 """
 
@@ -92,12 +92,11 @@ def partition(
     true_pixels: NDArray[np.intp],
 ) -> Partition:
     """From pairs of overlapping objects: indices of both (n,), pixels they share (n,); pixels of each true object (m,)."""
-    nowhere = true_pixels - np.bincount(true, shared, minlength=len(true_pixels)).astype(np.int64)
-    joint = np.concatenate([shared, nowhere])
-    of_predicted = np.append(np.bincount(predicted, shared).astype(np.int64), nowhere.sum())
-    pairs = [_pairs(counts) for counts in (joint, true_pixels, of_predicted)]
-    entropies = [_entropy(counts) for counts in (joint, true_pixels, of_predicted)]
-    return Partition(int(true_pixels.sum()), *pairs, *entropies)
+    pixels = int(true_pixels.sum())
+    groups = (shared, true_pixels, np.bincount(predicted, shared).astype(np.int64))
+    return Partition(
+        pixels, *(_pairs(sizes) for sizes in groups), *(_entropy(sizes, pixels) for sizes in groups)
+    )
 
 
 def pool_partitions(partitions: Iterable[Partition]) -> Partition:
@@ -112,7 +111,7 @@ def _pairs(counts: NDArray[np.integer]) -> int:
     return int((sizes * (sizes - 1)).sum())
 
 
-def _entropy(counts: NDArray[np.integer]) -> float:
-    """Bits per pixel needed to say in which of the groups of these sizes it is, times all pixels."""
+def _entropy(counts: NDArray[np.integer], pixels: int) -> float:
+    """Bits per pixel needed to say in which group it is, times all pixels; those in none of these groups are alone."""
     sizes = counts[counts > 0].astype(np.float64)
-    return float(sizes.sum() * np.log2(sizes.sum()) - (sizes * np.log2(sizes)).sum()) if len(sizes) else 0.0
+    return float(pixels * np.log2(pixels) - (sizes * np.log2(sizes)).sum()) if pixels else 0.0

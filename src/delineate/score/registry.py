@@ -85,7 +85,7 @@ _EVERY: tuple[Score, ...] = (
           counted=attrgetter("dice"), brief=True),
     Score("iou", "IoU", iou, best=1.0, direction="higher",
           when_missed=0.0, when_spurious=0.0, when_both_empty=_NAN, symmetric=True, page="iou.md",
-          counted=attrgetter("iou"), brief=True),
+          counted=attrgetter("iou")),
     Score("precision", "Precision", precision, best=1.0, direction="higher",
           when_missed=0.0, when_spurious=0.0, when_both_empty=_NAN, symmetric=False, page="precision_recall.md",
           counted=attrgetter("precision")),

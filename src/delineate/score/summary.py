@@ -78,14 +78,17 @@ def shown(value: float) -> str:
 
     >>> shown(0.91234), shown(6.3246), shown(57.625), shown(12345.6)
     ('0.912', '6.32', '57.6', '12,346')
+    >>> shown(-45.486), shown(float("-inf"))
+    ('-45.5', '-∞')
     >>> shown(1.0), shown(float("inf")), shown(float("nan"))
     ('1.000', '∞', 'undefined')
     """
     if math.isnan(value):
         return "undefined"
     if math.isinf(value):
-        return "∞"
-    digits = 3 if value <= 1 else 2 if value < 10 else 1 if value < 1000 else 0
+        return "∞" if value > 0 else "-∞"
+    size = abs(value)
+    digits = 3 if size <= 1 else 2 if size < 10 else 1 if size < 1000 else 0
     return f"{value:,.{digits}f}"
 
 
