@@ -87,6 +87,7 @@ def test_train_predict_and_score_give_what_they_promise(work, tmp_path, capsys):
     assert len(scores["cases"]) == len(names)
     assert isinstance(scores["warnings"], list)
     assert (tmp_path / "report" / "scores.csv").read_text().count("\n") == len(names) + 1
+    assert 0 <= scores["calibration"]["foreground"]["border"]["ece"] <= 1
     assert "<html" in (tmp_path / "report" / "report.html").read_text()
     assert "Report: " in capsys.readouterr().out
 
@@ -103,6 +104,115 @@ def test_a_prediction_goes_on_where_it_was_interrupted(work, tmp_path):
     assert {k: v for k, v in files_under(out).items() if k != "prediction.json"} == {
         k: v for k, v in whole.items() if k != "prediction.json"
     }
+
+
+@pytest.fixture
+def two_methods(work, tmp_path):
+    """The truth of the test images, moved by one and by three pixels; and what stands in their metadata."""
+    truth = sorted((work / "data" / "test" / "masks").iterdir())
+    for name, step in (("close", 1), ("far", 3)):
+        (tmp_path / name).mkdir()
+        for path in truth:
+            Image.fromarray(np.roll(np.asarray(Image.open(path)), step, axis=0)).save(
+                tmp_path / name / path.name
+            )
+    rows = [f"{path.stem},{'left' if i else 'right'}" for i, path in enumerate(truth)]
+    (tmp_path / "cases.csv").write_text("name,side\n" + "\n".join(rows))
+    return tmp_path
+
+
+def test_two_predictions_are_compared_case_by_case_and_by_a_column(work, two_methods, capsys):
+    folder, truth = two_methods, work / "data" / "test" / "masks"
+    words = [
+        "--by",
+        "side",
+        "--metadata",
+        folder / "cases.csv",
+        "--tolerance",
+        2,
+        "--sizes",
+        "100,1000",
+        "--objects",
+    ]
+    words += ["--also", "boundary_iou", "--also", "centre_line_dice"]
+    assert run("score", folder / "close", folder / "far", truth, "-o", folder / "report", *words) == 0
+    said = capsys.readouterr().out
+    assert "close less far, foreground Dice: +0." in said
+    assert "better in 3 of 3, worse in 0" in said
+    scores = json.loads((folder / "report" / "scores.json").read_text())
+    assert {"surface_dice_2", "boundary_iou", "centre_line_dice"} <= set(scores["classes"]["foreground"])
+    assert set(scores["methods"]) == {"close", "far"}
+    one = next(one for one in scores["paired"] if one["score"] == "hausdorff")
+    assert (one["mean_difference"], one["better"], one["cases"]) == (-2.0, 3, 3)
+    by_side = {(one["value"], one["score"]): one for one in scores["by"]["subgroups"]}
+    assert (by_side["left", "dice"]["cases"], by_side["right", "dice"]["cases"]) == (2, 1)
+    assert [one["low"] for one in scores["objects"]["by_size"]] == [0, 100, 1000]
+    table = (folder / "report" / "scores.csv").read_text().splitlines()
+    assert table[0].startswith("method,case,")
+    assert len(table) == 1 + 2 * 3
+    page = (folder / "report" / "report.html").read_text()
+    for words in ("Differences case by case", "By side", "close less far", "Surface Dice at 2"):
+        assert words in page
+
+
+def test_what_cannot_be_asked_of_scores_is_refused_and_leaves_no_folder(work, two_methods, refused):
+    folder, truth = two_methods, work / "data" / "test" / "masks"
+    report = ("-o", folder / "report")
+    refused(
+        "score",
+        folder / "far",
+        truth,
+        *report,
+        "--by",
+        "side",
+        says="there is no metadata.csv in",
+    )
+    refused(
+        "score",
+        folder / "far",
+        truth,
+        *report,
+        "--by",
+        "age",
+        "--metadata",
+        folder / "cases.csv",
+        says="no column age: it has",
+    )
+    refused(
+        "score",
+        folder / "far",
+        truth,
+        *report,
+        "--also",
+        "beauty",
+        says="there is no score beauty: choose from",
+    )
+    refused(
+        "score",
+        folder / "far",
+        truth,
+        *report,
+        "--tolerance",
+        -1,
+        says="the tolerance is -1.0: give a number >= 0",
+    )
+    refused("score", folder / "far", truth, *report, "--sizes", "9,3", "--objects", says="sizes must rise")
+    refused(
+        "score",
+        folder / "far",
+        folder / "far",
+        truth,
+        *report,
+        "--probabilities",
+        folder,
+        says="belong to one prediction",
+    )
+    assert (
+        run("score", folder / "far", folder / "far", truth, *report) == 2
+    )  # the same twice: said by the parser
+    assert run("score", truth, *report) == 2
+    assert run("score", folder / "far", truth, *report, "--sizes", "small") == 2
+    assert not (folder / "report").exists()
 
 
 def test_what_is_missed_and_what_has_no_prediction_is_printed(work, tmp_path, capsys):

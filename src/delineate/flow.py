@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from delineate.core import (
 )
 from delineate.data import DataSet, check, images
 from delineate.data.masks import MasksAre
+from delineate.data.metadata import MetadataColumn, metadata_column
 
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
@@ -293,8 +295,11 @@ def score(
     >>> table.names, table.summary(table.names[0], "dice").mean
     (('foreground',), 1.0)
     """
+    from delineate.report import Asked
     from delineate.score import score_folders, scores_asked
 
+    column = _column(by, metadata, Path(truth)) if by else None
+    asked = Asked(by or "", sizes=sizes)  # whatever cannot be asked is refused before the work
     table = score_folders(
         predicted,
         truth,
@@ -306,13 +311,13 @@ def score(
         workers=workers,
         progress=progress,
     )
-    values = _column(by, metadata, Path(truth), table) if by else {}
+    if column is not None:
+        asked = replace(asked, values=column.of(case.name for case in table.cases))
     if out is not None:
-        from delineate.report import Asked, write_score_report
+        from delineate.report import write_score_report
         from delineate.report.prediction import learning_curve_of
 
         history = learning_curve_of(Path(predicted))
-        asked = Asked(by or "", values, sizes)
         write_score_report(table, out, history=history, baselines=baselines, method=method, asked=asked)
     return table
 
@@ -460,17 +465,15 @@ def _data_set(
     return DataSet(tuple(data), (), ClassTable.numbered(max([1, *seen]) + 1), (), {})
 
 
-def _column(column: str, metadata: str | Path | None, truth: Path, table: ScoreTable) -> dict[str, str]:
-    """What a column says of each case; from metadata.csv in the folder of truth or the one around it, if not told otherwise."""
-    from delineate.data.metadata import metadata_column
-
+def _column(title: str, metadata: str | Path | None, truth: Path) -> MetadataColumn:
+    """A column of a CSV file; of metadata.csv in the folder of truth or beside it, where no file is named."""
     beside = [folder / "metadata.csv" for folder in (truth, truth.parent)]
     file = metadata or next((path for path in beside if path.is_file()), None)
     if file is None:
         raise DataError(
-            f"there is no metadata.csv in {truth} or beside it: name the file that has the column {column}"
+            f"there is no metadata.csv in {truth} or beside it: name the file that has the column {title}"
         )
-    return metadata_column(file, column, cases=[case.name for case in table.cases])
+    return metadata_column(file, title)
 
 
 def _saved(method: Any, folder: Path) -> Any:

@@ -17,16 +17,16 @@ def written(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_the_separator_is_recognised(tmp_path: Path, separator: str) -> None:
     path = written(tmp_path, separator.join(["site", "name"]) + "\n" + separator.join(["Bonn", "a"]) + "\n")
-    assert metadata_column(path, "site", cases=["a"]) == {"a": "Bonn"}
+    assert metadata_column(path, "site").of(["a"]) == {"a": "Bonn"}
 
 
 def test_names_may_be_files_in_folders_and_others_are_ignored(tmp_path: Path) -> None:
     path = written(tmp_path, "\ufefffile,stain\nimages/a.b.tif,HE\nother.png,PAS\n\n")
-    assert metadata_column(path, "stain", cases=["a.b", "c"]) == {"a.b": "HE"}
+    assert metadata_column(path, "stain").of(["a.b", "c"]) == {"a.b": "HE"}
 
 
 def test_without_a_column_of_names_the_first_one_has_them(tmp_path: Path) -> None:
-    assert metadata_column(written(tmp_path, "who,age\na,41\n"), "age", cases=["a"]) == {"a": "41"}
+    assert metadata_column(written(tmp_path, "who,age\na,41\n"), "age").of(["a"]) == {"a": "41"}
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_without_a_column_of_names_the_first_one_has_them(tmp_path: Path) -> Non
 )
 def test_a_table_that_does_not_serve_is_refused_with_the_remedy(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        metadata_column(written(tmp_path, text), "stain", cases=["a"])
+        metadata_column(written(tmp_path, text), "stain").of(["a"])
 
 
 def test_a_table_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file"):
-        metadata_column(tmp_path / "none.csv", "stain", cases=["a"])
+        metadata_column(tmp_path / "none.csv", "stain").of(["a"])
     (tmp_path / "cases.csv").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(DataError, match="cannot be read as text"):
-        metadata_column(tmp_path / "cases.csv", "stain", cases=["a"])
+        metadata_column(tmp_path / "cases.csv", "stain").of(["a"])

@@ -14,7 +14,7 @@ def test_the_json_has_the_keys_that_others_read(table: ScoreTable) -> None:
     assert set(scores["classes"]["cell"]) == set(SCORES) >= {"dice", "iou", "hausdorff"}
     assert set(scores["classes"]["cell"]["dice"]) >= {"mean", "median", "defined", "undefined", "missed"}
     assert set(scores["objects"]) >= {"ap50", "f1", "pq", "tp", "fp", "fn"}
-    assert set(scores["cases"][0]) == {"name", "group", "spacing", "unit", "scores", "objects"}
+    assert set(scores["cases"][0]) == {"name", "group", "spacing", "unit", "scores", "farthest", "objects"}
     assert scores["pooled"] == {"cell": {"dice": table.pooled_dice("cell")}}
     assert scores["unscored"] == [{"name": "lost", "reason": "it has no prediction"}]
     assert scores["warnings"][0] == "said on the way"

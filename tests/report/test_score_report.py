@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,10 +14,11 @@ import pytest
 from PIL import Image
 
 from delineate.core import ClassTable, OutputError
-from delineate.report import report_html, write_score_report
+from delineate.report import Asked, report_html, write_score_report
 from delineate.report.views import views
-from delineate.score import Masks, ScoreTable, score_case
+from delineate.score import CaseScores, Masks, ScoreTable, score_case
 
+CELLS = ClassTable(("background", "cell"))
 HISTORY = [
     {"step": 10, "seconds": 5.0, "loss": 1.0, "dice": math.nan},
     {"step": 20, "seconds": 9.0, "loss": 0.4, "dice": 0.8},
@@ -170,3 +172,76 @@ def test_an_image_that_is_gone_is_grey_beneath(tmp_path: Path) -> None:
     (seen,) = views([score_case(grid, grid, classes=ClassTable(("background", "a")), reread=lambda: masks)])
     assert (seen.plain == 96).all()
     assert seen.caption == "the image moved.png cannot be shown beneath"
+
+
+def volume_case(name: str, *, moved: int) -> CaseScores:
+    truth = np.zeros((12, 40, 50), np.uint8)
+    truth[3:9, 10:30, 10:30] = 1
+    predicted = np.roll(truth, moved, axis=0)
+    predicted[8, 36:39, 45:48] = 1
+    masks = Masks(truth, predicted)
+    return score_case(
+        truth, predicted, classes=CELLS, name=name, spacing=(2, 1, 1), unit="mm", reread=lambda: masks
+    )
+
+
+def test_a_volume_is_seen_from_three_sides_with_an_arrow_to_the_farthest_error() -> None:
+    case = volume_case("heart", moved=1)
+    seen = views([case])[0]
+    assert [caption for _, caption in seen.across] == ["across, at row 29", "across, at column 29"]
+    truth, predicted = case.farthest["cell"]
+    assert (truth[1:], predicted) == ((29.0, 29.0), (8.0, 38.0, 47.0))
+    for picture, _ in seen.across:
+        assert (picture == 255).all(-1).any()  # the arrow is the only white
+    flat = (seen.marked == 255).all(-1).any()
+    assert flat == (f"slice {predicted[0] + 1:.0f} " in seen.caption and truth[0] == predicted[0])
+
+
+def test_the_arrow_of_a_flat_image_is_drawn_where_the_distance_is_attained() -> None:
+    truth = np.zeros((40, 48), np.uint8)
+    truth[8:24, 8:24], truth[36, 46] = 1, 1
+    for predicted, farthest in (
+        (np.where(np.arange(48) < 40, truth, 0), ((36.0, 46.0), (23.0, 23.0))),
+        (np.zeros_like(truth), None),
+    ):
+        masks = Masks(truth, predicted)
+        case = score_case(truth, predicted, classes=CELLS, reread=lambda masks=masks: masks)
+        assert case.farthest["cell"] == farthest
+        white = (views([case])[0].marked == 255).all(-1)  # nothing else is white
+        assert bool(white.sum() > 50) is (farthest is not None)
+
+
+def test_subgroups_that_lag_are_a_finding_and_a_table(table: ScoreTable) -> None:
+    right = [case for case in table.cases if case.name.startswith("right")]
+    wrong = [
+        replace(case, name=f"wrong {i}", group=f"wrong {i}") for i, case in enumerate([table.cases[6]] * 6)
+    ]
+    both = ScoreTable(CELLS, (*right, *wrong))
+    asked = Asked("scanner", {case.name: "old" if case in wrong else "new" for case in both.cases})
+    page = Page(report_html(both, asked=asked)).text
+    assert "Where scanner is old (6 images), the mean Dice of cell is" in page
+    assert "Where scanner is new" not in page
+    assert "By scanner" in page
+
+
+def test_methods_are_compared_case_by_case(table: ScoreTable) -> None:
+    page = Page(report_html(table, baselines={"Otsu": table}, method="U-Net")).text
+    assert "U-Net less Otsu" in page
+    assert "corrected after Holm for all 4 comparisons" in page
+
+
+def test_probabilities_have_a_diagram_and_their_error() -> None:
+    truth = np.zeros((8, 8), np.uint8)
+    truth[2:6, 2:6] = 1
+    sure = np.where(truth == 1, 0.9, 0.1)
+    case = score_case(truth, truth, classes=CELLS, probabilities={"cell": sure})
+    page = Page(report_html(ScoreTable(CELLS, (case,))))
+    assert "Can its probabilities be believed?" in page.text
+    assert "0.1000.100" in re.sub(r"\s", "", page.text)  # the error everywhere and near borders
+
+
+def test_objects_are_told_by_size_with_merges_and_splits(table: ScoreTable) -> None:
+    text = " ".join(Page(report_html(table, asked=Asked(sizes=[1.0]))).text.split())
+    assert "below 1.00" in text.replace("1.000", "1.00")
+    assert "Size classes are as asked" in text
+    assert "merges: predicted ones that hold several" in text

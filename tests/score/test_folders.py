@@ -248,6 +248,99 @@ def test_numbers_that_may_be_ids_are_read_as_asked_and_binary_truth_stays_binary
     assert (table.objects.tp, table.objects.fp, table.objects.fn) == (2, 4, 1)
 
 
+def volume(
+    path: Path, *, spacing: tuple[float, ...] = (1, 1, 2), origin: tuple[float, ...] = (0, 0, 0)
+) -> None:
+    import SimpleITK
+
+    labels = np.zeros((4, 6, 5), np.uint8)
+    labels[1:3, 2:4, 1:4] = 1
+    image = SimpleITK.GetImageFromArray(labels)
+    image.SetSpacing([float(s) for s in spacing])
+    image.SetOrigin([float(x) for x in origin])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    SimpleITK.WriteImage(image, str(path))
+
+
+def test_another_spacing_or_place_is_named_with_both_and_the_others_are_scored(tmp_path: Path) -> None:
+    for name, told in (
+        ("same", {}),
+        ("coarser", {"spacing": (1, 1, 3)}),
+        ("moved", {"origin": (10, 0, 0)}),
+    ):
+        volume(tmp_path / "truth" / f"{name}.nii.gz")
+        volume(tmp_path / "predicted" / f"{name}.nii.gz", **told)
+    table = score_folders(tmp_path / "predicted", tmp_path / "truth")
+    assert [case.name for case in table.cases] == ["same"]
+    why = dict(table.unscored)
+    assert "a spacing of 3 x 1 x 1 mm but truth one of 2 x 1 x 1 mm" in why["coarser"]
+    assert "elsewhere in space than truth: first voxel at (10, 0, 0)" in why["moved"]
+    assert "against first voxel at (0, 0, 0)" in why["moved"]
+
+
+def test_an_image_of_which_nothing_is_labelled_is_undefined_and_named(tmp_path: Path) -> None:
+    for name, value in (("a", 1), ("b", 255)):
+        save(
+            tmp_path / "truth" / f"{name}.png",
+            np.pad(np.full((4, 4), value, np.uint8), (2 if value == 1 else 0)),
+        )
+        save(
+            tmp_path / "predicted" / f"{name}.png",
+            np.pad(np.ones((4, 4), np.uint8), (2 if value == 1 else 0)),
+        )
+    table = score_folders(tmp_path / "predicted", tmp_path / "truth", unlabelled=255)
+    assert table.summary(table.names[0], "dice").undefined == 1
+    assert any(
+        "truth says nothing in 1 of 2 images" in warning and "b" in warning for warning in table.warnings
+    )
+
+
+def test_processes_give_what_one_gives(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    (folders[0] / "b.png").write_bytes(b"no picture")
+    alone = score_folders(*folders)
+    monkeypatch.setattr(
+        "delineate.score.processes.every.__kwdefaults__", {"workers": 1, "patience_s": -1.0, "progress": None}
+    )
+    shared = score_folders(*folders, workers=2)
+    assert [case.name for case in shared.cases] == [case.name for case in alone.cases] == ["a", "c", "d"]
+    assert shared.unscored == alone.unscored
+    assert [case.values["foreground"]["dice"] for case in shared.cases][:2] == [1.0, 0.0]
+    assert shared.cases[0].reread is not None
+    assert shared.cases[0].reread().truth.shape == (20, 24)
+
+
+def test_probabilities_beside_the_masks_are_judged(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    for name in "abcd":
+        likely = np.full((20, 24), 0.25, np.float32)
+        tifffile.imwrite(tmp_path / f"{name}.tif", likely)
+    (tmp_path / "likely").mkdir()
+    for name in "abc":
+        (tmp_path / f"{name}.tif").rename(tmp_path / "likely" / f"{name}.tif")
+    table = score_folders(*folders, probabilities=tmp_path / "likely")
+    found = table.calibration("foreground")
+    assert found is not None
+    assert found.everywhere.pixels.sum() == 3 * 20 * 24
+    assert found.everywhere.ece == pytest.approx(0.25 - 36 / 480)
+    assert 0 < found.border.pixels.sum() < found.everywhere.pixels.sum()
+    assert "no probabilities are there for d" in table.notes
+
+
+def test_probabilities_that_are_none_leave_their_case_out(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "likely").mkdir()
+    for name, value in (("a", 0.5), ("b", math.nan), ("c", 7.0)):
+        tifffile.imwrite(tmp_path / "likely" / f"{name}.tif", np.full((20, 24), value, np.float32))
+    tifffile.imwrite(tmp_path / "likely" / "d.tif", np.zeros((20, 24, 3), np.float32), photometric="rgb")
+    table = score_folders(*folders, probabilities=tmp_path / "likely")
+    assert [case.name for case in table.cases] == ["a"]
+    why = dict(table.unscored)
+    assert "480 of 480 probabilities are not finite" in why["b"]
+    assert "run from 0 to 7: apply softmax" in why["c"]
+    assert "3 channels for 2 classes" in why["d"]
+    save(tmp_path / "others" / "x.png", square(slice(2, 8), slice(3, 9)))
+    with pytest.raises(DataError, match="has the name of a prediction"):
+        score_folders(*folders, probabilities=tmp_path / "others")
+
+
 def test_scoring_loads_no_torch() -> None:
     import subprocess
 

@@ -47,6 +47,7 @@ POLICY = {
     "precision": "0 where nothing was predicted although there is something; recall is undefined where there is nothing",
     "volume_difference": "(predicted - truth) / truth, below 0 is too small",
     "hausdorff": "exact, between centres of border voxels: mask minus erosion by the cross; image edges are border",
+    "farthest": "where the Hausdorff distance is attained: a border voxel of truth and one of the prediction, in array order",
     "hausdorff95": "the larger of the two directions' 95th percentiles, between the same voxels",
     "average_surface_distance": "mean over the border voxels of both masks together",
     "numbers": 'in scores.json undefined is null and infinity is "inf"',
@@ -168,6 +169,10 @@ def _case(case: CaseScores) -> dict[str, Any]:
         "scores": {
             name: {score: _number(value) for score, value in values.items()}
             for name, values in case.values.items()
+        },
+        "farthest": {
+            name: None if pair is None else {"truth": list(pair[0]), "predicted": list(pair[1])}
+            for name, pair in case.farthest.items()
         },
         "objects": listed,
     }

@@ -50,6 +50,7 @@ def _shown_case(case: CaseScores, scores: Sequence[Score], *, rank: str) -> dict
         "rank": rank,
         "plain": _picture_source(seen.plain),
         "marked": _picture_source(seen.marked),
+        "across": [(_picture_source(picture), caption) for picture, caption in seen.across],
         "caption": seen.caption[:1].upper() + seen.caption[1:],
         "unlabelled": seen.unlabelled,
         "scores": scores,

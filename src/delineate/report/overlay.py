@@ -82,6 +82,39 @@ def encircled(picture: Rgb, ids: NDArray[Any], chosen: Sequence[int], *, colour:
     return drawn
 
 
+def arrow(picture: Rgb, start: tuple[float, float], end: tuple[float, float]) -> Rgb:
+    """The picture (h, w, 3) with an arrow from `start` to `end`, each (row, column) in pixels, white with a black rim.
+
+    One shorter than 8 px would hide what it points at and is left out.
+
+    >>> blank = np.zeros((20, 20, 3), np.uint8)
+    >>> int(arrow(blank, (10, 2), (10, 17))[10, 9, 0]), bool(arrow(blank, (10, 2), (10, 6)).any())
+    (255, False)
+    """
+    from PIL import Image, ImageDraw
+
+    length = math.hypot(end[0] - start[0], end[1] - start[1])
+    if length < 8:
+        return picture
+    drawn = Image.fromarray(picture)
+    pen = ImageDraw.Draw(drawn)
+    (y0, x0), (y1, x1) = start, end
+    uy, ux = (y1 - y0) / length, (x1 - x0) / length
+    head = min(12.0, length / 2)
+    foot = (x1 - head * ux, y1 - head * uy)
+    for colour, wide in (((0, 0, 0), 2), ((255, 255, 255), 0)):
+        pen.line((x0, y0, *foot), fill=colour, width=2 + wide)
+        side = head / 2 + wide
+        tip = (x1 + wide * ux, y1 + wide * uy)
+        back = (foot[0] - wide * ux / 2, foot[1] - wide * uy / 2)
+        pen.polygon(
+            (*tip, back[0] - side * uy, back[1] + side * ux, back[0] + side * uy, back[1] - side * ux),
+            fill=colour,
+        )
+    with_arrow: Rgb = np.asarray(drawn)
+    return with_arrow
+
+
 def stretched(image: NDArray[Any]) -> Rgb:
     """An image (*spatial, channels) as uint8 RGB (*spatial, 3), from its 0.5 % to its 99.5 % percentile.
 

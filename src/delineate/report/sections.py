@@ -12,6 +12,7 @@ from typing import Any
 
 from delineate.score import Paired, ScoreTable, Subgroup, paired, subgroups
 from delineate.score.interval import Interval
+from delineate.score.objects import check_rising
 from delineate.score.summary import shown
 
 BY_SCORES = ("dice", "hausdorff95")
@@ -23,11 +24,15 @@ class Asked:
 
     column, values: the title of a column that says something of each case, and what it says, by name of the case.
     sizes: where one class of object sizes ends and the next begins, in spacing units squared or cubed; quartiles where None.
+    Raises DataError for sizes that do not rise.
     """
 
     column: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     sizes: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        check_rising(self.sizes or ())
 
 
 def spread(interval: Interval | None) -> str:

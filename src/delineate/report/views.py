@@ -1,7 +1,8 @@
 """One scored image as a person looks at it: the plain picture, and beside it where the prediction is right.
 
-Of a volume the slice with most mistakes is shown. Where everything labelled lies in a small part of the
-picture, that part is shown. Pixels are drawn square in physical units, and masks are enlarged without blur.
+Of a volume the slice with most mistakes is shown, and the two planes across it through the farthest error. Where everything
+labelled lies in a small part of the picture, that part is shown. Pixels are drawn square in physical units, and masks are
+enlarged without blur. An arrow runs from the outline of truth to that of the prediction where they are farthest apart.
 """
 
 from __future__ import annotations
@@ -15,21 +16,23 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, DelineateError
 from delineate.data.formats import read_image
-from delineate.report.overlay import FALSE_ALARM, MISS, Rgb, encircled, mistakes, resized, stretched
+from delineate.report.overlay import FALSE_ALARM, MISS, Rgb, arrow, encircled, mistakes, resized, stretched
 from delineate.score import CaseScores, Masks
 
 SIDE = 448
+Pair = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True, eq=False)
 class View:
     """Two pictures of one size (h, w, 3); which part of the image they show, in words ("" where it is all of it);
-    whether any of it is unlabelled."""
+    whether any of it is unlabelled; of a volume, pictures of the planes across, with their captions."""
 
     plain: Rgb
     marked: Rgb
     caption: str
     unlabelled: bool = False
+    across: tuple[tuple[Rgb, str], ...] = ()
 
 
 def views(cases: Sequence[CaseScores], *, side: int = SIDE) -> list[View]:
@@ -45,22 +48,97 @@ def views(cases: Sequence[CaseScores], *, side: int = SIDE) -> list[View]:
         return []
     picture, trouble = _picture(every[0])
     said = [trouble] if trouble else []
+    pairs = [_farthest(case) for case in cases]
+    across: list[tuple[tuple[Rgb, str], ...]] = [()] * len(cases)
+    spacing = cases[0].spacing
     if every[0].truth.ndim == 3:
+        across = [
+            tuple(_plane(picture, masks, case, pair, axis=axis, side=side // 2) for axis in (1, 2))
+            if pair
+            else ()
+            for masks, case, pair in zip(every, cases, pairs, strict=True)
+        ]
         z, why = _telling_slice(every)
         said.insert(0, f"slice {z + 1} of {len(every[0].truth)}, {why}")
         every, picture = [_each(masks, lambda array: array[z]) for masks in every], picture[z]
+        pairs = [
+            _flat(pair, axis=0) if pair and {round(point[0]) for point in pair} == {z} else None
+            for pair in pairs
+        ]
     box = _telling_box(every)
     if box is not None:
         said.append("only the part that holds labels is shown")
-        every, picture = [_each(masks, lambda array: array[box]) for masks in every], picture[box]
-    height, width = _drawn_size(every[0].truth.shape, cases[0].spacing[-2:], side=side)
-    plain = resized(np.ascontiguousarray(picture), height=height, width=width)
-    drawn = [_each(masks, lambda array: resized(array, height=height, width=width)) for masks in every]
-    unlabelled = bool((drawn[0].truth == UNLABELLED).any())
+    plain, marked = _drawn(picture, every, cases, pairs, spacing[-2:], box, side=side)
+    unlabelled = any(bool((masks.truth == UNLABELLED).any()) for masks in every[:1])
     return [
-        View(plain, _marked(plain, masks, case), "; ".join(said), unlabelled)
-        for masks, case in zip(drawn, cases, strict=True)
+        View(plain, one, "; ".join(said), unlabelled, planes)
+        for one, planes in zip(marked, across, strict=True)
     ]
+
+
+def _drawn(
+    picture: Rgb,
+    every: Sequence[Masks],
+    cases: Sequence[CaseScores],
+    pairs: Sequence[Pair | None],
+    spacing: tuple[float, ...],
+    box: tuple[slice, slice] | None,
+    *,
+    side: int,
+) -> tuple[Rgb, list[Rgb]]:
+    """The picture of a plane (h, w, 3), cut to the box and enlarged, and the same marked by each of the masks."""
+    box = box or (slice(0, picture.shape[0]), slice(0, picture.shape[1]))
+    picture = picture[box]
+    height, width = _drawn_size(picture.shape[:2], spacing, side=side)
+    plain = resized(np.ascontiguousarray(picture), height=height, width=width)
+    scale = height / picture.shape[0], width / picture.shape[1]
+    marked = []
+    for masks, case, pair in zip(every, cases, pairs, strict=True):
+        shown = _each(masks, lambda array: resized(array[box], height=height, width=width))
+        one = _marked(plain, shown, case)
+        if pair is not None:
+            ends = [
+                tuple((x - cut.start + 0.5) * s for x, cut, s in zip(point, box, scale, strict=True))
+                for point in pair
+            ]
+            one = arrow(one, (ends[0][0], ends[0][1]), (ends[1][0], ends[1][1]))
+        marked.append(one)
+    return plain, marked
+
+
+def _farthest(case: CaseScores) -> Pair | None:
+    """The points farthest apart, of the class for which they are."""
+    known = [
+        (case.values[name]["hausdorff"], pair)
+        for name, pair in case.farthest.items()
+        if pair is not None and "hausdorff" in case.values[name]
+    ]
+    return max(known, key=lambda one: one[0])[1] if known else None
+
+
+def _plane(
+    picture: Rgb, masks: Masks, case: CaseScores, pair: Pair, *, axis: int, side: int
+) -> tuple[Rgb, str]:
+    """The plane across `axis` through the farthest error, with the arrow as seen from there, and what it is."""
+    at = round(pair[0][axis])
+    plane, flat = _each(masks, lambda array: np.take(array, at, axis)), _flat(pair, axis=axis)
+    spacing = tuple(s for i, s in enumerate(case.spacing) if i != axis)
+    _, (marked,) = _drawn(
+        np.take(picture, at, axis),
+        [plane],
+        [case],
+        [flat],
+        spacing,
+        _telling_box([plane], flat),
+        side=side,
+    )
+    return marked, f"across, at {('slice', 'row', 'column')[axis]} {at}"
+
+
+def _flat(pair: Pair, *, axis: int) -> Pair:
+    """The points as seen along one axis."""
+    here, there = (tuple(x for i, x in enumerate(point) if i != axis) for point in pair)
+    return here, there
 
 
 def _marked(plain: Rgb, masks: Masks, case: CaseScores) -> Rgb:
@@ -104,10 +182,14 @@ def _telling_slice(every: Sequence[Masks]) -> tuple[int, str]:
     return int(held.argmax()), "the one with most labelled pixels; no slice has a mistake"
 
 
-def _telling_box(every: Sequence[Masks]) -> tuple[slice, slice] | None:
-    """Where anybody puts labels, with a margin and not too narrow; None where that is most of the picture."""
+def _telling_box(
+    every: Sequence[Masks], points: Sequence[tuple[float, ...]] = ()
+) -> tuple[slice, slice] | None:
+    """Where anybody puts labels, and the points, with a margin and not too narrow; None where that is most of the picture."""
     truth = every[0].truth
     held = np.any([(truth > 0), *(masks.predicted > 0 for masks in every)], axis=0) & (truth != UNLABELLED)
+    for point in points:
+        held[tuple(round(x) for x in point)] = True
     if not held.any():
         return None
     ends = []

@@ -153,10 +153,7 @@ class ObjectScores:
         if edges is None:
             known = self.true.sizes if len(self.true.sizes) else self.predicted.sizes
             edges = [float(edge) for edge in np.unique(np.percentile(known, (25, 50, 75), method="higher"))]
-        if any(later <= earlier for earlier, later in itertools.pairwise(edges)):
-            raise DataError(
-                f"sizes must rise from one class to the next: {', '.join(f'{edge:g}' for edge in edges)}"
-            )
+        check_rising(edges)
         ends = (0.0, *edges, float("inf"))
         return tuple(self._sized(low, high) for low, high in itertools.pairwise(ends))
 
@@ -170,6 +167,14 @@ class ObjectScores:
             touched=int((self.true.covered[true] > 0).sum()),
             predicted=int(predicted.sum()),
             right=int(self.predicted.matched[predicted].sum()),
+        )
+
+
+def check_rising(edges: Sequence[float]) -> None:
+    """Raise DataError unless the edges of size classes rise, from above 0."""
+    if any(later <= earlier for earlier, later in itertools.pairwise((0.0, *edges))):
+        raise DataError(
+            f"sizes must rise from one class to the next, from above 0: not {', '.join(f'{edge:g}' for edge in edges)}"
         )
 
 

@@ -22,7 +22,7 @@ from delineate.score.pair import check_pair
 from delineate.score.probabilities import Calibration, border_band, calibration, pool_calibrations
 from delineate.score.registry import SCORES, Score
 from delineate.score.summary import Summary, summarise
-from delineate.score.surface import surface_distances
+from delineate.score.surface import Point, surface_distances
 
 NO_PREDICTION = "it has no prediction"
 
@@ -53,7 +53,8 @@ class CaseScores:
     values: by class name, then by name of the score. counts: by class name. objects: None where there are no
     ids. shape: (*spatial). spacing: in `unit`, array order. reread: gives the masks once more, for pictures,
     so that no more than one image is held in memory; None where they are not to be had. calibration: by class name, empty
-    where no probabilities are known.
+    where no probabilities are known. farthest: by class name, where its Hausdorff distance is attained: a point of the surface
+    of truth and one of the prediction, in pixels, array order; None where one of them holds none.
     """
 
     name: str
@@ -66,6 +67,7 @@ class CaseScores:
     group: str = ""
     reread: Callable[[], Masks] | None = field(default=None, repr=False, compare=False)
     calibration: dict[str, Calibrations] = field(default_factory=dict, repr=False, compare=False)
+    farthest: dict[str, tuple[Point, Point] | None] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def mean_dice(self) -> float:
@@ -227,13 +229,15 @@ def score_case(
     """
     check_pair(truth, predicted)
     size = tuple(float(s) for s in spacing) or (1.0,) * truth.ndim
-    values, counts = {}, {}
+    values, counts, farthest = {}, {}, {}
     for label, class_name in enumerate(classes.names[1:], start=1):
         counts[class_name] = counted(truth, predicted, label=label)
         measured = {
             convention: surface_distances(truth, predicted, label=label, spacing=size, convention=convention)
             for convention in {score.convention for score in scores if score.asked}
         }
+        if "voxels" in measured:
+            farthest[class_name] = measured["voxels"].farthest
         values[class_name] = {
             score.name: score.counted(counts[class_name])
             if score.counted
@@ -259,4 +263,6 @@ def score_case(
         )
         for class_name, likely in (probabilities or {}).items()
     }
-    return CaseScores(name, truth.shape, size, unit, values, counts, objects, group or name, reread, believed)
+    return CaseScores(
+        name, truth.shape, size, unit, values, counts, objects, group or name, reread, believed, farthest
+    )
