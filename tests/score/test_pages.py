@@ -14,4 +14,4 @@ PAGES = sorted((Path(__file__).parents[2] / "docs" / "correctness").glob("*.md")
 def test_a_page_says_what_the_code_does(page: Path) -> None:
     result = doctest.testfile(str(page), module_relative=False)
     assert result.failed == 0
-    assert result.attempted > 0 or page.stem == "index"
+    assert result.attempted > 0 or page.stem in ("index", "tools")

@@ -224,3 +224,13 @@ def test_questions_that_cannot_be_answered_are_refused_with_a_remedy() -> None:
         measured.percentile(0)
     with pytest.raises(DataError, match="tolerance is -1"):
         measured.within(-1)
+
+
+@given(arrays(bool, (2, 2, 2)))
+def test_a_surface_is_as_large_seen_from_inside_as_from_outside(cell: np.ndarray) -> None:
+    def area_within(mask: np.ndarray) -> float:
+        padded = np.pad(mask, 1, mode="edge")  # only the surface between the eight voxels is asked for
+        corners, areas = surface_elements(padded, (2.0, 1.0, 0.7))
+        return float(areas[(corners == 2).all(axis=1)].sum())
+
+    assert area_within(cell) == pytest.approx(area_within(~cell))
