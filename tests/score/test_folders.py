@@ -309,6 +309,17 @@ def test_processes_give_what_one_gives(folders: tuple[Path, Path], monkeypatch: 
     assert shared.cases[0].reread().truth.shape == (20, 24)
 
 
+def test_a_label_that_truth_has_no_class_for_is_named_and_the_others_are_scored(
+    folders: tuple[Path, Path],
+) -> None:
+    for name in "acd":
+        save(folders[0] / f"{name}.png", np.asarray(Image.open(folders[0] / f"{name}.png")) // 255)
+    save(folders[0] / "b.png", square(slice(2, 8), slice(3, 9), value=7))
+    table = score_folders(*folders)
+    assert [case.name for case in table.cases] == ["a", "c", "d"]
+    assert "holds 7, but only 0 and 1 have a meaning here" in dict(table.unscored)["b"]
+
+
 def test_probabilities_beside_the_masks_are_judged(folders: tuple[Path, Path], tmp_path: Path) -> None:
     for name in "abcd":
         likely = np.full((20, 24), 0.25, np.float32)

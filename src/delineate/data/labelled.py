@@ -7,8 +7,10 @@ Hundreds of volumes need not fit into memory: a `LabelledFile` is read when aske
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +88,16 @@ def load_masks(
     classes: ClassTable | None = None,
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
+    most: bool = False,
 ) -> LabelledSet:
     """The masks at `path`: a folder of mask files, a data folder, a prediction folder, or one mask file.
 
     Cases are named by file stem, without an ending such as _mask that all of the files have. In a data folder
     the masks of training and validation are taken. The arguments are those of `load`; a prediction folder
-    needs none. A file that cannot be read is kept, and its `read` raises. Raises DataError where there is no
-    mask that can be read, or where masks can be read in more than one way."""
+    needs none. A file that cannot be read is kept, and its `read` raises; with `most`, so
+    does one whose values have no meaning among `classes`, as long as more than half of the files are understood.
+    Raises DataError where there is no mask that can be read, or where masks can be read in more than one way.
+    """
     root = Path(path)
     if (root / PREDICTION).is_file():
         return _prediction(root)
@@ -110,14 +115,21 @@ def load_masks(
     for problem in map(fringes, evidence):
         if problem:
             raise problem.error
-    convention = understand(
-        evidence,
+    understood = partial(
+        understand,
         kind=folder.kind,
         legend=legend_of(folder),
         unlabelled=unlabelled,
         masks_are=masks_are,
         classes=classes,
     )
+    try:
+        convention = understood(evidence)
+    except DataError:
+        fitting = _fitting(evidence, understood) if most else []
+        if 2 * len(fitting) <= len(evidence):
+            raise
+        convention = understood(fitting)
     files = {
         entry.name: LabelledFile(
             entry.name, file, entry.objects, entry.images[0] if entry.images else None, convention
@@ -125,6 +137,23 @@ def load_masks(
         for entry, file in zip(entries, paths, strict=True)
     }
     return LabelledSet(files, convention.classes, (*folder.notes, *convention.notes))
+
+
+def _fitting(
+    evidence: Sequence[Evidence], understood: Callable[[Sequence[Evidence]], Convention]
+) -> list[Evidence]:
+    """The files that can be understood together with those that hold what most of them hold."""
+    held = [frozenset(seen.counts) for seen in evidence]
+    common = Counter([values for values in held if len(values) > 1] or held).most_common(1)[0][0]
+    model = evidence[held.index(common)]
+    fitting = []
+    for seen in evidence:
+        try:
+            understood([model, seen])
+        except DataError:
+            continue
+        fitting.append(seen)
+    return fitting
 
 
 def _looked(file: Path, *, closely: bool) -> Evidence | DataError:

@@ -100,7 +100,7 @@ def _read(
 ) -> LabelledSet:
     """The masks at `path`; masks_are is an answer to masks that number something, so binary ones do without."""
     if masks_are is None:
-        return load_masks(path, classes=classes, unlabelled=unlabelled)
+        return load_masks(path, classes=classes, unlabelled=unlabelled, most=classes is not None)
     try:
         found = load_masks(path, classes=classes, unlabelled=unlabelled)
     except DataError:
