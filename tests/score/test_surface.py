@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.ndimage import binary_erosion
@@ -46,6 +46,7 @@ def pairs_with_spacing(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, tuple[f
     return truth, predicted, spacing
 
 
+@settings(max_examples=1000, deadline=None)
 @given(pairs_with_spacing())
 def test_it_is_what_brute_force_gives(drawn: tuple[np.ndarray, np.ndarray, tuple[float, ...]]) -> None:
     truth, predicted, spacing = drawn
@@ -128,6 +129,7 @@ def test_a_spacing_that_is_not_one_positive_number_per_axis_is_refused(spacing: 
         hausdorff(grid, grid, label=1, spacing=spacing)
 
 
+@settings(max_examples=1000, deadline=None)
 @given(pairs_with_spacing())
 def test_percentile_average_and_share_are_what_brute_force_gives(
     drawn: tuple[np.ndarray, np.ndarray, tuple[float, ...]],
