@@ -187,6 +187,10 @@ def predict(
     tile: Annotated[
         int | None, typer.Option(help="Pixels per axis that a tile keeps; only memory changes.")
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="torch, openvino, onnxruntime, compiled or int8; else the fastest that agrees."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in OUT where a run was interrupted.")
     ] = False,
@@ -203,6 +207,7 @@ def predict(
             probabilities=probabilities,
             tta=tta,
             tile=tile,
+            engine=engine,
             resume=resume,
             tell=_complain,
             progress=progress,

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from delineate.core import ModelError
 from delineate.inference import tiled
-from delineate.learn.learnt import Learnt, memory_layout
-from delineate.learn.plan import Plan, native_bfloat16
+from delineate.inference.engines import Engine
+from delineate.learn.engine import engine_of
+from delineate.learn.learnt import Learnt
+from delineate.learn.plan import Plan
 from delineate.learn.prepare import as_grey, normalised
-from delineate.nets import folded
 
 CORE = {2: 1024, 3: 96}  # pixels along each axis that a tile keeps, unless told otherwise
 WHOLE = {2: 1536, 3: 160}  # images up to this size along each axis are not cut at all
@@ -31,11 +32,13 @@ def answered(
     *,
     tile: int | None = None,
     flips: bool = False,
+    engine: Engine | None = None,
 ) -> NDArray[np.float32]:
     """Class probabilities, then offsets in pixels: (classes [+ dims], *spatial) for an image (*spatial, channels).
 
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
-    mirrored images. Computed in the precision of the training, where this machine has it.
+    mirrored images. engine: what runs the network (None: torch, in the precision of the training where this machine
+    has it).
     Raises ModelError where the image has other axes or channels than the model.
 
     >>> from delineate.data.samples import coins
@@ -49,20 +52,12 @@ def answered(
     if tile is not None and tile < 1:
         raise ModelError(f"tiles of {tile} pixels cannot be cut: give a positive number of pixels, or none")
     picture = ready(plan, image)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    layout = memory_layout(plan.dims)
-    net: Any = folded(learnt.net).to(device)
-    net = net.to(memory_format=layout)
-    low = plan.precision == "bf16-mixed" and native_bfloat16()
-    divisor, halo = learnt.net.divisor, learnt.net.halo
+    logits_of = engine or engine_of(learnt)
+    divisor, halo, count = learnt.net.divisor, learnt.net.halo, len(learnt.classes)
 
     def run(window: Tensor) -> Tensor:
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
-            logits = net(window.to(device).contiguous(memory_format=layout)).float()
-        count = len(learnt.classes)
-        return torch.cat(
-            [logits[:, :count].softmax(1), logits[:, count:] * plan.object_radius_px], dim=1
-        ).cpu()
+        logits = logits_of(window)
+        return torch.cat([logits[:, :count].softmax(1), logits[:, count:] * plan.object_radius_px], dim=1)
 
     def whole(plane: Tensor) -> Tensor:
         sides = plane.shape[1:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from delineate.core import Case, ClassTable, NotFittedError
 from delineate.inference import separated
+from delineate.inference.engines import Engine
 from delineate.inference.objects import numbered, sure
-from delineate.learn.answer import answered
+from delineate.learn.answer import answered, ready
+from delineate.learn.engine import chosen, engine_of
 from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
 from delineate.learn.prepare import pieces
@@ -42,6 +44,7 @@ class UNetMethod:
         self.minutes = 10.0 if minutes is None and steps is None else minutes
         self.steps, self.seed, self.overrides = steps, seed, overrides
         self.learnt: Learnt | None = None
+        self.engine: Engine | None = None  # torch, in the precision of the training
         self._classes = classes
 
     def fit(self, cases: Sequence[Case]) -> Self:
@@ -53,7 +56,7 @@ class UNetMethod:
         )
         for _ in training:
             pass
-        self.learnt = training.learnt
+        self.learnt, self.engine = training.learnt, None
         return self
 
     @property
@@ -69,7 +72,7 @@ class UNetMethod:
         flips: average over mirrored images. tile: pixels per axis that a tile keeps; changes nothing but memory.
         """
         learnt = self._fitted()
-        return answered(learnt, image, flips=flips, tile=tile)[: len(learnt.classes)]
+        return answered(learnt, image, flips=flips, tile=tile, engine=self.engine)[: len(learnt.classes)]
 
     def outline(
         self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
@@ -79,7 +82,7 @@ class UNetMethod:
         An object is of one class. A model that did not learn objects tells connected pieces of a class apart.
         """
         learnt = self._fitted()
-        answer = answered(learnt, image, flips=flips, tile=tile)
+        answer = answered(learnt, image, flips=flips, tile=tile, engine=self.engine)
         probabilities, offsets = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
         labels = probabilities.argmax(0)
         smallest = learnt.plan.smallest_object_px
@@ -94,6 +97,27 @@ class UNetMethod:
             found = sure(found, probabilities[label])
             ids = np.where(found > 0, found + ids.max(), ids)
         return probabilities, ids
+
+    def use_engine(
+        self,
+        name: str | None = None,
+        *,
+        image: NDArray[Any] | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> str:
+        """Predict with this engine from now on; returns its name.
+
+        None: the fastest that agrees with torch in float32 on a tile of `image` (*spatial, channels); see
+        `delineate.learn.engine`. Raises ModelError for an engine that is unknown or whose library is missing.
+        """
+        learnt = self._fitted()
+        if name is None and image is not None:
+            found = chosen(learnt, ready(learnt.plan, image), tell=tell)
+            name, self.engine = found.name, found.engine
+        else:
+            name = name or "torch"
+            self.engine = engine_of(learnt, name)
+        return name
 
     def save(self, folder: str | Path) -> Path:
         """Write `model.json` and `weights.safetensors` into `folder`."""

@@ -1,0 +1,69 @@
+"""OpenVINO: on a CPU it reaches nearly all that the processor's convolutions can give, in bfloat16 or 8 bits."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from delineate.core import ModelError
+from delineate.inference.engines import Engine
+
+
+def converted(net: nn.Module, example: Tensor, *, low: bool) -> Engine:
+    """`net` as an OpenVINO graph of any size, compiled for this processor."""
+    return compiled(graph(net, example), low=low)
+
+
+def graph(net: nn.Module, example: Tensor) -> Any:
+    """`net` as an `openvino.Model` whose batch and spatial axes are free."""
+    import openvino
+
+    odd = torch.zeros(1, example.shape[1], *(19, 21, 23)[: example.ndim - 2])
+    anything = (-1, example.shape[1], *(-1 for _ in odd.shape[2:]))
+    with (
+        warnings.catch_warnings()
+    ):  # of torch's tracer, about the sizes of an example that are not remembered
+        warnings.simplefilter("ignore")
+        try:
+            return openvino.convert_model(net, example_input=odd, input=[anything])
+        except Exception as error:
+            logging.getLogger(__name__).debug("conversion", exc_info=True)
+            raise ModelError(
+                f"OpenVINO cannot take this network ({_first_line(error)}): predict with --engine torch"
+            ) from error
+
+
+def compiled(model: Any, *, low: bool) -> Engine:
+    """An `openvino.Model`, or the path of one, compiled for this processor. low: bfloat16 where it can, else float32."""
+    import openvino
+
+    settings: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": "bf16" if low else "f32",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    try:
+        ready: Any = openvino.Core().compile_model(
+            str(model) if isinstance(model, Path) else model, "CPU", settings
+        )
+    except RuntimeError as error:
+        raise ModelError(
+            f"OpenVINO cannot open the model ({_first_line(error)}): predict with --engine torch"
+        ) from error
+
+    def run(batch: Tensor) -> Tensor:
+        request = ready.create_infer_request()  # one a call: calls from several threads do not meet
+        outputs = request.infer([batch.contiguous().numpy()], share_inputs=True)
+        return torch.from_numpy(outputs[0])
+
+    return run
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__
