@@ -153,8 +153,6 @@ def blocks_to_channels(
     short = [-n % factor for n in images.shape[2:]]
     traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     any_size = traced or torch.compiler.is_exporting()  # a graph shall not remember this size
-        torch.jit.is_tracing() or torch.compiler.is_exporting()
-    )  # the graph shall not remember this size
     if any_size or any(short):
         images = F.pad(images, [pad for n in reversed(short) for pad in (0, n)], mode="replicate")
     batch, channels, *sides = images.shape
