@@ -72,7 +72,7 @@ def chosen(
     path = (cache or cache_folder()) / f"{_print_of(learnt)}.json"
     if known := _remembered(path):
         return Chosen(*known, engine_of(learnt, known[0], low=known[1]))
-    tile = _tile(learnt, picture)
+    tile = middle(picture, dims=learnt.plan.dims, side=SIDE[learnt.plan.dims])
     low = low_precision(learnt)
     reference = engine_of(learnt, low=False)
     open_engines: dict[str, Engine] = {}
@@ -120,13 +120,18 @@ def _answer(learnt: Learnt, logits: Tensor) -> tuple[Tensor, Tensor]:
     return logits[:, :count].softmax(1), logits[:, count:]
 
 
-def _tile(learnt: Learnt, picture: Tensor) -> Tensor:
-    """The middle of the picture, as a batch of one; of a stack that is read slice by slice the middle of a slice."""
-    dims = learnt.plan.dims
+def middle(picture: Tensor, *, dims: int, side: int) -> Tensor:
+    """The middle of a picture (channels, *spatial), at most `side` wide, as a batch of one.
+
+    Of a stack that is read slice by slice (dims 2) it is the middle of the middle slice.
+
+    >>> middle(torch.zeros(1, 5, 100, 7), dims=2, side=32).shape
+    torch.Size([1, 1, 32, 7])
+    """
     if picture.ndim - 1 > dims:
         picture = picture[:, picture.shape[1] // 2]
-    starts = [max(0, (n - SIDE[dims]) // 2) for n in picture.shape[1:]]
-    window = tuple(slice(start, start + SIDE[dims]) for start in starts)
+    starts = [max(0, (n - side) // 2) for n in picture.shape[1:]]
+    window = tuple(slice(start, start + side) for start in starts)
     return picture[(slice(None), *window)][None].contiguous()
 
 

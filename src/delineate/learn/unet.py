@@ -15,6 +15,7 @@ from delineate.inference.engines import Engine
 from delineate.inference.objects import numbered, sure
 from delineate.learn.answer import answered, ready
 from delineate.learn.engine import chosen, engine_of
+from delineate.learn.int8 import NAME, opened_int8
 from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
 from delineate.learn.prepare import pieces
@@ -45,6 +46,7 @@ class UNetMethod:
         self.steps, self.seed, self.overrides = steps, seed, overrides
         self.learnt: Learnt | None = None
         self.engine: Engine | None = None  # torch, in the precision of the training
+        self.folder: Path | None = None  # where it was loaded from
         self._classes = classes
 
     def fit(self, cases: Sequence[Case]) -> Self:
@@ -108,12 +110,17 @@ class UNetMethod:
         """Predict with this engine from now on; returns its name.
 
         None: the fastest that agrees with torch in float32 on a tile of `image` (*spatial, channels); see
-        `delineate.learn.engine`. Raises ModelError for an engine that is unknown or whose library is missing.
+        `delineate.learn.engine`. "int8" has to be made before; see `delineate.learn.int8`.
+        Raises ModelError for an engine that is unknown or whose library is missing.
         """
         learnt = self._fitted()
         if name is None and image is not None:
             found = chosen(learnt, ready(learnt.plan, image), tell=tell)
             name, self.engine = found.name, found.engine
+        elif name == NAME:
+            self.engine, cost = opened_int8(learnt, self.folder)
+            if tell:
+                tell(str(cost))
         else:
             name = name or "torch"
             self.engine = engine_of(learnt, name)
@@ -126,8 +133,9 @@ class UNetMethod:
     @classmethod
     def load(cls, folder: str | Path) -> UNetMethod:
         """The method that `save` wrote; raises ModelError where a file is missing or damaged."""
-        learnt = loaded(Path(folder))
-        return cls.of(learnt)
+        method = cls.of(loaded(Path(folder)))
+        method.folder = Path(folder)
+        return method
 
     @classmethod
     def of(cls, learnt: Learnt) -> UNetMethod:

@@ -81,7 +81,7 @@ def opened(name: str, net: nn.Module, example: Tensor, *, low: bool) -> Engine:
     torch.Size([2, 2, 5, 7])
     """
     if name not in ENGINES:
-        raise ModelError(f"there is no engine {name}: choose from {', '.join(ENGINES)}")
+        raise ModelError(f"there is no engine {name}: choose from {', '.join(ENGINES)}, int8")
     kind = ENGINES[name]
     if not installed(name):
         raise ModelError(
