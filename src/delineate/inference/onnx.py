@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from torch import Tensor, nn
 from delineate.core import ModelError, written_whole
 
 OPSET = 18  # understood by every ONNX Runtime since 1.14
-INPUT, OUTPUT = "image", "answer"
+INPUT = "image"
 AXES = {2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
-def write_onnx(net: nn.Module, path: Path, *, example: Tensor) -> Path:
-    """`net`, in evaluation mode, as one ONNX file from `image` to `answer`, both (batch, channels, *spatial) float32.
+def write_onnx(net: nn.Module, path: Path, *, example: Tensor, outputs: Sequence[str] = ("logits",)) -> Path:
+    """`net`, in evaluation mode, as one ONNX file from `image` to `outputs`, all (batch, channels, *spatial) float32.
 
     example: (n, channels, *spatial); only the number of axes and channels is remembered. Raises ModelError where
     onnx or onnxscript are missing, or the network holds something that cannot be written.
@@ -47,7 +48,7 @@ def write_onnx(net: nn.Module, path: Path, *, example: Tensor) -> Path:
                 dynamo=True,
                 dynamic_shapes=(free,),
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=list(outputs),
                 opset_version=OPSET,
                 verbose=False,
             )
