@@ -172,7 +172,7 @@ def train(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="Folder of a trained model.")],
+    model: Annotated[Path, typer.Argument(help="Folder of a trained model, or an ONNX file.")],
     images: Annotated[str, typer.Argument(help="An image, a folder, or a glob in quotes.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the results.")],
     objects: Annotated[
@@ -215,6 +215,42 @@ def predict(
     count = f"{len(written)} image{'s' if len(written) > 1 else ''}"
     masks = f"object ids in {out}, classes in {out / 'classes'}" if objects else f"classes in {out}"
     print(f"{count} outlined: {masks}, pictures in {out / 'overlays'}")
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained U-Net.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the files.")],
+    onnx: Annotated[bool, typer.Option("--onnx", help="An ONNX file and its sidecar.")] = False,
+    openvino: Annotated[bool, typer.Option("--openvino", help="An OpenVINO model and its sidecar.")] = False,
+    bioimageio: Annotated[bool, typer.Option("--bioimageio", help="A bioimage.io package.")] = False,
+    images: Annotated[
+        str | None, typer.Option(help="Images to check on, a file, a folder or a glob in quotes.")
+    ] = None,
+    normalisation: Annotated[
+        bool, typer.Option(help="Whether the ONNX or OpenVINO graph normalises what it is given.")
+    ] = True,
+    name: Annotated[str | None, typer.Option(help="Name of the model; that of its folder.")] = None,
+    author: Annotated[list[str] | None, typer.Option(help="For bioimage.io; may be repeated.")] = None,
+    licence: Annotated[str | None, typer.Option(help="For bioimage.io: SPDX, as CC-BY-4.0.")] = None,
+) -> None:
+    """Write a model for other programs, checked against torch before it is written."""
+    from delineate import flow
+
+    written = flow.export(
+        model,
+        out=out,
+        onnx=onnx,
+        openvino=openvino,
+        bioimageio=bioimageio,
+        where=images,
+        normalisation=normalisation,
+        name=name,
+        authors=author or (),
+        licence=licence,
+        tell=_complain,
+    )
+    print("\n".join(str(path) for path in written))
 
 
 @app.command()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
     from delineate.score import ScoreTable
 
-__all__ = ["METHODS", "check", "demo", "features", "load", "predict", "quantise", "score", "train"]
+__all__ = ["METHODS", "check", "demo", "export", "features", "load", "predict", "quantise", "score", "train"]
 
 METHODS: dict[str, str] = {
     "unet": "delineate.learn:UNetMethod",
@@ -46,6 +46,8 @@ HELD_OUT, MOST_HELD_OUT = (
     0.1,
     8,
 )  # share, and number, of the cases kept for validation where the user gives none
+
+MOST_CHECKED = 4  # images on which an exported model is compared with torch
 
 Tell = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -142,8 +144,10 @@ def train(
     return UNetMethod.of(training.learnt)
 
 
-def load(folder: str | Path) -> Any:
-    """The trained method in a model folder; raises ModelError where a file is missing, damaged or exchanged.
+def load(folder: str | Path, *, tell: Tell | None = None) -> Any:
+    """The trained method in a model folder, or in an ONNX file of any origin (what is assumed of it goes to `tell`).
+
+    Raises ModelError where a file is missing, damaged or exchanged, or an ONNX file is not understood.
 
     >>> import tempfile
     >>> from delineate.data.samples import coins
@@ -153,17 +157,22 @@ def load(folder: str | Path) -> Any:
     'otsu'
     """
     path = Path(folder)
+    if path.suffix == ".onnx" and path.is_file():
+        return _onnx(path, tell)
     if not path.is_dir():
         raise ModelError(
             f"there is no model folder {path}: check its name, or train one with `delineate train`"
         )
     try:
-        name = json.loads((path / "model.json").read_text())["method"]
+        about = json.loads((path / "model.json").read_text())
+        if about.get("format") == "delineate-export" and (path / "model.onnx").is_file():
+            return _onnx(path / "model.onnx", tell)
+        name = about["method"]
     except FileNotFoundError as error:
         raise ModelError(
             f"{path} has no model.json: it is no model folder, or its training stopped before the first save"
         ) from error
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise ModelError(
             f"{path / 'model.json'} cannot be read ({error}): restore it from a copy or train again"
         ) from error
@@ -210,8 +219,7 @@ def predict(
     names = [entry.name for entry in found]
     if twins := [name for name in names if names.count(name) > 1]:
         raise DataError(f"two images are called {twins[0]}: predict them into separate folders")
-    method: Any = load(model) if isinstance(model, (str, Path)) else model
-
+    method: Any = load(model, tell=say) if isinstance(model, (str, Path)) else model
     engine = _engine(method, engine, found, say)
 
     from delineate.report.prediction import PredictionFolder
@@ -257,6 +265,62 @@ def predict(
         )
         raise DataError(failures[0] + rest)
     return written
+
+
+def export(
+    model: str | Path,
+    *,
+    out: str | Path,
+    onnx: bool = False,
+    openvino: bool = False,
+    bioimageio: bool = False,
+    where: str | Path | None = None,
+    normalisation: bool = True,
+    name: str | None = None,
+    authors: Sequence[str] = (),
+    licence: str | None = None,
+    tell: Tell | None = None,
+) -> list[Path]:
+    """Write a trained U-Net for other programs into the new folder `out`; returns the files.
+
+    onnx: model.onnx; openvino: model.xml and model.bin; each with model.json. bioimageio: NAME.bioimageio.zip, with
+    authors and a licence (an SPDX identifier). where: a file, folder or glob of images on which each must give what
+    torch gives (None: pictures that come with scikit-image). normalisation: False leaves it out of the ONNX and
+    OpenVINO graphs. Raises ModelError where a package is missing or a graph differs from torch.
+    """
+    if not (onnx or openvino or bioimageio):
+        raise DataError("nothing was asked for: give --onnx, --openvino or --bioimageio")
+    method = load(model)
+    if method.name != "unet":
+        raise ModelError(f"{method.name} has no network to export: give the folder of a trained U-Net")
+    from delineate.learn.export import exported, stand_in
+
+    say = tell or (lambda _: None)
+    title, folder = name or Path(model).resolve().name, new_folder(Path(out))
+    if where is None:
+        pictures = [stand_in(method.learnt)]
+        say("checked on a picture of scikit-image: --images FOLDER checks on yours")
+    else:
+        pictures = [files.entry_image(entry).array for entry in images(where)[:MOST_CHECKED]]
+    if onnx or openvino:
+        checks = exported(
+            method.learnt,
+            folder,
+            pictures,
+            name=title,
+            onnx=onnx,
+            openvino=openvino,
+            normalise=normalisation,
+        )
+        for graph, check in checks.items():
+            say(f"{graph}: {check}")
+    if bioimageio:
+        from delineate.learn.bioimageio import packaged
+
+        path = folder / f"{title}.bioimageio.zip"
+        packaged(method.learnt, path, pictures[0], name=title, authors=authors, licence=licence)
+        say("bioimageio: the package passes bioimage.io's own validator")
+    return sorted(folder.iterdir())
 
 
 def quantise(
@@ -425,6 +489,12 @@ def _said(value: Any) -> str:
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
+def _onnx(path: Path, tell: Tell | None) -> Any:
+    from delineate.learn.foreign import OnnxModel
+
+    return OnnxModel(path, tell=tell)
+
+
 def _judge(classes: int) -> Callable[[Any, Any], float]:
     """(truth, predicted) -> mean Dice over the classes but background, nan where none is defined."""
     from delineate.score import dice
@@ -454,7 +524,7 @@ def _engine(method: Any, engine: str | None, found: Sequence[Entry], say: Tell) 
 
 def _answer(method: Any, image: Any, *, objects: bool, tta: bool, tile: int | None) -> tuple[Any, Any]:
     """Probabilities (classes, *spatial), and ids (*spatial) or None; a method without objects gives components."""
-    if method.name == "unet":
+    if method.name in ("unet", "onnx"):
         if objects:
             outlined: tuple[Any, Any] = method.outline(image, flips=tta, tile=tile)
             return outlined

@@ -7,10 +7,13 @@ validator, which also runs it, before it takes its place.
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 import tempfile
+import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +21,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import delineate
 from delineate.core import DataError, ModelError, OutputError, written_whole
 from delineate.inference.onnx import INPUT, OPSET, write_onnx
 from delineate.learn.answer import answered
@@ -47,6 +49,17 @@ def packaged(
     Raises ModelError where the packages bioimageio.spec and bioimageio.core are missing or their validator is not
     content, OutputError where `path` is there.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _packaged(learnt, path, image, name=name, authors=authors, licence=licence)
+        finally:
+            gc.collect()  # bioimage.io's packages leave files open
+
+
+def _packaged(
+    learnt: Learnt, path: Path, image: NDArray[Any], *, name: str, authors: Sequence[str], licence: str | None
+) -> Path:
     try:
         import bioimageio.core as core
         import bioimageio.spec as spec
@@ -195,7 +208,8 @@ def _identifiers(names: Sequence[str]) -> list[str]:
 
 def _plain(name: str) -> str:
     """What bioimage.io allows in a name."""
-    return "".join(c if c.isalnum() or c in "_+- ()" else " " for c in name)[:128].strip() or "model"
+    plain = "".join(c if c.isalnum() or c in "_+- ()" else " " for c in name)[:100].strip()
+    return plain if len(plain) >= 5 else f"{plain} model"  # five letters are the least
 
 
 def _readme(learnt: Learnt, name: str) -> str:
@@ -207,7 +221,7 @@ def _readme(learnt: Learnt, name: str) -> str:
         else "No images were held out during training: score the model on labelled images of your own."
     )
     return (
-        f"# {name}\n\nA U-Net trained with Delineate {delineate.__version__} on {record.data.get('cases')} images, "
+        f"# {name}\n\nA U-Net trained with Delineate {version('delineate')} on {record.data.get('cases')} images, "
         f"{record.steps} steps. Classes: {', '.join(learnt.classes.names)}.\n\n# Validation\n\n{validation}\n"
     )
 

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from delineate.core import DataError, ModelError, new_folder, written_whole
+from delineate.data.samples import coin_picture
 from delineate.inference.onnx import INPUT, write_onnx
 from delineate.learn.answer import answered, ready
 from delineate.learn.engine import engine_of, weights_print
@@ -47,6 +48,10 @@ class Checked:
     sizes: int
     furthest: float
     offsets_px: float
+
+    def __str__(self) -> str:
+        images = f"{self.images} image{'s' if self.images > 1 else ''}"
+        return f"probabilities differ from torch by {self.furthest:.1g} at most, on {images} of {self.sizes} sizes"
 
 
 def exported(
@@ -138,6 +143,7 @@ def sidecar(learnt: Learnt, *, name: str, normalise: bool) -> dict[str, Any]:
         },
         "halo": learnt.net.halo,
         "divisor": learnt.net.divisor,
+        "any_size": True,
         "spacing": record.data.get("spacing", [1.0] * plan.dims),
         "unit": record.data.get("unit", "px"),
         "objects": {"radius_px": plan.object_radius_px, "smallest_px": plan.smallest_object_px}
@@ -184,6 +190,16 @@ def checked(
             f"{offsets_px:.2g} px, so it was not written: update onnx, onnxscript and torch, and export again"
         )
     return Checked(len(images), len(sizes), furthest, offsets_px)
+
+
+def stand_in(learnt: Learnt) -> NDArray[np.uint8]:
+    """A photograph of coins with as many axes and channels as the model takes, where there is no image of its own."""
+    photograph = coin_picture().image
+    channels = [np.roll(photograph, 7 * i, axis=0) for i in range(learnt.plan.channels)]
+    image = np.concatenate(channels, axis=-1)
+    if learnt.plan.dims == 2:
+        return image
+    return np.stack([np.roll(image[:96, :96], i, axis=1) for i in range(48)])
 
 
 def _crops(image: NDArray[Any], *, dims: int) -> list[NDArray[Any]]:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import Case, ClassTable, NotFittedError
-from delineate.inference import separated
 from delineate.inference.engines import Engine
-from delineate.inference.objects import numbered, sure
+from delineate.inference.objects import numbered, objects_by_class
 from delineate.learn.answer import answered, ready
 from delineate.learn.engine import chosen, engine_of
 from delineate.learn.int8 import NAME, opened_int8
@@ -20,8 +19,6 @@ from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
 from delineate.learn.prepare import pieces
 from delineate.learn.training import Training
-
-SIGMA = 0.15  # how far votes for the middle of an object are smoothed, in radii of the typical object
 
 
 class UNetMethod:
@@ -92,12 +89,8 @@ class UNetMethod:
             smallest = 0
         if not len(offsets):
             return probabilities, numbered(pieces(labels), smallest_px=smallest)
-        sigma_px = SIGMA * learnt.plan.object_radius_px
-        ids = np.zeros(labels.shape, np.int32)
-        for label in range(1, len(learnt.classes)):
-            found = separated(labels == label, offsets, sigma_px=sigma_px, smallest_px=smallest)
-            found = sure(found, probabilities[label])
-            ids = np.where(found > 0, found + ids.max(), ids)
+        radius_px = learnt.plan.object_radius_px
+        ids = objects_by_class(probabilities, offsets, radius_px=radius_px, smallest_px=smallest)
         return probabilities, ids
 
     def use_engine(
