@@ -178,7 +178,9 @@ def test_where_there_are_no_images_coins_stand_in(dims, channels):
     assert image.std() > 10
 
 
-def test_a_bioimageio_package_passes_its_own_validator_and_holds_what_torch_gives(flat, tmp_path, monkeypatch):
+def test_a_bioimageio_package_passes_its_own_validator_and_holds_what_torch_gives(
+    flat, tmp_path, monkeypatch
+):
     core = pytest.importorskip("bioimageio.core", reason="bioimageio.core is not installed")
     from zipfile import ZipFile
 
