@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,13 @@ import numpy as np
 from delineate import data as files
 from delineate.core import (
     UNLABELLED,
+    Behind,
     Case,
     ClassTable,
     DataError,
     Method,
     ModelError,
+    ahead,
     new_folder,
 )
 from delineate.data import DataSet, Entry, check, images
@@ -239,22 +242,27 @@ def predict(
         history=learnt.record.history if learnt else (),
         resume=resume,
     )
-    written, failures = [], []
-    for done, entry in enumerate(found):
-        if progress:
-            progress(done, len(found))
-        target, source = folder.written(entry.name), entry.images[0]
-        if target is None:
+    there = {entry.name: folder.written(entry.name) for entry in found}
+    todo = [entry for entry in found if there[entry.name] is None]
+    failures = []
+    if progress:
+        progress(len(found) - len(todo), len(found))
+    with (
+        Behind() as written_behind
+    ):  # the next image is read, and the last one written, while the network runs
+        for done, (entry, reading) in enumerate(ahead(files.entry_image, todo), len(found) - len(todo)):
+            if progress:
+                progress(done, len(found))
+            source = entry.images[0]
             try:
-                picture = files.entry_image(entry)
+                picture = reading.result()
                 likely, ids = _answer(method, picture.array, objects=objects, tta=tta, tile=tile)
             except (DataError, ModelError) as error:
                 failures.append(str(error) if source.name in str(error) else f"{source}: {error}")
                 continue
-            target = folder.write(
-                entry.name, picture, likely, ids, source=source, probabilities=probabilities
-            )
-        written.append(target)
+            write = partial(folder.write, entry.name, picture, likely, ids)
+            written_behind(partial(write, source=source, probabilities=probabilities))
+    written = [path for entry in found if (path := folder.written(entry.name)) is not None]
     if progress:
         progress(len(found), len(found))
     if failures:

@@ -59,19 +59,33 @@ def test_another_network_is_tried_anew(learnt, tmp_path):
     for one in (learnt, made(seed=1)):
         chosen(one, picture(one, 40, 40), tell=said.append, cache=tmp_path)
     assert len(said) == 2
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.glob("*.json"))) == 2
     assert weights_print(learnt) != weights_print(made(seed=1))
 
 
 def test_a_damaged_memory_is_made_anew(learnt, tmp_path):
     chosen(learnt, picture(learnt, 40, 40), cache=tmp_path)
-    [path] = tmp_path.iterdir()
+    [path] = tmp_path.glob("*.json")
     for text in ("[]", '{"engine": "abacus", "low": false}'):
         path.write_text(text)
         said = []
         chosen(learnt, picture(learnt, 40, 40), tell=said.append, cache=tmp_path)
         assert len(said) == 1
         assert json.loads(path.read_text())["trials"]
+
+
+@pytest.mark.parametrize("name", ["openvino"])
+def test_a_conversion_is_kept_and_a_damaged_one_made_again(learnt, tmp_path, monkeypatch, name):
+    if not installed(name):
+        pytest.skip(f"{name} is not installed")
+    window = torch.rand(1, 1, 20, 22)
+    first = engine_of(learnt, name, keep=tmp_path / "a.json")(window)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.bin", "a.xml"]
+    with monkeypatch.context() as patched:
+        patched.setattr(f"delineate.inference.engines.{name}.graph", None)  # not converted again
+        assert torch.equal(engine_of(learnt, name, keep=tmp_path / "a.json")(window), first)
+    (tmp_path / "a.xml").write_text("<net")
+    assert torch.equal(engine_of(learnt, name, keep=tmp_path / "a.json")(window), first)
 
 
 def test_a_home_that_cannot_be_written_to_does_no_harm(learnt, tmp_path):
@@ -82,7 +96,7 @@ def test_a_home_that_cannot_be_written_to_does_no_harm(learnt, tmp_path):
 def test_where_no_engine_agrees_torch_in_float32_is_taken(learnt, tmp_path, monkeypatch):
     real = module.engine_of
 
-    def wrong(learnt, name="torch", *, low=None):
+    def wrong(learnt, name="torch", *, low=None, keep=None):
         engine = real(learnt, name, low=low)
         return engine if low is False and name == "torch" else lambda batch: -engine(batch)
 

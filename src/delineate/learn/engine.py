@@ -45,8 +45,12 @@ def low_precision(learnt: Learnt) -> bool:
     return learnt.plan.precision == "bf16-mixed" and native_bfloat16()
 
 
-def engine_of(learnt: Learnt, name: str = "torch", *, low: bool | None = None) -> Engine:
-    """Engine `name` for a learnt network; low: bfloat16, or as the model was trained (None). Raises ModelError.
+def engine_of(
+    learnt: Learnt, name: str = "torch", *, low: bool | None = None, keep: Path | None = None
+) -> Engine:
+    """Engine `name` for a learnt network; raises ModelError.
+
+    low: bfloat16, or as the model was trained (None). keep: where a conversion is kept, see `opened`.
 
     >>> from delineate.data.samples import coins
     >>> from delineate.learn import UNetMethod
@@ -56,7 +60,8 @@ def engine_of(learnt: Learnt, name: str = "torch", *, low: bool | None = None) -
     """
     plan = learnt.plan
     example = torch.zeros(1, plan.channels, *(16,) * plan.dims)
-    return opened(name, folded(learnt.net), example, low=low_precision(learnt) if low is None else low)
+    low = low_precision(learnt) if low is None else low
+    return opened(name, folded(learnt.net), example, low=low, keep=keep)
 
 
 def chosen(
@@ -69,16 +74,16 @@ def chosen(
     was found is said through `tell` when it is found. Where none agrees, it is torch in float32.
     """
     say = tell or (lambda _: None)
-    path = (cache or cache_folder()) / f"{_print_of(learnt)}.json"
+    path = memory(learnt, cache=cache)
     if known := _remembered(path):
-        return Chosen(*known, engine_of(learnt, known[0], low=known[1]))
+        return Chosen(*known, engine_of(learnt, known[0], low=known[1], keep=path))
     tile = middle(picture, dims=learnt.plan.dims, side=SIDE[learnt.plan.dims])
     low = low_precision(learnt)
     reference = engine_of(learnt, low=False)
     open_engines: dict[str, Engine] = {}
 
     def kept(name: str) -> Engine:
-        open_engines[name] = engine_of(learnt, name, low=low)
+        open_engines[name] = engine_of(learnt, name, low=low, keep=path)
         return open_engines[name]
 
     names = candidates()
@@ -99,8 +104,13 @@ def chosen(
     return found
 
 
+def memory(learnt: Learnt, *, cache: Path | None = None) -> Path:
+    """The file where the choice for this network on this machine is remembered; conversions are kept beside it."""
+    return (cache or cache_folder()) / f"{_print_of(learnt)}.json"
+
+
 def cache_folder() -> Path:
-    """Where choices are remembered."""
+    """Where choices and conversions are kept."""
     named = os.environ.get("DELINEATE_CACHE")
     around = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return (Path(named) if named else Path(around) / "delineate") / "engines"

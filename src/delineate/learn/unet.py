@@ -13,7 +13,7 @@ from delineate.core import Case, ClassTable, NotFittedError
 from delineate.inference.engines import Engine
 from delineate.inference.objects import numbered, objects_by_class
 from delineate.learn.answer import answered, ready
-from delineate.learn.engine import chosen, engine_of
+from delineate.learn.engine import chosen, engine_of, memory
 from delineate.learn.int8 import NAME, opened_int8
 from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
@@ -116,7 +116,7 @@ class UNetMethod:
                 tell(str(cost))
         else:
             name = name or "torch"
-            self.engine = engine_of(learnt, name)
+            self.engine = engine_of(learnt, name, keep=memory(learnt))
         return name
 
     def save(self, folder: str | Path) -> Path:

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ Engine = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Kind:
-    """How an engine is made. maker: module:function, called with (net, example, low=). library: what it needs.
+    """How an engine is made. maker: module:function, called with (net, example, low=, keep=). library: what it needs.
 
     extra: what to install Delineate with where the library is missing. gpu: whether it uses one.
     """
@@ -69,11 +70,12 @@ def candidates() -> tuple[str, ...]:
     return ("torch", other) if installed(other) else ("torch",)
 
 
-def opened(name: str, net: nn.Module, example: Tensor, *, low: bool) -> Engine:
+def opened(name: str, net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = None) -> Engine:
     """Engine `name` for `net`, a network in evaluation mode that takes any size.
 
     example: a batch (n, channels, *spatial) like those to come; only the number of axes and channels matters. low:
-    compute in bfloat16 where the engine and the machine can; else in float32.
+    compute in bfloat16 where the engine and the machine can; else in float32. keep: a file name without suffix, of this
+    network alone, where a conversion is kept for the next time (None: nothing is kept).
     Raises ModelError for an unknown engine, a library that is missing, or a network that it cannot take.
 
     >>> engine = opened("torch", nn.Conv2d(1, 2, 3, padding=1).eval(), torch.zeros(1, 1, 8, 8), low=False)
@@ -89,5 +91,5 @@ def opened(name: str, net: nn.Module, example: Tensor, *, low: bool) -> Engine:
             f"another engine"
         )
     module, maker = kind.maker.split(":")
-    engine: Engine = getattr(importlib.import_module(module), maker)(net, example, low=low)
+    engine: Engine = getattr(importlib.import_module(module), maker)(net, example, low=low, keep=keep)
     return engine

@@ -9,17 +9,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from delineate.core import ModelError
+from delineate.core import ModelError, OutputError
 from delineate.inference.engines import Engine
 from delineate.inference.onnx import write_onnx
 
 
-def converted(net: nn.Module, example: Tensor, *, low: bool) -> Engine:
-    """`net` by way of an ONNX file. ONNX Runtime computes in float32 on a CPU: `low` changes nothing."""
+def converted(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = None) -> Engine:
+    """`net` by way of an ONNX file, kept as `keep`.onnx. On a CPU it computes in float32: `low` changes nothing."""
+    path = None if keep is None else keep.with_suffix(".onnx")
+    try:
+        if path is not None and path.is_file():
+            return _running(session(path))
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return _running(session(write_onnx(net, path, example=example)))
+    except (OSError, OutputError):
+        pass  # a folder that cannot be written to: nothing is kept
     with tempfile.TemporaryDirectory(prefix="delineate-") as scratch:
-        path = Path(scratch) / "network.onnx"
-        write_onnx(net, path, example=example)
-        ready = session(path)
+        return _running(session(write_onnx(net, Path(scratch) / "network.onnx", example=example)))
+
+
+def _running(ready: Any) -> Engine:
     name = ready.get_inputs()[0].name
 
     def run(batch: Tensor) -> Tensor:

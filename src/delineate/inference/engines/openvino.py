@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import shutil
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,13 +13,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from delineate.core import ModelError
+from delineate.core import ModelError, OutputError, written_whole
 from delineate.inference.engines import Engine
 
 
-def converted(net: nn.Module, example: Tensor, *, low: bool) -> Engine:
-    """`net` as an OpenVINO graph of any size, compiled for this processor."""
-    return compiled(graph(net, example), low=low)
+def converted(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = None) -> Engine:
+    """`net` as an OpenVINO graph of any size, compiled for this processor; kept in `keep`.xml and .bin."""
+    if keep is None:
+        return compiled(graph(net, example), low=low)
+    path = keep.with_suffix(".xml")
+    if path.is_file() and path.with_suffix(".bin").is_file():
+        try:
+            return compiled(path, low=low)
+        except ModelError:
+            path.unlink(missing_ok=True)  # damaged: converted again
+    model = graph(net, example)
+    with contextlib.suppress(OSError, OutputError, RuntimeError), tempfile.TemporaryDirectory() as scratch:
+        import openvino
+
+        openvino.save_model(model, str(Path(scratch) / path.name), compress_to_fp16=False)
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        for suffix in (".bin", ".xml"):  # the one that is looked for comes last
+            with written_whole(path.with_suffix(suffix)) as beside:
+                shutil.copyfile((Path(scratch) / path.name).with_suffix(suffix), beside)
+    return compiled(model, low=low)
 
 
 def graph(net: nn.Module, example: Tensor) -> Any:

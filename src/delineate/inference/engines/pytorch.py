@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,15 +12,15 @@ from torch import Tensor, nn
 from delineate.inference.engines import Engine
 
 
-def eager(net: nn.Module, example: Tensor, *, low: bool) -> Engine:
-    """`net` as it is, channels last; under autocast to bfloat16 where `low`. `net` itself is left where it lies."""
+def eager(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = None) -> Engine:
+    """`net` as it is, channels last; under autocast to bfloat16 where `low`. There is nothing to keep."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     layout = torch.channels_last if example.ndim == 4 else torch.channels_last_3d
     moved: Any = copy.deepcopy(net).to(device)
     return _running(moved.to(memory_format=layout), device=device, layout=layout, low=low)
 
 
-def compiled(net: nn.Module, example: Tensor, *, low: bool) -> Engine:
+def compiled(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = None) -> Engine:
     """The same, compiled at its first call (half a minute) for all sizes that follow."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     layout = torch.channels_last if example.ndim == 4 else torch.channels_last_3d
