@@ -209,7 +209,7 @@ def predict(
             tile=tile,
             engine=engine,
             resume=resume,
-            tell=_complain,
+            tell=_tell,
             progress=progress,
         )
     count = f"{len(written)} image{'s' if len(written) > 1 else ''}"
@@ -248,7 +248,7 @@ def export(
         name=name,
         authors=author or (),
         licence=licence,
-        tell=_complain,
+        tell=_tell,
     )
     print("\n".join(str(path) for path in written))
 
@@ -341,6 +341,10 @@ def main() -> None:
         if leave.code == INTERRUPTED:
             _complain("interrupted: what was finished is kept; `train` and `predict` go on with --resume")
         raise
+
+
+def _tell(sentence: str) -> None:
+    print(f"  {sentence}", file=sys.stderr)
 
 
 def _complain(sentence: str) -> None:
