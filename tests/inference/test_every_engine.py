@@ -1,5 +1,6 @@
 """What every engine promises: the reference's answer, for any size and batch, again and again."""
 
+import subprocess
 import sys
 import types
 
@@ -211,3 +212,14 @@ def test_an_engine_that_fails_is_passed_over_and_told():
     )
     assert str(trials[0]) == "openvino gives no answer (out of memory)"
     assert fastest(trials).engine == "torch"
+
+
+@pytest.mark.skipif(not installed("openvino"), reason="OpenVINO is not installed")
+def test_openvino_tells_nobody_of_its_use():
+    code = (
+        "import sys, torch; from delineate.inference.engines import opened;"
+        "opened('openvino', torch.nn.Conv2d(1, 1, 3), torch.zeros(1, 1, 8, 8), low=False);"
+        "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

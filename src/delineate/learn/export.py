@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from delineate.core import DataError, ModelError, new_folder, written_whole
 from delineate.data.samples import coin_picture
+from delineate.inference.engines.openvino import library
 from delineate.inference.onnx import INPUT, write_onnx
 from delineate.learn.answer import answered, ready
 from delineate.learn.engine import engine_of, weights_print
@@ -226,7 +227,7 @@ def _onnx_answers(path: Path) -> Answers:
 
 def _write_openvino(onnx_file: Path) -> Path:
     try:
-        import openvino
+        openvino = library()
     except ImportError as error:
         raise ModelError(
             "OpenVINO models are written with the package openvino: pip install 'delineate[fast]'"
@@ -237,9 +238,7 @@ def _write_openvino(onnx_file: Path) -> Path:
 
 
 def _openvino_answers(path: Path) -> Answers:
-    import openvino
-
-    ready_: Any = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    ready_: Any = library().Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def run(batch: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
         outputs: Mapping[Any, NDArray[np.float32]] = ready_(batch)

@@ -24,10 +24,11 @@ from torch import Tensor
 
 from delineate.core import Case, DataError, ModelError, written_whole
 from delineate.inference.engines import Engine
-from delineate.inference.engines.openvino import compiled, graph
+from delineate.inference.engines.openvino import compiled, graph, library
 from delineate.learn.answer import answered, ready
 from delineate.learn.engine import engine_of, middle, weights_print
 from delineate.learn.learnt import Learnt
+from delineate.learn.plan import native_bfloat16
 from delineate.nets import folded
 
 NAME = "int8"
@@ -88,7 +89,7 @@ def quantised(
             for case in calibrating
         ]
         _quantise(learnt, tiles, path)
-        small, full = compiled(path, low=True), engine_of(learnt, low=False)
+        small, full = compiled(path, low=native_bfloat16()), engine_of(learnt, low=False)
         truth, ours, theirs = [], [], []
         for done, case in enumerate(judging):
             if progress:
@@ -143,15 +144,15 @@ def opened_int8(learnt: Learnt, folder: Path | None) -> tuple[Engine, Cost]:
     if not fits:
         raise ModelError(f"{path} is of other weights: make it again with `delineate quantise MODEL DATA`")
     try:
-        return compiled(folder / f"{NAME}.xml", low=True), cost
+        return compiled(folder / f"{NAME}.xml", low=native_bfloat16()), cost
     except ImportError as error:
         raise ModelError("the engine int8 needs OpenVINO: pip install 'delineate[fast]'") from error
 
 
 def _quantise(learnt: Learnt, tiles: Sequence[Tensor], path: Path) -> None:
     try:
+        openvino = library()
         import nncf
-        import openvino
     except ImportError as error:
         raise ModelError(
             f"8-bit versions are made with the package {error.name}: pip install 'delineate[int8]'"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import shutil
+import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +31,7 @@ def converted(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None =
             path.unlink(missing_ok=True)  # damaged: converted again
     model = graph(net, example)
     with contextlib.suppress(OSError, OutputError, RuntimeError), tempfile.TemporaryDirectory() as scratch:
-        import openvino
-
-        openvino.save_model(model, str(Path(scratch) / path.name), compress_to_fp16=False)
+        library().save_model(model, str(Path(scratch) / path.name), compress_to_fp16=False)
         keep.parent.mkdir(parents=True, exist_ok=True)
         for suffix in (".bin", ".xml"):  # the one that is looked for comes last
             with written_whole(path.with_suffix(suffix)) as beside:
@@ -41,8 +41,7 @@ def converted(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None =
 
 def graph(net: nn.Module, example: Tensor) -> Any:
     """`net` as an `openvino.Model` whose batch and spatial axes are free."""
-    import openvino
-
+    openvino = library()
     odd = torch.zeros(1, example.shape[1], *(19, 21, 23)[: example.ndim - 2])
     anything = (-1, example.shape[1], *(-1 for _ in odd.shape[2:]))
     with (
@@ -60,8 +59,7 @@ def graph(net: nn.Module, example: Tensor) -> Any:
 
 def compiled(model: Any, *, low: bool) -> Engine:
     """An `openvino.Model`, or the path of one, compiled for this processor. low: bfloat16 where it can, else float32."""
-    import openvino
-
+    openvino = library()
     settings: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": "bf16" if low else "f32",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -82,6 +80,15 @@ def compiled(model: Any, *, low: bool) -> Engine:
         return torch.from_numpy(outputs[0])
 
     return run
+
+
+def library() -> Any:
+    """The module `openvino`, kept from telling its makers of every import and conversion, as it does otherwise.
+
+    OpenVINO and nncf send nothing where the package openvino_telemetry is not to be had. Raises ImportError.
+    """
+    sys.modules.setdefault("openvino_telemetry", cast(Any, None))
+    return importlib.import_module("openvino")
 
 
 def _first_line(error: Exception) -> str:
