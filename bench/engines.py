@@ -3,10 +3,11 @@
     python bench/engines.py [--batch 8] [--side 256] [--turns 7]
 
 The classic U-Net (width 32, 5 levels, transposed convolutions, 7.8 million weights), RGB, two classes, through
-`delineate.inference.engines`: from a batch of float32 images to float32 logits, conversions included. The limit is the best 3 x 3 convolution found
-here in bfloat16, channels last. All take turns, so that they meet the same machine; shares and ratios are medians
-over the turns. int8 is calibrated on noise, which is enough for its speed; `delineate quantise` measures what it costs.
-MONAI's BasicUNet has the same widths and is run as its users do, in float32; without MONAI its row is missing.
+`delineate.inference.engines`: from a batch of float32 images to float32 logits, conversions included. The limit is the
+best 3 x 3 convolution found here in bfloat16, channels last. All take turns, so that they meet the same machine; shares
+and ratios are medians over the turns. int8 is calibrated on noise, which is enough for its speed; `delineate quantise`
+measures what it costs. MONAI's BasicUNet has the same widths and is run as its users do, in float32; without MONAI its
+row is missing.
 """
 
 from __future__ import annotations
