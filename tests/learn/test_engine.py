@@ -114,7 +114,7 @@ def test_whatever_is_chosen_the_answer_stays_that_of_torch_in_float32(tmp_path):
     image = np.random.default_rng(5).random((90, 101, 1))
     found = chosen(low, ready(low.plan, image), cache=tmp_path)
     expected = answered(replace(low, plan=replace(low.plan, precision="32-true")), image)
-    answer = answered(low, image, engine=found.engine)
+    answer = answered(replace(low, engine=found.engine), image)
     assert (answer[:2].argmax(0) != expected[:2].argmax(0)).mean() < 0.005
     np.testing.assert_allclose(answer[:2], expected[:2], atol=0.1)
 
@@ -124,9 +124,9 @@ def test_tiles_give_the_whole_image_on_every_engine(learnt, name):
     if not installed(name):
         pytest.skip(f"{name} is not installed")
     image = np.random.default_rng(6).random((101, 143, 1))
-    engine = engine_of(learnt, name)
-    whole = answered(learnt, image, engine=engine)
-    np.testing.assert_allclose(answered(learnt, image, tile=32, engine=engine), whole, atol=1e-4)
+    learnt = replace(learnt, engine=engine_of(learnt, name))
+    whole = answered(learnt, image)
+    np.testing.assert_allclose(answered(learnt, image, tile=32), whole, atol=1e-4)
 
 
 def test_a_stack_read_slice_by_slice_and_a_volume_are_tried_on_their_middle(tmp_path):

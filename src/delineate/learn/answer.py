@@ -7,6 +7,7 @@ middle of its object.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from torch import Tensor
 
 from delineate.core import ModelError
 from delineate.inference import tiled
-from delineate.inference.engines import Engine
 from delineate.learn.engine import engine_of
 from delineate.learn.learnt import Learnt
 from delineate.learn.plan import Plan
@@ -32,13 +32,11 @@ def answered(
     *,
     tile: int | None = None,
     flips: bool = False,
-    engine: Engine | None = None,
 ) -> NDArray[np.float32]:
     """Class probabilities, then offsets in pixels: (classes [+ dims], *spatial) for an image (*spatial, channels).
 
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
-    mirrored images. engine: what runs the network (None: torch, in the precision of the training where this machine
-    has it).
+    mirrored images. See `runner` for what computes it.
     Raises ModelError where the image has other axes or channels than the model.
 
     >>> from delineate.data.samples import coins
@@ -52,12 +50,8 @@ def answered(
     if tile is not None and tile < 1:
         raise ModelError(f"tiles of {tile} pixels cannot be cut: give a positive number of pixels, or none")
     picture = ready(plan, image)
-    logits_of = engine or engine_of(learnt)
-    divisor, halo, count = learnt.net.divisor, learnt.net.halo, len(learnt.classes)
-
-    def run(window: Tensor) -> Tensor:
-        logits = logits_of(window)
-        return torch.cat([logits[:, :count].softmax(1), logits[:, count:] * plan.object_radius_px], dim=1)
+    run = runner(learnt)
+    divisor, halo = learnt.net.divisor, learnt.net.halo
 
     def whole(plane: Tensor) -> Tensor:
         sides = plane.shape[1:]
@@ -79,6 +73,22 @@ def answered(
         answers.append(sum((mirrored(plane, turn) for turn in turns), torch.zeros(())) / len(turns))
     result = torch.stack(answers, dim=1) if picture.ndim == 4 and plan.dims == 2 else answers[0]
     return np.ascontiguousarray(result.numpy())
+
+
+def runner(learnt: Learnt) -> Callable[[Tensor], Tensor]:
+    """What computes a batch of windows: (n, channels, *window) normalised -> (n, outputs, *window) on the CPU.
+
+    Outputs are the class probabilities, then offsets in pixels. Computed by the engine of `learnt`; where it has none,
+    by torch in the precision of the training, if this machine has that.
+    """
+    logits_of = learnt.engine or engine_of(learnt)
+    count, radius_px = len(learnt.classes), learnt.plan.object_radius_px
+
+    def run(windows: Tensor) -> Tensor:
+        logits = logits_of(windows)
+        return torch.cat([logits[:, :count].softmax(1), logits[:, count:] * radius_px], dim=1)
+
+    return run
 
 
 def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor:

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -122,7 +123,7 @@ def _example(learnt: Learnt, image: NDArray[Any]) -> tuple[NDArray[np.float32], 
     sides = [min(smallest + (n - smallest) // step * step, smallest + 8 * step) for n in image.shape[:-1]]
     starts = [(n - side) // 2 for n, side in zip(image.shape, sides, strict=False)]
     crop = image[tuple(slice(start, start + side) for start, side in zip(starts, sides, strict=True))]
-    answer = answered(learnt, crop, engine=engine_of(learnt, low=False))
+    answer = answered(replace(learnt, engine=engine_of(learnt, low=False)), crop)
     raw = np.moveaxis(as_grey(crop) if plan.grey else crop, -1, 0).astype(np.float32)
     parts = [answer[:count], answer[count:]] if plan.objects else [answer]
     return raw[None], [np.ascontiguousarray(part[None]) for part in parts]

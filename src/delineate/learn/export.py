@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,13 +169,13 @@ def checked(
     Raises ModelError where it differs by more than rounding explains.
     """
     plan, count = learnt.plan, len(learnt.classes)
-    reference = engine_of(learnt, low=False)
+    reference = replace(learnt, engine=engine_of(learnt, low=False))
     furthest, offsets_px, sizes = 0.0, 0.0, set()
     for image in images:
         for crop in _crops(image, dims=plan.dims):
             raw = np.moveaxis(as_grey(crop) if plan.grey else crop, -1, 0).astype(np.float32)
             given = raw if normalise else ready(plan, crop).numpy()
-            expected = answered(learnt, crop, engine=reference)
+            expected = answered(reference, crop)
             for batch in (1, 2):
                 outputs = answers(np.repeat(given[None], batch, axis=0))
                 for one in range(batch):

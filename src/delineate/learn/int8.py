@@ -13,7 +13,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +166,7 @@ def _quantise(learnt: Learnt, tiles: Sequence[Tensor], path: Path) -> None:
 
 
 def _labels(learnt: Learnt, case: Case, engine: Engine) -> NDArray[np.uint8]:
-    likely = answered(learnt, case.image, engine=engine)[: len(learnt.classes)]
+    likely = answered(replace(learnt, engine=engine), case.image)[: len(learnt.classes)]
     return np.asarray(likely.argmax(0), np.uint8)
 
 

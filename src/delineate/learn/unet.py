@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import Case, ClassTable, NotFittedError
-from delineate.inference.engines import Engine
 from delineate.inference.objects import numbered, objects_by_class
 from delineate.learn.answer import answered, ready
 from delineate.learn.engine import chosen, engine_of, memory
@@ -42,7 +42,6 @@ class UNetMethod:
         self.minutes = 10.0 if minutes is None and steps is None else minutes
         self.steps, self.seed, self.overrides = steps, seed, overrides
         self.learnt: Learnt | None = None
-        self.engine: Engine | None = None  # torch, in the precision of the training
         self.folder: Path | None = None  # where it was loaded from
         self._classes = classes
 
@@ -55,7 +54,7 @@ class UNetMethod:
         )
         for _ in training:
             pass
-        self.learnt, self.engine = training.learnt, None
+        self.learnt = training.learnt
         return self
 
     @property
@@ -71,7 +70,7 @@ class UNetMethod:
         flips: average over mirrored images. tile: pixels per axis that a tile keeps; changes nothing but memory.
         """
         learnt = self._fitted()
-        return answered(learnt, image, flips=flips, tile=tile, engine=self.engine)[: len(learnt.classes)]
+        return answered(learnt, image, flips=flips, tile=tile)[: len(learnt.classes)]
 
     def outline(
         self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
@@ -81,7 +80,7 @@ class UNetMethod:
         An object is of one class. A model that did not learn objects tells connected pieces of a class apart.
         """
         learnt = self._fitted()
-        answer = answered(learnt, image, flips=flips, tile=tile, engine=self.engine)
+        answer = answered(learnt, image, flips=flips, tile=tile)
         probabilities, offsets = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
         labels = probabilities.argmax(0)
         smallest = learnt.plan.smallest_object_px
@@ -109,14 +108,15 @@ class UNetMethod:
         learnt = self._fitted()
         if name is None and image is not None:
             found = chosen(learnt, ready(learnt.plan, image), tell=tell)
-            name, self.engine = found.name, found.engine
+            name, engine = found.name, found.engine
         elif name == NAME:
-            self.engine, cost = opened_int8(learnt, self.folder)
+            engine, cost = opened_int8(learnt, self.folder)
             if tell:
                 tell(str(cost))
         else:
             name = name or "torch"
-            self.engine = engine_of(learnt, name, keep=memory(learnt))
+            engine = engine_of(learnt, name, keep=memory(learnt))
+        self.learnt = replace(learnt, engine=engine)
         return name
 
     def save(self, folder: str | Path) -> Path:
