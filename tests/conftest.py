@@ -1,11 +1,15 @@
 """Settings for all tests: a busy machine is no reason to be slow or to fail."""
 
 import os
+import tempfile
 
 from hypothesis import settings
 
 # Before torch loads: threads that wait for each other sleep, as they do in `delineate`.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# What is remembered about engines stays with the tests.
+os.environ["DELINEATE_CACHE"] = tempfile.mkdtemp(prefix="delineate-tests-")
 
 settings.register_profile("delineate", deadline=None)
 settings.load_profile("delineate")

@@ -487,3 +487,49 @@ def test_python_takes_cases_and_gives_a_method_back(tmp_path):
     with pytest.raises(DataError, match="give"):
         delineate.train([Case("bare", np.zeros((4, 4, 1)))], steps=1)
     assert again.classes == ClassTable.numbered(2)
+
+
+def test_an_unknown_engine_is_refused(work, refused, tmp_path):
+    refused(
+        "predict",
+        work / "model",
+        work / "data" / "test",
+        "-o",
+        tmp_path / "out",
+        "--engine",
+        "abacus",
+        says="choose from torch",
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_engine_is_said_once_and_stands_in_the_index(work, capsys, tmp_path):
+    for again in range(2):
+        out = tmp_path / f"out{again}"
+        assert run("predict", work / "model", work / "data" / "test", "-o", out) == 0
+    capsys.readouterr()
+    assert run("predict", work / "model", work / "data" / "test", "-o", tmp_path / "third") == 0
+    assert "engine" not in capsys.readouterr().err
+    chosen = json.loads((tmp_path / "third" / "prediction.json").read_text())["settings"]["engine"]
+    assert (
+        run("predict", work / "model", work / "data" / "test", "-o", tmp_path / "f", "--engine", "torch") == 0
+    )
+    assert json.loads((tmp_path / "f" / "prediction.json").read_text())["settings"]["engine"] == "torch"
+    assert chosen in ("torch", "openvino", "onnxruntime", "compiled")
+
+
+def test_only_a_network_is_exported_or_made_small(work, refused, tmp_path):
+    assert run("train", work / "data" / "train", "-o", tmp_path / "otsu", "--method", "otsu") == 0
+    refused("export", tmp_path / "otsu", "-o", tmp_path / "a", "--onnx", says="has no network to export")
+    refused("quantise", tmp_path / "otsu", work / "data" / "test", says="no weights to store in 8 bits")
+    refused("export", work / "model", "-o", tmp_path / "b", says="nothing was asked for")
+    refused(
+        "predict",
+        tmp_path / "otsu",
+        work / "data" / "test",
+        "-o",
+        tmp_path / "c",
+        "--engine",
+        "torch",
+        says="leave --engine out",
+    )

@@ -4,7 +4,8 @@
     method = delineate.train("my_data", minutes=10)
     probabilities = method.predict(image)
 
-The five verbs are `check`, `train`, `predict`, `score` and `demo`; `load` brings a trained model back. The parts
+The five verbs are `check`, `train`, `predict`, `score` and `demo`; `load` brings a trained model back, `export` takes
+it elsewhere and `quantise` makes it faster. The parts
 (`delineate.nets`, `delineate.losses`, `delineate.score`, ...) can be used alone. Names are looked up when they
 are first used, so `import delineate` is instant and loads no torch.
 """
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from delineate import classical, core, data, inference, learn, losses, nets, report
     from delineate import score as score
     from delineate.core import UNLABELLED, Case, ClassTable, DelineateError
-    from delineate.flow import check, demo, features, load, predict, train
+    from delineate.flow import check, demo, export, features, load, predict, quantise, train
 
 __version__ = "0.1.0"
 
-_VERBS = ("check", "demo", "features", "load", "predict", "train")
+_VERBS = ("check", "demo", "export", "features", "load", "predict", "quantise", "train")
 _CORE = ("UNLABELLED", "Case", "ClassTable", "DelineateError")
 _PACKAGES = ("classical", "core", "data", "inference", "learn", "losses", "nets", "report", "score")
 
@@ -36,6 +37,7 @@ __all__ = [
     "core",
     "data",
     "demo",
+    "export",
     "features",
     "inference",
     "learn",
@@ -43,6 +45,7 @@ __all__ = [
     "losses",
     "nets",
     "predict",
+    "quantise",
     "report",
     "score",
     "train",

@@ -13,6 +13,7 @@ import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,16 @@ import numpy as np
 from delineate import data as files
 from delineate.core import (
     UNLABELLED,
+    Behind,
     Case,
     ClassTable,
     DataError,
     Method,
     ModelError,
+    ahead,
     new_folder,
 )
-from delineate.data import DataSet, check, images
+from delineate.data import DataSet, Entry, check, images
 from delineate.data.masks import MasksAre
 from delineate.data.metadata import MetadataColumn, metadata_column
 
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
     from delineate.score import ScoreTable
 
-__all__ = ["METHODS", "check", "demo", "features", "load", "predict", "score", "score_several", "train"]
+__all__ = ["METHODS", "check", "demo", "export", "features", "load", "predict", "quantise", "score", "score_several", "train"]
 
 METHODS: dict[str, str] = {
     "unet": "delineate.learn:UNetMethod",
@@ -48,6 +51,8 @@ HELD_OUT, MOST_HELD_OUT = (
     0.1,
     8,
 )  # share, and number, of the cases kept for validation where the user gives none
+
+MOST_CHECKED = 4  # images on which an exported model is compared with torch
 
 Tell = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -119,15 +124,10 @@ def train(
         )
 
     from delineate.learn import Training, UNetMethod, planned
-    from delineate.score import dice
 
     plan = planned(cases, minutes=minutes, overrides=overrides)
     for item, reason in plan.reasons.items():
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")
-
-    def judge(truth: Any, predicted: Any) -> float:
-        values = [dice(truth, predicted, label=label) for label in range(1, len(found.classes))]
-        return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
 
     training = Training(
         cases,
@@ -137,7 +137,7 @@ def train(
         minutes=minutes,
         steps=steps,
         seed=seed,
-        judge=judge,
+        judge=_judge(len(found.classes)),
         folder=folder,
         resume=resume,
     )
@@ -149,8 +149,10 @@ def train(
     return UNetMethod.of(training.learnt)
 
 
-def load(folder: str | Path) -> Any:
-    """The trained method in a model folder; raises ModelError where a file is missing, damaged or exchanged.
+def load(folder: str | Path, *, tell: Tell | None = None) -> Any:
+    """The trained method in a model folder, or in an ONNX file of any origin (what is assumed of it goes to `tell`).
+
+    Raises ModelError where a file is missing, damaged or exchanged, or an ONNX file is not understood.
 
     >>> import tempfile
     >>> from delineate.data.samples import coins
@@ -160,17 +162,22 @@ def load(folder: str | Path) -> Any:
     'otsu'
     """
     path = Path(folder)
+    if path.suffix == ".onnx" and path.is_file():
+        return _onnx(path, tell)
     if not path.is_dir():
         raise ModelError(
             f"there is no model folder {path}: check its name, or train one with `delineate train`"
         )
     try:
-        name = json.loads((path / "model.json").read_text())["method"]
+        about = json.loads((path / "model.json").read_text())
+        if about.get("format") == "delineate-export" and (path / "model.onnx").is_file():
+            return _onnx(path / "model.onnx", tell)
+        name = about["method"]
     except FileNotFoundError as error:
         raise ModelError(
             f"{path} has no model.json: it is no model folder, or its training stopped before the first save"
         ) from error
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise ModelError(
             f"{path / 'model.json'} cannot be read ({error}): restore it from a copy or train again"
         ) from error
@@ -188,6 +195,7 @@ def predict(
     probabilities: bool = False,
     tta: bool = False,
     tile: int | None = None,
+    engine: str | None = None,
     resume: bool = False,
     tell: Tell | None = None,
     progress: Progress | None = None,
@@ -198,7 +206,9 @@ def predict(
     files each case is one. Each image gets a label file of its own name and kind of container (class indices with a
     palette; 16-bit ids with `objects`, and then the classes in `classes/`), and outlines drawn in `overlays/`.
     probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
-    pixels per axis that a tile keeps. resume: go on in an `out` that an interrupted run left behind.
+    pixels per axis that a tile keeps. engine: what runs a U-Net, one of `delineate.inference.engines.ENGINES` or int8
+    (None: the fastest that agrees with torch in float32 on a tile of the first image). resume: go on in an `out` that
+    an interrupted run left behind.
     An image that cannot be read does not stop the others; DataError names it at the end.
 
     >>> import tempfile
@@ -214,7 +224,8 @@ def predict(
     names = [entry.name for entry in found]
     if twins := [name for name in names if names.count(name) > 1]:
         raise DataError(f"two images are called {twins[0]}: predict them into separate folders")
-    method: Any = load(model) if isinstance(model, (str, Path)) else model
+    method: Any = load(model, tell=say) if isinstance(model, (str, Path)) else model
+    engine = _engine(method, engine, found, say)
 
     from delineate.report.prediction import PredictionFolder
 
@@ -227,27 +238,33 @@ def predict(
         settings={
             "tta": tta,
             "probabilities": probabilities,
+            "engine": engine,
             "trained": [learnt.record.seed, learnt.record.steps, learnt.record.seconds] if learnt else [],
         },
         history=learnt.record.history if learnt else (),
         resume=resume,
     )
-    written, failures = [], []
-    for done, entry in enumerate(found):
-        if progress:
-            progress(done, len(found))
-        target, source = folder.written(entry.name), entry.images[0]
-        if target is None:
+    there = {entry.name: folder.written(entry.name) for entry in found}
+    todo = [entry for entry in found if there[entry.name] is None]
+    failures = []
+    if progress:
+        progress(len(found) - len(todo), len(found))
+    with (
+        Behind() as written_behind
+    ):  # the next image is read, and the last one written, while the network runs
+        for done, (entry, reading) in enumerate(ahead(files.entry_image, todo), len(found) - len(todo)):
+            if progress:
+                progress(done, len(found))
+            source = entry.images[0]
             try:
-                picture = files.entry_image(entry)
+                picture = reading.result()
                 likely, ids = _answer(method, picture.array, objects=objects, tta=tta, tile=tile)
             except (DataError, ModelError) as error:
                 failures.append(str(error) if source.name in str(error) else f"{source}: {error}")
                 continue
-            target = folder.write(
-                entry.name, picture, likely, ids, source=source, probabilities=probabilities
-            )
-        written.append(target)
+            write = partial(folder.write, entry.name, picture, likely, ids)
+            written_behind(partial(write, source=source, probabilities=probabilities))
+    written = [path for entry in found if (path := folder.written(entry.name)) is not None]
     if progress:
         progress(len(found), len(found))
     if failures:
@@ -258,6 +275,94 @@ def predict(
         )
         raise DataError(failures[0] + rest)
     return written
+
+
+def export(
+    model: str | Path,
+    *,
+    out: str | Path,
+    onnx: bool = False,
+    openvino: bool = False,
+    bioimageio: bool = False,
+    where: str | Path | None = None,
+    normalisation: bool = True,
+    name: str | None = None,
+    authors: Sequence[str] = (),
+    licence: str | None = None,
+    tell: Tell | None = None,
+) -> list[Path]:
+    """Write a trained U-Net for other programs into the new folder `out`; returns the files.
+
+    onnx: model.onnx; openvino: model.xml and model.bin; each with model.json. bioimageio: NAME.bioimageio.zip, with
+    authors and a licence (an SPDX identifier). where: a file, folder or glob of images on which each must give what
+    torch gives (None: pictures that come with scikit-image). normalisation: False leaves it out of the ONNX and
+    OpenVINO graphs. Raises ModelError where a package is missing or a graph differs from torch.
+    """
+    if not (onnx or openvino or bioimageio):
+        raise DataError("nothing was asked for: give --onnx, --openvino or --bioimageio")
+    method = load(model)
+    if method.name != "unet":
+        raise ModelError(f"{method.name} has no network to export: give the folder of a trained U-Net")
+    from delineate.learn.export import exported, stand_in
+
+    say = tell or (lambda _: None)
+    title, folder = name or Path(model).resolve().name, new_folder(Path(out))
+    if where is None:
+        pictures = [stand_in(method.learnt)]
+        say("checked on a picture of scikit-image: --images FOLDER checks on yours")
+    else:
+        pictures = [files.entry_image(entry).array for entry in images(where)[:MOST_CHECKED]]
+    if onnx or openvino:
+        checks = exported(
+            method.learnt,
+            folder,
+            pictures,
+            name=title,
+            onnx=onnx,
+            openvino=openvino,
+            normalise=normalisation,
+        )
+        for graph, check in checks.items():
+            say(f"{graph}: {check}")
+    if bioimageio:
+        from delineate.learn.bioimageio import packaged
+
+        path = folder / f"{title}.bioimageio.zip"
+        packaged(method.learnt, path, pictures[0], name=title, authors=authors, licence=licence)
+        say("bioimageio: the package passes bioimage.io's own validator")
+    return sorted(folder.iterdir())
+
+
+def quantise(
+    model: str | Path,
+    data: str | Path | DataSet | Sequence[Case],
+    *,
+    most_lost: float | None = None,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """Make an 8-bit version of a trained U-Net, for `predict(engine="int8")`; returns what it costs in Dice.
+
+    Half of the images in `data` calibrate it, the others, with their masks, judge it. It is written into the model
+    folder with what it costs; most_lost: Dice that may be lost (None: 0.003), beyond which ModelError is raised.
+    """
+    from delineate.learn.int8 import MOST_LOST, quantised
+
+    method = load(model)
+    if method.name != "unet":
+        raise ModelError(
+            f"{method.name} has no weights to store in 8 bits: give the folder of a trained U-Net"
+        )
+    found = _data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    return quantised(
+        method.learnt,
+        Path(model),
+        [*found.cases, *found.validation],
+        judge=_judge(len(method.classes)),
+        most_lost=MOST_LOST if most_lost is None else most_lost,
+        progress=progress,
+    )
 
 
 def score(
@@ -493,9 +598,42 @@ def _said(value: Any) -> str:
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
+def _onnx(path: Path, tell: Tell | None) -> Any:
+    from delineate.learn.foreign import OnnxModel
+
+    return OnnxModel(path, tell=tell)
+
+
+def _judge(classes: int) -> Callable[[Any, Any], float]:
+    """(truth, predicted) -> mean Dice over the classes but background, nan where none is defined."""
+    from delineate.score import dice
+
+    def judge(truth: Any, predicted: Any) -> float:
+        values = [dice(truth, predicted, label=label) for label in range(1, classes)]
+        return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+    return judge
+
+
+def _engine(method: Any, engine: str | None, found: Sequence[Entry], say: Tell) -> str | None:
+    """The engine that a U-Net is predicted with; it is tried on the first image that can be read. None for others."""
+    if method.name != "unet":
+        if engine is not None:
+            raise DataError(f"{method.name} is not run by an engine: leave --engine out")
+        return None
+    if engine is not None:
+        return str(method.use_engine(engine, tell=say))
+    for entry in found:
+        try:
+            return str(method.use_engine(image=files.entry_image(entry).array, tell=say))
+        except (DataError, ModelError):
+            continue  # what is wrong with it is said when its turn comes
+    return str(method.use_engine("torch"))
+
+
 def _answer(method: Any, image: Any, *, objects: bool, tta: bool, tile: int | None) -> tuple[Any, Any]:
     """Probabilities (classes, *spatial), and ids (*spatial) or None; a method without objects gives components."""
-    if method.name == "unet":
+    if method.name in ("unet", "onnx"):
         if objects:
             outlined: tuple[Any, Any] = method.outline(image, flips=tta, tile=tile)
             return outlined

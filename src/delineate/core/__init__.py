@@ -12,9 +12,11 @@ from delineate.core.errors import (
 )
 from delineate.core.method import Method
 from delineate.core.output import new_folder, written_whole
+from delineate.core.overlap import Behind, ahead
 
 __all__ = [
     "UNLABELLED",
+    "Behind",
     "Case",
     "ClassTable",
     "DataError",
@@ -24,6 +26,7 @@ __all__ = [
     "NotFittedError",
     "OutputError",
     "TrainingError",
+    "ahead",
     "new_folder",
     "written_whole",
 ]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIGMA_PX = 1.5
+SIGMA = 0.15  # how far votes are smoothed, in radii of the typical object
 RATIO = 2.8
 LEAST_SURE = 0.83
 _NONE = 1e-3  # votes per pixel that count as none
@@ -67,6 +68,26 @@ def separated(
     ids[foreground] = _joined(basins, hills, number, least=math.log(ratio))[basins.ravel()[aimed]]
     whole = flood(np.zeros(foreground.shape), _largest_pieces(ids), mask=foreground)
     return numbered(whole, smallest_px=smallest_px)
+
+
+def objects_by_class(
+    likely: NDArray[np.floating[Any]],
+    offsets: NDArray[np.floating[Any]],
+    *,
+    radius_px: float,
+    smallest_px: int = 0,
+) -> NDArray[np.int32]:
+    """Object ids (*spatial), each object of one class: `separated` and `sure` for each class but background.
+
+    likely: (classes, *spatial) probabilities. offsets: as in `separated`. radius_px: of the typical object.
+    """
+    labels = likely.argmax(0)
+    ids = np.zeros(labels.shape, np.int32)
+    for label in range(1, len(likely)):
+        found = separated(labels == label, offsets, sigma_px=SIGMA * radius_px, smallest_px=smallest_px)
+        found = sure(found, likely[label])
+        ids = np.where(found > 0, found + ids.max(), ids)
+    return ids
 
 
 def sure(

@@ -7,6 +7,7 @@ middle of its object.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from torch import Tensor
 
 from delineate.core import ModelError
 from delineate.inference import tiled
-from delineate.learn.learnt import Learnt, memory_layout
-from delineate.learn.plan import Plan, native_bfloat16
+from delineate.learn.engine import engine_of
+from delineate.learn.learnt import Learnt
+from delineate.learn.plan import Plan
 from delineate.learn.prepare import as_grey, normalised
-from delineate.nets import folded
 
 CORE = {2: 1024, 3: 96}  # pixels along each axis that a tile keeps, unless told otherwise
 WHOLE = {2: 1536, 3: 160}  # images up to this size along each axis are not cut at all
@@ -35,7 +36,7 @@ def answered(
     """Class probabilities, then offsets in pixels: (classes [+ dims], *spatial) for an image (*spatial, channels).
 
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
-    mirrored images. Computed in the precision of the training, where this machine has it.
+    mirrored images. See `runner` for what computes it.
     Raises ModelError where the image has other axes or channels than the model.
 
     >>> from delineate.data.samples import coins
@@ -49,20 +50,8 @@ def answered(
     if tile is not None and tile < 1:
         raise ModelError(f"tiles of {tile} pixels cannot be cut: give a positive number of pixels, or none")
     picture = ready(plan, image)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    layout = memory_layout(plan.dims)
-    net: Any = folded(learnt.net).to(device)
-    net = net.to(memory_format=layout)
-    low = plan.precision == "bf16-mixed" and native_bfloat16()
+    run = runner(learnt)
     divisor, halo = learnt.net.divisor, learnt.net.halo
-
-    def run(window: Tensor) -> Tensor:
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
-            logits = net(window.to(device).contiguous(memory_format=layout)).float()
-        count = len(learnt.classes)
-        return torch.cat(
-            [logits[:, :count].softmax(1), logits[:, count:] * plan.object_radius_px], dim=1
-        ).cpu()
 
     def whole(plane: Tensor) -> Tensor:
         sides = plane.shape[1:]
@@ -84,6 +73,22 @@ def answered(
         answers.append(sum((mirrored(plane, turn) for turn in turns), torch.zeros(())) / len(turns))
     result = torch.stack(answers, dim=1) if picture.ndim == 4 and plan.dims == 2 else answers[0]
     return np.ascontiguousarray(result.numpy())
+
+
+def runner(learnt: Learnt) -> Callable[[Tensor], Tensor]:
+    """What computes a batch of windows: (n, channels, *window) normalised -> (n, outputs, *window) on the CPU.
+
+    Outputs are the class probabilities, then offsets in pixels. Computed by the engine of `learnt`; where it has none,
+    by torch in the precision of the training, if this machine has that.
+    """
+    logits_of = learnt.engine or engine_of(learnt)
+    count, radius_px = len(learnt.classes), learnt.plan.object_radius_px
+
+    def run(windows: Tensor) -> Tensor:
+        logits = logits_of(windows)
+        return torch.cat([logits[:, :count].softmax(1), logits[:, count:] * radius_px], dim=1)
+
+    return run
 
 
 def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor:

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from delineate.core import Case, ClassTable, ModelError, written_whole
+from delineate.inference.engines import Engine
 from delineate.learn.plan import Plan
 from delineate.nets import UNet
 
@@ -41,12 +42,16 @@ class Record:
 
 @dataclass(frozen=True)
 class Learnt:
-    """A network with all that is needed to use it: its plan, its classes, its record."""
+    """A network with all that is needed to use it: its plan, its classes, its record.
+
+    engine: what runs the network in prediction; None: torch, in the precision of the training where the machine has it.
+    """
 
     net: UNet
     plan: Plan
     classes: ClassTable
     record: Record
+    engine: Engine | None = None
 
 
 def network(plan: Plan, classes: ClassTable, *, seed: int) -> UNet:

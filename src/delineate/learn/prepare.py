@@ -17,7 +17,7 @@ from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data.augment import Sample
 from delineate.learn.targets import offsets_to_middle
 
-_ENOUGH = 1 << 20  # pixels from which percentiles are taken; more change nothing that matters
+ENOUGH = 1 << 20  # pixels from which percentiles are taken; more change nothing that matters
 _PLACES = 2000  # pixels of a class remembered per picture, to centre crops on
 
 
@@ -57,7 +57,7 @@ def normalised(
         elif normalisation.kind == "fixed":
             low, scale = normalisation.low, normalisation.high - normalisation.low
         else:
-            stride = max(1, channel.size // _ENOUGH)
+            stride = max(1, channel.size // ENOUGH)
             low, high = (
                 float(p)
                 for p in np.percentile(channel.reshape(-1)[::stride], (normalisation.low, normalisation.high))

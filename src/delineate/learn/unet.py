@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,15 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import Case, ClassTable, NotFittedError
-from delineate.inference import separated
-from delineate.inference.objects import numbered, sure
-from delineate.learn.answer import answered
+from delineate.inference.objects import numbered, objects_by_class
+from delineate.learn.answer import answered, ready
+from delineate.learn.engine import chosen, engine_of, memory
+from delineate.learn.int8 import NAME, opened_int8
 from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
 from delineate.learn.prepare import pieces
 from delineate.learn.training import Training
-
-SIGMA = 0.15  # how far votes for the middle of an object are smoothed, in radii of the typical object
 
 
 class UNetMethod:
@@ -42,6 +42,7 @@ class UNetMethod:
         self.minutes = 10.0 if minutes is None and steps is None else minutes
         self.steps, self.seed, self.overrides = steps, seed, overrides
         self.learnt: Learnt | None = None
+        self.folder: Path | None = None  # where it was loaded from
         self._classes = classes
 
     def fit(self, cases: Sequence[Case]) -> Self:
@@ -87,13 +88,36 @@ class UNetMethod:
             smallest = 0
         if not len(offsets):
             return probabilities, numbered(pieces(labels), smallest_px=smallest)
-        sigma_px = SIGMA * learnt.plan.object_radius_px
-        ids = np.zeros(labels.shape, np.int32)
-        for label in range(1, len(learnt.classes)):
-            found = separated(labels == label, offsets, sigma_px=sigma_px, smallest_px=smallest)
-            found = sure(found, probabilities[label])
-            ids = np.where(found > 0, found + ids.max(), ids)
+        radius_px = learnt.plan.object_radius_px
+        ids = objects_by_class(probabilities, offsets, radius_px=radius_px, smallest_px=smallest)
         return probabilities, ids
+
+    def use_engine(
+        self,
+        name: str | None = None,
+        *,
+        image: NDArray[Any] | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> str:
+        """Predict with this engine from now on; returns its name.
+
+        None: the fastest that agrees with torch in float32 on a tile of `image` (*spatial, channels); see
+        `delineate.learn.engine`. "int8" has to be made before; see `delineate.learn.int8`.
+        Raises ModelError for an engine that is unknown or whose library is missing.
+        """
+        learnt = self._fitted()
+        if name is None and image is not None:
+            found = chosen(learnt, ready(learnt.plan, image), tell=tell)
+            name, engine = found.name, found.engine
+        elif name == NAME:
+            engine, cost = opened_int8(learnt, self.folder)
+            if tell:
+                tell(str(cost))
+        else:
+            name = name or "torch"
+            engine = engine_of(learnt, name, keep=memory(learnt))
+        self.learnt = replace(learnt, engine=engine)
+        return name
 
     def save(self, folder: str | Path) -> Path:
         """Write `model.json` and `weights.safetensors` into `folder`."""
@@ -102,8 +126,9 @@ class UNetMethod:
     @classmethod
     def load(cls, folder: str | Path) -> UNetMethod:
         """The method that `save` wrote; raises ModelError where a file is missing or damaged."""
-        learnt = loaded(Path(folder))
-        return cls.of(learnt)
+        method = cls.of(loaded(Path(folder)))
+        method.folder = Path(folder)
+        return method
 
     @classmethod
     def of(cls, learnt: Learnt) -> UNetMethod:

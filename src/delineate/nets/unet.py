@@ -151,7 +151,9 @@ def blocks_to_channels(
     if factor == 1:
         return images
     short = [-n % factor for n in images.shape[2:]]
-    if any(short):
+    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    any_size = traced or torch.compiler.is_exporting()  # a graph shall not remember this size
+    if any_size or any(short):
         images = F.pad(images, [pad for n in reversed(short) for pad in (0, n)], mode="replicate")
     batch, channels, *sides = images.shape
     dims, coarse = len(sides), [n // factor for n in sides]

@@ -1,0 +1,247 @@
+"""Predicting with an ONNX file, exported by Delineate or by anybody else.
+
+A sidecar of the same name (`model.onnx`, `model.json`) says what the file cannot: classes, halo, divisor, normalisation.
+Without one, what can be read off the graph is read off, the rest is assumed and said: see `assumed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from delineate.core import ClassTable, DataError, ModelError
+from delineate.inference.objects import numbered, objects_by_class
+from delineate.inference.tiles import tiled
+from delineate.learn.prepare import pieces
+from delineate.learn.sidecar import Sidecar, made_ready, read_sidecar
+
+WHOLE = {2: 2048, 3: 160}  # images up to this size along each axis are not cut
+CORE = {2: 1024, 3: 96}
+HALO, DIVISOR = {2: 128, 3: 32}, 32  # where nobody tells
+TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+
+
+class OnnxModel:
+    """An ONNX file as a method that predicts (it cannot be taught).
+
+    Raises ModelError for a graph that is not understood, with what it would have to be.
+    """
+
+    name = "onnx"
+
+    def __init__(self, path: Path, *, tell: Callable[[str], None] | None = None) -> None:
+        try:
+            from delineate.inference.engines.onnxruntime import session
+
+            self._session = session(path)
+        except ImportError as error:
+            raise ModelError("ONNX files are run by onnxruntime: pip install 'delineate[export]'") from error
+        self.path = path
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            raise ModelError(
+                f"{path} has {len(inputs)} inputs ({', '.join(i.name for i in inputs)}): export it with the image alone"
+            )
+        self._input = inputs[0]
+        shape = self._input.shape
+        if self._input.type not in TYPES or len(shape) not in (4, 5):
+            raise ModelError(
+                f"the input of {path} is {_shape(shape)} of {self._input.type}: export it as floats, batch x channels x "
+                "(depth x) height x width"
+            )
+        if len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4):
+            raise ModelError(
+                f"the input of {path} is {_shape(shape)}, channels last: export it with channels first"
+            )
+        self.dims = len(shape) - 2
+        self.channels = shape[1] if isinstance(shape[1], int) else None
+        self._fixed = tuple(n if isinstance(n, int) else None for n in shape[2:])
+        self._batch = shape[0] if isinstance(shape[0], int) else 1
+        beside = path.with_suffix(".json")
+        self.sidecar = read_sidecar(beside) if beside.is_file() else Sidecar()
+        if tell and not beside.is_file():
+            tell(assumed(path, self.dims))
+        self._divisor = self.sidecar.divisor or DIVISOR
+        self._by_itself = self.sidecar.inside and self.sidecar.statistics
+        self._logits: bool | None = None
+        outputs = [output.name for output in self._session.get_outputs()]
+        self._offsets = outputs.index("offsets") if "offsets" in outputs else None
+        probe = tuple(n or 2 * DIVISOR for n in self._fixed)
+        self._count = len(self._ran(np.zeros((self.channels or 1, *probe), np.float32), probe=True))
+        count = max(2, self._count)
+        if self.sidecar.names and len(self.sidecar.names) != count:
+            raise ModelError(
+                f"{beside} names {len(self.sidecar.names)} classes but {path} gives {count}: correct the sidecar"
+            )
+        self.classes = (
+            ClassTable(self.sidecar.names, self.sidecar.colours)
+            if self.sidecar.names
+            else ClassTable.numbered(count)
+        )
+
+    def predict(
+        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
+    ) -> NDArray[np.float32]:
+        """Probabilities (classes, *spatial) float32 for an image (*spatial, channels)."""
+        return self.answered(image, flips=flips, tile=tile)[: len(self.classes)]
+
+    def outline(
+        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Probabilities (classes, *spatial) and object ids (*spatial): by offsets, or else connected pieces."""
+        answer = self.answered(image, flips=flips, tile=tile)
+        likely, offsets = answer[: len(self.classes)], answer[len(self.classes) :]
+        smallest = 0 if self.dims == 2 and image.ndim == 4 else self.sidecar.smallest_px
+        if not len(offsets):
+            return likely, numbered(pieces(likely.argmax(0)), smallest_px=smallest)
+        return likely, objects_by_class(
+            likely, offsets, radius_px=self.sidecar.radius_px, smallest_px=smallest
+        )
+
+    def answered(
+        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
+    ) -> NDArray[np.float32]:
+        """Probabilities, then offsets where the model gives them: (classes [+ dims], *spatial)."""
+        if flips:
+            raise DataError("an ONNX model is not averaged over mirrored images: leave --tta out")
+        if tile is not None and tile < 1:
+            raise ModelError(
+                f"tiles of {tile} pixels cannot be cut: give a positive number of pixels, or none"
+            )
+        if image.ndim - 1 not in (self.dims, 3) or 0 in image.shape:
+            raise ModelError(
+                f"the image has shape {image.shape} but {self.path.name} works on {self.dims} spatial axes: give "
+                "(*spatial, channels)"
+            )
+        if self.channels == 1 and image.shape[-1] == 3 and (image == image[..., :1]).all():
+            image = image[..., :1]  # a grey picture stored in colour
+        if self.channels is not None and image.shape[-1] != self.channels:
+            raise ModelError(
+                f"the image has {image.shape[-1]} channels but {self.path.name} takes {self.channels}: convert the image"
+            )
+        ready = torch.from_numpy(np.ascontiguousarray(made_ready(image, self.sidecar)))
+        if self.dims == 2 and image.ndim == 4:
+            return np.stack([self._whole(plane, tile) for plane in ready.unbind(1)], axis=1)
+        return self._whole(ready, tile)
+
+    def _whole(self, picture: Tensor, tile: int | None) -> NDArray[np.float32]:
+        """The picture (channels, *spatial) at once where that is possible, else in tiles."""
+        divisor, sides = self._divisor, tuple(picture.shape[1:])
+        around = HALO[self.dims] if self.sidecar.halo is None else self.sidecar.halo
+        if small := [
+            f for f, side in zip(self._fixed, sides, strict=True) if f and side > f and f <= 2 * around
+        ]:
+            around = min(small) // 4 // divisor * divisor  # as much context as a small window can give
+        core = []
+        for fixed, side in zip(self._fixed, sides, strict=True):
+            if fixed is not None:
+                core.append((fixed - 2 * around) // divisor * divisor if side > fixed else fixed)
+            elif tile is not None:
+                core.append(-(-tile // divisor) * divisor)
+            else:
+                core.append(side if self._by_itself or side <= WHOLE[self.dims] else CORE[self.dims])
+        if self._by_itself and any(c < side for c, side in zip(core, sides, strict=True)):
+            raise ModelError(
+                f"{self.path.name} normalises what it is given by its own statistics, so tiles would differ in brightness: "
+                "predict without --tile, or export it with --no-normalisation"
+            )
+        halos = tuple(0 if c >= side else around for c, side in zip(core, sides, strict=True))
+
+        def run(window: Tensor) -> Tensor:
+            return torch.from_numpy(self._ran(window[0].numpy()))[None]
+
+        return tiled(run, picture, core=tuple(core), halo=halos).numpy()
+
+    def _ran(self, window: NDArray[np.float32], *, probe: bool = False) -> NDArray[np.float32]:
+        """Outputs (classes [+ dims], *spatial) of one window (channels, *spatial), padded to a size the graph takes."""
+        sides = window.shape[1:]
+        wanted = [
+            fixed
+            if fixed is not None
+            else side
+            if self.sidecar.any_size
+            else -(-side // self._divisor) * self._divisor
+            for fixed, side in zip(self._fixed, sides, strict=True)
+        ]
+        short = [(0, n - side) for n, side in zip(wanted, sides, strict=True)]
+        padded = np.pad(window, [(0, 0), *short], mode="edge") if any(n for _, n in short) else window
+        batch = np.repeat(padded[None], self._batch, axis=0).astype(TYPES[self._input.type])
+        try:
+            outputs = self._session.run(None, {self._input.name: batch})
+        except Exception as error:
+            raise ModelError(
+                f"{self.path} fails on {_shape(list(batch.shape))} ({_first_line(error)}): name its divisor in "
+                f"{self.path.with_suffix('.json').name}, or export it for any size"
+            ) from error
+        fitting = [
+            i
+            for i, out in enumerate(outputs)
+            if i != self._offsets and np.ndim(out) == batch.ndim and out.shape[2:] == batch.shape[2:]
+        ]
+        if not fitting or outputs[fitting[0]].dtype.kind != "f":
+            raise ModelError(
+                f"{self.path} gives {', '.join(_shape(list(out.shape)) for out in outputs)} for {_shape(list(batch.shape))}: "
+                "export it with one probability (or logit) per class and pixel, at the size of its input"
+            )
+        inside = tuple(slice(0, side) for side in sides)
+        logits = outputs[fitting[0]][(0, slice(None), *inside)].astype(np.float32)
+        if probe:
+            return np.asarray(logits, np.float32)
+        likely = self._likely(logits)
+        if self._offsets is None:
+            return likely
+        return np.concatenate([likely, outputs[self._offsets][(0, slice(None), *inside)].astype(np.float32)])
+
+    def _likely(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities from probabilities, from logits, or from the one channel of a two-class model.
+
+        Which it is, the first window tells: values between 0 and 1 that sum to 1 (or are one channel) are probabilities.
+        """
+        if not np.isfinite(values).all():
+            raise ModelError(
+                f"{self.path} gives values that are not finite: its normalisation may be another"
+            )
+        if self._logits is None:
+            within = values.min() >= 0 and values.max() <= 1
+            sums = len(values) == 1 or bool(np.allclose(values.sum(0), 1, atol=1e-2))
+            if within and not sums:
+                raise ModelError(
+                    f"{self.path} gives probabilities that do not sum to 1, several classes per pixel: export it with a "
+                    "softmax over the classes"
+                )
+            self._logits = not within
+        if len(values) == 1:
+            one = 1 / (1 + np.exp(-values)) if self._logits else values
+            return np.concatenate([1 - one, one]).astype(np.float32)
+        if not self._logits:
+            return values
+        raised = np.exp(values - values.max(0))
+        return np.asarray(raised / raised.sum(0), np.float32)
+
+
+def assumed(path: Path, dims: int) -> str:
+    """What is taken for granted of a file without a sidecar, as a sentence.
+
+    >>> print(assumed(Path("a/net.onnx"), 2))
+    net.onnx has no sidecar net.json: its classes are numbered, unsigned integers are divided by the largest of their type
+    (255, 65535), other images are given as they are, and images of more than 2048 px are cut with 128 px of context
+    """
+    return (
+        f"{path.name} has no sidecar {path.with_suffix('.json').name}: its classes are numbered, unsigned integers are "
+        "divided by the largest of their type (255, 65535), other images are given as they are, and images of more than "
+        f"{WHOLE[dims]} px are cut with {HALO[dims]} px of context"
+    )
+
+
+def _shape(shape: list[Any]) -> str:
+    return " x ".join(str(n) if isinstance(n, (int, str)) else "any" for n in shape)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

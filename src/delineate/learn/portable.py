@@ -1,0 +1,83 @@
+"""A learnt network as one graph from raw intensities to probabilities, for programs that know nothing of Delineate.
+
+The statistics of the normalisation are those of the array that the graph is given. Whoever cuts an image into tiles
+must therefore take the graph without normalisation, and scale the whole image before: tiles scaled each by itself
+would differ in brightness where they meet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from delineate.learn.learnt import Learnt
+from delineate.learn.prepare import ENOUGH, Normalisation
+from delineate.nets import folded
+
+
+class Portable(nn.Module):
+    """Maps (n, channels, *spatial) float32 to probabilities (n, classes, *spatial); with objects to (these, offsets).
+
+    offsets: (n, dims, *spatial), in pixels, from each pixel to the middle of its object. normalise: False where
+    the images are normalised before.
+
+    >>> from delineate.data.samples import coins
+    >>> from delineate.learn import UNetMethod
+    >>> portable = Portable(UNetMethod(steps=1).fit(coins()[0]).learnt, normalise=True)
+    >>> [part.shape for part in portable(torch.rand(2, 1, 20, 30))]
+    [torch.Size([2, 2, 20, 30]), torch.Size([2, 2, 20, 30])]
+    """
+
+    def __init__(self, learnt: Learnt, *, normalise: bool) -> None:
+        super().__init__()
+        self.net = folded(learnt.net)
+        self.classes, self.objects = len(learnt.classes), learnt.plan.objects
+        self.radius_px = learnt.plan.object_radius_px
+        self.normalisation = learnt.plan.normalisation if normalise else None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what the graph gives."""
+        return ("probabilities", "offsets") if self.objects else ("probabilities",)
+
+    def forward(self, image: Tensor) -> Any:
+        """Probabilities, or (probabilities, offsets)."""
+        if self.normalisation is not None:
+            image = scaled(image, self.normalisation)
+        logits = self.net(image)
+        likely = logits[:, : self.classes].softmax(1)
+        return (likely, logits[:, self.classes :] * self.radius_px) if self.objects else likely
+
+
+def scaled(images: Tensor, normalisation: Normalisation) -> Tensor:
+    """What `prepare.normalised` does to one image, for a batch (n, channels, *spatial), in operations of a graph.
+
+    >>> scaled(torch.tensor([[[[0.0, 50.0, 100.0]]]]), Normalisation("fixed", 0, 100)).flatten().tolist()
+    [0.0, 0.5, 1.0]
+    """
+    ones = (1,) * (images.ndim - 2)
+    flat = images.flatten(2)
+    if normalisation.kind == "fixed":
+        return (images - normalisation.low) / (normalisation.high - normalisation.low)
+    if normalisation.kind == "zscore":
+        low = flat.mean(2)
+        scale = (flat - low[..., None]).square().mean(2).sqrt()
+    else:
+        number: Any = 1
+        for n in images.shape[2:]:
+            number = number * n
+        few = flat[:, :, :: _at_least_one(number // ENOUGH)]
+        low, high = (torch.quantile(few, p / 100, dim=2) for p in (normalisation.low, normalisation.high))
+        flat_range = high <= low  # nearly all pixels are equal: the full range stands in
+        low = torch.where(flat_range, flat.amin(2), low)
+        scale = torch.where(flat_range, flat.amax(2), high) - low
+    low, scale = low.reshape(*low.shape, *ones), scale.reshape(*scale.shape, *ones)
+    result = torch.where(scale > 0, (images - low) / torch.where(scale > 0, scale, 1.0), 0.0)
+    return result.clamp(-1, 3) if normalisation.kind == "percentiles" else result
+
+
+def _at_least_one(number: Any) -> Any:
+    """max(1, number), for a size that a graph does not know yet as well."""
+    return torch.sym_max(1, number)  # type: ignore[no-untyped-call]

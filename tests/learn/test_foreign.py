@@ -1,0 +1,250 @@
+"""ONNX files of other people: what can be read off them is, the rest is assumed and said, or refused in a sentence."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from delineate import flow
+from delineate.core import DataError, ModelError
+from delineate.data.samples import coins, write
+from delineate.learn.foreign import OnnxModel
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+from onnx import TensorProto, helper  # noqa: E402
+
+
+def graph(path, *, nodes, shape, inputs=None, outputs=("y",), kinds=None, weights=()):
+    """Write an ONNX file of these nodes from `x` to `outputs`."""
+    kinds = kinds or {}
+    made = helper.make_graph(
+        nodes,
+        "net",
+        inputs or [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(name, kinds.get(name, TensorProto.FLOAT), None) for name in outputs],
+        initializer=list(weights),
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save_model(model, str(path))
+    return path
+
+
+def tensor(name, values):
+    values = np.asarray(values)
+    kind = TensorProto.FLOAT if values.dtype.kind == "f" else TensorProto.INT64
+    return helper.make_tensor(name, kind, values.shape, values.ravel().tolist())
+
+
+def threshold(path, *, channels=1, shape=("n", None, "h", "w"), how="logits", blur=0):
+    """A network that calls bright pixels class 1: 40 (mean of the channels, blurred - 0.5), and minus that."""
+    side = 2 * blur + 1
+    weight = np.full(
+        (1, channels, *(side,) * (len(shape) - 2)), 1.0 / channels / side ** (len(shape) - 2), np.float32
+    )
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["grey"], pads=[blur] * 2 * (len(shape) - 2)),
+        helper.make_node("Mul", ["grey", "scale"], ["bright"]),
+    ]
+    weights = [tensor("w", weight), tensor("b", np.float32([-0.5])), tensor("scale", np.float32(40))]
+    if how == "one sigmoid":
+        nodes.append(helper.make_node("Sigmoid", ["bright"], ["y"]))
+    elif how == "one logit":
+        nodes.append(helper.make_node("Identity", ["bright"], ["y"]))
+    else:
+        nodes += [
+            helper.make_node("Neg", ["bright"], ["dark"]),
+            helper.make_node("Concat", ["dark", "bright"], ["logits"], axis=1),
+            {
+                "logits": helper.make_node("Identity", ["logits"], ["y"]),
+                "softmax": helper.make_node("Softmax", ["logits"], ["y"], axis=1),
+                "two sigmoids": helper.make_node("Sigmoid", ["wide"], ["y"]),
+                "labels": helper.make_node("ArgMax", ["logits"], ["y"], axis=1, keepdims=1),
+            }[how],
+        ]
+        if how == "two sigmoids":
+            nodes.insert(-1, helper.make_node("Abs", ["logits"], ["wide"]))
+    filled = [channels if n is None else n for n in shape]
+    kinds = {"y": TensorProto.INT64} if how == "labels" else None
+    return graph(path, nodes=nodes, shape=filled, kinds=kinds, weights=weights)
+
+
+def picture(*spatial, channels=1, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (*spatial, channels)).astype(np.uint8)
+
+
+def bright(image):
+    return (image.mean(-1) / 255 > 0.5).astype(int)
+
+
+@pytest.mark.parametrize("how", ["logits", "softmax", "one sigmoid", "one logit"])
+def test_logits_probabilities_and_one_channel_are_told_apart(tmp_path, how):
+    model = OnnxModel(threshold(tmp_path / "a.onnx", how=how))
+    image = picture(45, 50)
+    likely = model.predict(image)
+    assert likely.shape == (2, 45, 50)
+    np.testing.assert_allclose(likely.sum(0), 1, atol=1e-5)
+    np.testing.assert_array_equal(likely.argmax(0), bright(image))
+    assert model.classes.names == ("background", "class_1")
+
+
+def test_a_volume_and_a_stack_of_slices(tmp_path):
+    volume = picture(5, 20, 21)
+    deep = OnnxModel(threshold(tmp_path / "deep.onnx", shape=("n", None, "d", "h", "w")))
+    flat = OnnxModel(threshold(tmp_path / "flat.onnx"))
+    for model in (deep, flat):
+        np.testing.assert_array_equal(model.predict(volume).argmax(0), bright(volume))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (40, 30), (150, 201)])
+def test_a_graph_of_a_fixed_size_is_given_windows_of_that_size(tmp_path, size):
+    model = OnnxModel(threshold(tmp_path / "a.onnx", shape=(2, None, 64, 64)))  # and a fixed batch of two
+    image = picture(*size)
+    np.testing.assert_array_equal(model.predict(image).argmax(0), bright(image))
+
+
+def test_windows_carry_as_much_context_as_a_sidecar_asks_for(tmp_path):
+    path = threshold(tmp_path / "a.onnx", blur=3, how="softmax")
+    whole = OnnxModel(path).predict(picture(128, 96))
+    path = threshold(tmp_path / "fixed.onnx", shape=(1, None, 32, 32), blur=3, how="softmax")
+    path.with_suffix(".json").write_text('{"halo": 4, "divisor": 4}')
+    windows = OnnxModel(path).predict(picture(128, 96))
+    np.testing.assert_allclose(windows[:, :-4, :-4], whole[:, :-4, :-4], atol=1e-4)
+    path = threshold(tmp_path / "tiles.onnx", blur=3, how="softmax")
+    path.with_suffix(".json").write_text('{"halo": 4, "divisor": 4}')
+    np.testing.assert_allclose(OnnxModel(path).predict(picture(128, 96), tile=32), whole, atol=1e-4)
+
+
+def test_a_graph_that_takes_only_multiples_is_given_padded_windows(tmp_path):
+    nodes = [  # halve and double: another size than the input's where a side is odd
+        helper.make_node("MaxPool", ["x"], ["half"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Resize", ["half", "", "scales"], ["y"]),
+    ]
+    path = graph(
+        tmp_path / "a.onnx",
+        nodes=nodes,
+        shape=["n", 1, "h", "w"],
+        weights=[tensor("scales", np.float32([1, 1, 2, 2]))],
+    )
+    assert OnnxModel(path).predict(picture(33, 47)).shape == (2, 33, 47)
+
+
+def test_a_sidecar_names_classes_and_the_normalisation(tmp_path):
+    path = threshold(tmp_path / "a.onnx")
+    path.with_suffix(".json").write_text(
+        json.dumps(
+            {
+                "classes": {"names": ["dark", "light"]},
+                "normalisation": {"kind": "fixed", "low": 0, "high": 1000},
+            }
+        )
+    )
+    said = []
+    model = OnnxModel(path, tell=said.append)
+    assert said == []
+    assert model.classes.names == ("dark", "light")
+    image = (picture(20, 20).astype(np.uint16) * 4)[..., :]
+    np.testing.assert_array_equal(model.predict(image).argmax(0), image[..., 0] > 500)
+
+
+def test_without_a_sidecar_it_is_said_what_is_assumed(tmp_path):
+    said = []
+    OnnxModel(threshold(tmp_path / "a.onnx"), tell=said.append)
+    assert len(said) == 1
+    assert "a.onnx has no sidecar a.json" in said[0]
+
+
+def test_the_command_line_predicts_with_it(tmp_path):
+    write(tmp_path / "data")
+    said = []
+    path = threshold(tmp_path / "net.onnx", how="one sigmoid")
+    written = flow.predict(path, tmp_path / "data/test", out=tmp_path / "out", objects=True, tell=said.append)
+    assert len(written) == 3
+    assert len(said) == 1
+    labels = np.asarray(Image.open(tmp_path / "out/classes" / written[0].name))
+    np.testing.assert_array_equal(labels, bright(coins()[1][0].image))
+
+
+def test_a_model_for_three_channels_refuses_an_image_of_four(tmp_path):
+    model = OnnxModel(threshold(tmp_path / "a.onnx", channels=3))
+    with pytest.raises(ModelError, match=r"has 4 channels but a\.onnx takes 3: convert the image"):
+        model.predict(picture(20, 20, channels=4))
+
+
+def test_a_grey_picture_in_colour_is_read_by_a_model_of_one_channel(tmp_path):
+    model = OnnxModel(threshold(tmp_path / "a.onnx"))
+    image = picture(20, 20)
+    np.testing.assert_array_equal(model.predict(np.repeat(image, 3, axis=-1)), model.predict(image))
+
+
+@pytest.mark.parametrize(
+    ("shape", "sentence"),
+    [
+        (("n", "w"), "batch x channels"),
+        (("n", "h", "w", 3), "export it with channels first"),
+        ((1, 64, 64, 1), "export it with channels first"),
+    ],
+)
+def test_an_input_that_is_no_image_with_channels_first_is_refused(tmp_path, shape, sentence):
+    path = graph(tmp_path / "a.onnx", nodes=[helper.make_node("Relu", ["x"], ["y"])], shape=list(shape))
+    with pytest.raises(ModelError, match=sentence):
+        OnnxModel(path)
+
+
+def test_two_inputs_are_refused(tmp_path):
+    inputs = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", 1, "h", "w"]) for n in ("x", "prompt")
+    ]
+    nodes = [helper.make_node("Add", ["x", "prompt"], ["y"])]
+    with pytest.raises(ModelError, match=r"has 2 inputs \(x, prompt\)"):
+        OnnxModel(graph(tmp_path / "a.onnx", nodes=nodes, shape=[], inputs=inputs))
+
+
+def test_label_numbers_and_other_sizes_are_refused(tmp_path):
+    with pytest.raises(ModelError, match="one probability"):
+        OnnxModel(threshold(tmp_path / "a.onnx", how="labels"))
+    pool = helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2])
+    with pytest.raises(ModelError, match=r"gives 1 x 1 x 32 x 32 for 1 x 1 x 64 x 64"):
+        OnnxModel(graph(tmp_path / "b.onnx", nodes=[pool], shape=["n", 1, "h", "w"]))
+
+
+def test_several_classes_per_pixel_are_refused(tmp_path):
+    model = OnnxModel(threshold(tmp_path / "a.onnx", how="two sigmoids"))
+    with pytest.raises(ModelError, match="do not sum to 1"):
+        model.predict(picture(20, 20))
+
+
+def test_a_damaged_file_a_damaged_sidecar_and_a_missing_file_are_refused(tmp_path):
+    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match="cannot be opened as an ONNX model"):
+        flow.load(tmp_path / "damaged.onnx")
+    path = threshold(tmp_path / "a.onnx")
+    for text, sentence in [
+        ("{", "cannot be read"),
+        ('{"normalisation": {"kind": "stain"}}', "choose from type"),
+    ]:
+        path.with_suffix(".json").write_text(text)
+        with pytest.raises(ModelError, match=sentence):
+            flow.load(path)
+    path.with_suffix(".json").write_text('{"classes": {"names": ["a", "b", "c"]}}')
+    with pytest.raises(ModelError, match="names 3 classes but"):
+        flow.load(path)
+    with pytest.raises(ModelError, match="there is no model"):
+        flow.load(tmp_path / "nowhere.onnx")
+
+
+def test_a_graph_that_normalises_by_statistics_is_not_cut(tmp_path):
+    path = threshold(tmp_path / "a.onnx")
+    path.with_suffix(".json").write_text('{"normalisation": {"inside": true, "kind": "percentiles"}}')
+    with pytest.raises(ModelError, match="--no-normalisation"):
+        OnnxModel(path).predict(picture(80, 80), tile=32)
+
+
+def test_engines_and_mirrors_are_for_our_own_models(tmp_path):
+    write(tmp_path / "data")
+    path = threshold(tmp_path / "net.onnx")
+    with pytest.raises(DataError, match="leave --engine out"):
+        flow.predict(path, tmp_path / "data/test", out=tmp_path / "a", engine="torch")
+    with pytest.raises(DataError, match="leave --tta out"):
+        flow.predict(path, tmp_path / "data/test", out=tmp_path / "b", tta=True)
