@@ -10,6 +10,7 @@ from delineate.core.errors import (
     OutputError,
     TrainingError,
 )
+from delineate.core.memory import available_bytes
 from delineate.core.method import Method
 from delineate.core.output import new_folder, written_whole
 
@@ -24,6 +25,7 @@ __all__ = [
     "NotFittedError",
     "OutputError",
     "TrainingError",
+    "available_bytes",
     "new_folder",
     "written_whole",
 ]
