@@ -17,8 +17,10 @@ import typer
 
 if TYPE_CHECKING:
     from delineate.learn import Step
+    from delineate.streaming import Streamed
 
 INTERRUPTED = 130
+SAY_SECONDS = 5.0
 
 app = typer.Typer(
     help="Teach a segmentation model on a few labelled images, outline objects in new ones, and say how good that is.",
@@ -187,6 +189,17 @@ def predict(
     tile: Annotated[
         int | None, typer.Option(help="Pixels per axis that a tile keeps; only memory changes.")
     ] = None,
+    memory: Annotated[
+        float | None, typer.Option(help="Gigabytes that a process may take; larger images go in parts.")
+    ] = None,
+    suffix: Annotated[
+        str | None, typer.Option(help="Kind of labels of large images: .ome.tif, .ome.zarr or .nii.")
+    ] = None,
+    skip_empty: Annotated[
+        bool, typer.Option("--skip-empty/--no-skip-empty", help="Leave out empty parts of large images.")
+    ] = True,
+    workers: Annotated[int | None, typer.Option(help="Processes on this machine, through Dask.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in OUT where a run was interrupted.")
     ] = False,
@@ -194,7 +207,7 @@ def predict(
     """Outline every object in new images, whatever their size."""
     from delineate import flow
 
-    with _bar("predicting") as progress:
+    with _bar("predicting") as progress, _pixel_bar() as watch:
         written = flow.predict(
             model,
             images,
@@ -203,9 +216,15 @@ def predict(
             probabilities=probabilities,
             tta=tta,
             tile=tile,
+            memory=memory,
+            suffix=suffix,
+            skip_empty=skip_empty,
+            workers=workers,
+            scheduler=scheduler,
             resume=resume,
             tell=_complain,
             progress=progress,
+            watch=watch,
         )
     count = f"{len(written)} image{'s' if len(written) > 1 else ''}"
     masks = f"object ids in {out}, classes in {out / 'classes'}" if objects else f"classes in {out}"
@@ -300,6 +319,26 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _pixel_bar() -> Iterator[Callable[[Streamed], None]]:
+    """Lines about the image that is predicted in parts: share done, pixels per second, time left.
+
+    A line every few seconds rather than a bar: there is one already, and a log file shall be readable.
+    """
+    said_at = 0.0
+
+    def watch(now: Streamed) -> None:
+        nonlocal said_at
+        if now.done < now.total and now.seconds - said_at < SAY_SECONDS and now.seconds > 0:
+            return
+        said_at = now.seconds
+        left = f", {int(now.remaining) // 60}:{int(now.remaining) % 60:02d} left" if now.per_second else ""
+        speed = f", {now.per_second / 1e6:.2f} million pixels per second{left}" if now.per_second else ""
+        _complain(f"{now.name}: {now.done / now.total:.0%} of {now.total / 1e6:.0f} million pixels{speed}")
+
+    yield watch
 
 
 @contextmanager

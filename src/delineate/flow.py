@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from delineate.core import (
 )
 from delineate.data import DataSet, check, images
 from delineate.data.masks import MasksAre
+from delineate.streaming import Streamed, Wishes, outline_large, streams
 
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
@@ -186,9 +188,15 @@ def predict(
     probabilities: bool = False,
     tta: bool = False,
     tile: int | None = None,
+    memory: float | None = None,
+    suffix: str | None = None,
+    skip_empty: bool = True,
+    workers: int | None = None,
+    scheduler: str | None = None,
     resume: bool = False,
     tell: Tell | None = None,
     progress: Progress | None = None,
+    watch: Callable[[Streamed], None] | None = None,
 ) -> list[Path]:
     """Outline every object in a file, a folder or a glob of images; returns the label files written into `out`.
 
@@ -198,6 +206,11 @@ def predict(
     probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
     pixels per axis that a tile keeps. resume: go on in an `out` that an interrupted run left behind.
     An image that cannot be read does not stop the others; DataError names it at the end.
+
+    Slides, OME-Zarr, HDF5 and whatever does not fit comfortably into memory are predicted in parts: within `memory`
+    (gigabytes, for each process; None: 2, or less where less is free), into files of the kind `suffix` (".ome.tif",
+    ".ome.zarr" or ".nii"), without empty background (`skip_empty`), told to `watch` tile by tile. workers: that many
+    processes here; scheduler: those of a Dask scheduler at this address; both need a model folder.
 
     >>> import tempfile
     >>> from delineate.data.samples import coins, write
@@ -216,7 +229,14 @@ def predict(
 
     from delineate.report.prediction import PredictionFolder
 
-    learnt = getattr(method, "learnt", None)
+    learnt: Any = getattr(method, "learnt", None)
+    wishes = Wishes(memory=memory, tile=tile, flips=tta, skip_empty=skip_empty, suffix=suffix)
+    large = {e.name for e in found if len(e.images) == 1 and streams(e.images[0], learnt, wishes)}
+    if large and (objects or probabilities):
+        option = "--objects" if objects else "--probabilities"
+        raise DataError(
+            f"{next(iter(large))} is predicted in parts, without {option}: leave that out, or crop the image"
+        )
     folder = PredictionFolder(
         Path(out),
         model=str(model) if isinstance(model, (str, Path)) else method.name,
@@ -231,21 +251,35 @@ def predict(
         resume=resume,
     )
     written, failures = [], []
-    for done, entry in enumerate(found):
-        if progress:
-            progress(done, len(found))
-        target, source = folder.written(entry.name), entry.images[0]
-        if target is None:
+    with ExitStack() as stack:
+        client = _crew(stack, model, workers=workers, scheduler=scheduler)
+        for done, entry in enumerate(found):
+            if progress:
+                progress(done, len(found))
+            target, source = folder.written(entry.name), entry.images[0]
             try:
-                picture = files.entry_image(entry)
-                likely, ids = _answer(method, picture.array, objects=objects, tta=tta, tile=tile)
+                if target is None and entry.name in large:
+                    target = outline_large(
+                        learnt,
+                        source,
+                        folder,
+                        name=entry.name,
+                        model=str(Path(model).absolute()) if isinstance(model, (str, Path)) else "",
+                        wishes=wishes,
+                        client=client,
+                        tell=say,
+                        watch=watch or (lambda _: None),
+                    )
+                elif target is None:
+                    picture = files.entry_image(entry)
+                    likely, ids = _answer(method, picture.array, objects=objects, tta=tta, tile=tile)
+                    target = folder.write(
+                        entry.name, picture, likely, ids, source=source, probabilities=probabilities
+                    )
             except (DataError, ModelError) as error:
                 failures.append(str(error) if source.name in str(error) else f"{source}: {error}")
                 continue
-            target = folder.write(
-                entry.name, picture, likely, ids, source=source, probabilities=probabilities
-            )
-        written.append(target)
+            written.append(target)
     if progress:
         progress(len(found), len(found))
     if failures:
@@ -390,6 +424,21 @@ def _said(value: Any) -> str:
     if isinstance(value, tuple):
         return " x ".join(map(str, value))
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def _crew(stack: ExitStack, model: Any, *, workers: int | None, scheduler: str | None) -> Any:
+    """A Dask client until the stack closes; None where no workers are asked for."""
+    if workers is None and scheduler is None:
+        return None
+    if workers is not None and scheduler is not None:
+        raise DataError(
+            "--workers starts processes here, --scheduler uses those of a cluster: give one of them"
+        )
+    if not isinstance(model, (str, Path)):
+        raise DataError("workers load the model themselves: save it and give its folder")
+    from delineate.inference.cluster import crew
+
+    return stack.enter_context(crew(scheduler=scheduler, workers=workers))
 
 
 def _answer(method: Any, image: Any, *, objects: bool, tta: bool, tile: int | None) -> tuple[Any, Any]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from delineate.core import DataError
 from delineate.data.formats import read_image
 from delineate.data.large import LargeImage, open_large
-
-h5py = pytest.importorskip("h5py")
-zarr = pytest.importorskip("zarr")
 
 BOXES = (
     (slice(0, 300), slice(0, 410)),

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from delineate.core.classes import Colour
 from delineate.core.errors import DataError, DelineateError, OutputError
-from delineate.core.output import written_whole
 from delineate.core.memory import available_bytes
+from delineate.core.output import written_whole
 from delineate.data.dicom import read_dicom, write_dicom
 from delineate.data.large import open_large
 from delineate.data.large.opening import ALWAYS_LARGE

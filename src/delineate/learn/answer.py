@@ -7,6 +7,7 @@ middle of its object.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,20 +50,8 @@ def answered(
     if tile is not None and tile < 1:
         raise ModelError(f"tiles of {tile} pixels cannot be cut: give a positive number of pixels, or none")
     picture = ready(plan, image)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    layout = memory_layout(plan.dims)
-    net: Any = folded(learnt.net).to(device)
-    net = net.to(memory_format=layout)
-    low = plan.precision == "bf16-mixed" and native_bfloat16()
+    run = runner(learnt)
     divisor, halo = learnt.net.divisor, learnt.net.halo
-
-    def run(window: Tensor) -> Tensor:
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
-            logits = net(window.to(device).contiguous(memory_format=layout)).float()
-        count = len(learnt.classes)
-        return torch.cat(
-            [logits[:, :count].softmax(1), logits[:, count:] * plan.object_radius_px], dim=1
-        ).cpu()
 
     def whole(plane: Tensor) -> Tensor:
         sides = plane.shape[1:]
@@ -80,10 +69,34 @@ def answered(
     planes = list(picture.unbind(1)) if plan.dims == 2 and picture.ndim == 4 else [picture]
     answers = []
     for plane in planes:
-        turns = _mirrors(plan.dims) if flips else [()]
+        turns = mirrors(plan.dims) if flips else [()]
         answers.append(sum((mirrored(plane, turn) for turn in turns), torch.zeros(())) / len(turns))
     result = torch.stack(answers, dim=1) if picture.ndim == 4 and plan.dims == 2 else answers[0]
     return np.ascontiguousarray(result.numpy())
+
+
+def runner(learnt: Learnt) -> Callable[[Tensor], Tensor]:
+    """What computes a batch of windows: (n, channels, *window) normalised -> (n, outputs, *window) on the CPU.
+
+    Outputs are the class probabilities, then offsets in pixels. Computed in the precision of the training, where this
+    machine has it.
+    """
+    plan = learnt.plan
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    layout = memory_layout(plan.dims)
+    net: Any = folded(learnt.net).to(device)
+    net = net.to(memory_format=layout)
+    low = plan.precision == "bf16-mixed" and native_bfloat16()
+    count = len(learnt.classes)
+
+    def run(windows: Tensor) -> Tensor:
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
+            logits = net(windows.to(device).contiguous(memory_format=layout)).float()
+        return torch.cat(
+            [logits[:, :count].softmax(1), logits[:, count:] * plan.object_radius_px], dim=1
+        ).cpu()
+
+    return run
 
 
 def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor:
@@ -103,7 +116,7 @@ def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor
     return torch.from_numpy(normalised(image, plan.normalisation, name=name))
 
 
-def _mirrors(dims: int) -> list[tuple[int, ...]]:
+def mirrors(dims: int) -> list[tuple[int, ...]]:
     """Axes of (channels, *spatial) to flip: nothing, each, both of the last two."""
     axes = (dims - 1, dims)
     return [turn for n in range(3) for turn in itertools.combinations(axes, n)]

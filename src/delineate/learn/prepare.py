@@ -34,6 +34,18 @@ class Normalisation:
     high: float = 99.8
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What a normalisation came to for one image: each channel less `low`, divided by `span` (0: a constant channel).
+
+    clipped: to -1 to 3. Of an image that is read in parts it is measured once and then holds for every part.
+    """
+
+    low: tuple[float, ...]
+    span: tuple[float, ...]
+    clipped: bool
+
+
 def normalised(
     image: NDArray[Any], normalisation: Normalisation, *, name: str = "the image"
 ) -> NDArray[np.float32]:
@@ -45,33 +57,70 @@ def normalised(
     >>> normalised(np.array([[[0], [50], [100]]]), Normalisation("fixed", 0, 100))
     array([[[0. , 0.5, 1. ]]], dtype=float32)
     """
+    channels = _finite(image, name)
+    return _scaled(channels, _measured(channels, normalisation))
+
+
+def scale_of(image: NDArray[Any], normalisation: Normalisation, *, name: str = "the image") -> Scale:
+    """How `normalised` would scale an image (*spatial, channels); raises as it does.
+
+    >>> scale_of(np.array([[[0], [50], [100]]]), Normalisation("percentiles", 0, 100))
+    Scale(low=(0.0,), span=(100.0,), clipped=True)
+    """
+    return _measured(_finite(image, name), normalisation)
+
+
+def scaled(image: NDArray[Any], scale: Scale, *, name: str = "the image") -> NDArray[np.float32]:
+    """A part (*window, channels) of an image as (channels, *window) float32, by the scale of all of it.
+
+    >>> scaled(np.array([[[0], [50], [100]]]), Scale((0.0,), (100.0,), clipped=False))
+    array([[[0. , 0.5, 1. ]]], dtype=float32)
+    """
+    return _scaled(_finite(image, name), scale)
+
+
+def _finite(image: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """A float32 copy (channels, *spatial) of finite numbers."""
     channels = np.moveaxis(np.asarray(image), -1, 0).astype(np.float32)
-    if not np.isfinite(channels).all():
+    if image.dtype.kind == "f" and not np.isfinite(channels).all():
         bad = int((~np.isfinite(channels)).sum())
         raise DataError(
             f"{name} has {bad} pixels that are NaN or infinite: replace them, for example by the median"
         )
+    return channels
+
+
+def _measured(channels: NDArray[np.float32], normalisation: Normalisation) -> Scale:
+    lows, spans = [], []
     for channel in channels:
         if normalisation.kind == "zscore":
-            low, scale = float(channel.mean()), float(channel.std())
+            low, span = float(channel.mean()), float(channel.std())
         elif normalisation.kind == "fixed":
-            low, scale = normalisation.low, normalisation.high - normalisation.low
+            low, span = normalisation.low, normalisation.high - normalisation.low
         else:
             stride = max(1, channel.size // _ENOUGH)
             low, high = (
                 float(p)
                 for p in np.percentile(channel.reshape(-1)[::stride], (normalisation.low, normalisation.high))
             )
-            scale = high - low
-            if scale <= 0:  # nearly all pixels are equal, but not all: fall back on the full range
-                low, scale = float(channel.min()), float(channel.max() - channel.min())
+            span = high - low
+            if span <= 0:  # nearly all pixels are equal, but not all: fall back on the full range
+                low, span = float(channel.min()), float(channel.max() - channel.min())
+        lows.append(low)
+        spans.append(max(span, 0.0))
+    return Scale(tuple(lows), tuple(spans), normalisation.kind == "percentiles")
+
+
+def _scaled(channels: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
+    """`channels`, scaled in place."""
+    for channel, low, span in zip(channels, scale.low, scale.span, strict=True):
         channel -= low
-        if scale > 0:
-            channel /= scale
+        if span > 0:
+            channel /= span
         else:
             channel[:] = 0
-        if normalisation.kind == "percentiles":
-            np.clip(channel, -1, 3, out=channel)
+    if scale.clipped:
+        np.clip(channels, -1, 3, out=channels)
     return channels
 
 

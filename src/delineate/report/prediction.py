@@ -4,6 +4,7 @@ OUT/a.png              class indices with a palette; with objects 16-bit ids
 OUT/classes/a.png      with objects: the class indices
 OUT/probabilities/     where asked for: float32 (*spatial, classes)
 OUT/overlays/a.png     the image with outlines
+OUT/.unfinished/       labels of images larger than memory that are not complete yet
 OUT/prediction.json    what was predicted by what; written after each image, so that a run can be continued
 """
 
@@ -84,17 +85,32 @@ class PredictionFolder:
         suffix = label_suffix(picture.suffix)
         if ids is not None:
             numbers: NDArray[Any] = ids.astype(np.uint16 if ids.max(initial=0) < 65536 else np.uint32)
-            entry["objects"] = self._said(write_labels(self._at(name + suffix), numbers, like=picture))
-        where = self._at(f"classes/{name}{suffix}" if self.objects else name + suffix)
+            entry["objects"] = self._said(write_labels(self.at(name + suffix), numbers, like=picture))
+        where = self.at(f"classes/{name}{suffix}" if self.objects else name + suffix)
         entry["labels"] = self._said(write_labels(where, labels, like=picture, colours=self.classes.colours))
         if probabilities:
-            where = self._at(f"probabilities/{name}{picture.suffix}")
+            where = self.at(f"probabilities/{name}{picture.suffix}")
             write_image(where, np.moveaxis(likely, 0, -1), like=picture)
-        drawn = outlines(picture.array, labels, ids, classes=self.classes)
-        write_picture(self._at(f"overlays/{name}.png"), drawn)
+        self.draw(name, picture.array, labels, ids)
         self._about["files"][name] = entry
         self._write_index()
         return self.folder / entry["objects" if self.objects else "labels"]
+
+    def record(self, name: str, *, source: Path, **written: Path) -> None:
+        """Note the files of one image that were written by others: labels, objects, geojson."""
+        entry = {"image": str(source.resolve())} | {key: self._said(path) for key, path in written.items()}
+        self._about["files"][name] = entry
+        self._write_index()
+
+    def draw(
+        self, name: str, image: NDArray[Any], labels: NDArray[np.uint8], ids: NDArray[Any] | None = None
+    ) -> None:
+        """Write the picture with outlines: `image` (*spatial, channels), `labels` and `ids` (*spatial)."""
+        write_picture(self.at(f"overlays/{name}.png"), outlines(image, labels, ids, classes=self.classes))
+
+    def unfinished(self, name: str) -> Path:
+        """Where the labels of an image grow that is larger than memory."""
+        return self.folder / ".unfinished" / f"{name}.ome.zarr"
 
     def _continued(self) -> dict[str, dict[str, str]]:
         """The files of the interrupted run, if it was one of the same model and settings."""
@@ -115,7 +131,8 @@ class PredictionFolder:
         with written_whole(self.folder / INDEX) as beside:
             beside.write_text(json.dumps(self._about, indent=1), encoding="utf-8")
 
-    def _at(self, name: str) -> Path:
+    def at(self, name: str) -> Path:
+        """The path of this name in the folder; the folders on the way are made."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

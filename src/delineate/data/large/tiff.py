@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,7 +170,7 @@ def _page_window(page: Any, keyframe: TiffPage, box: Box, *, into: NDArray[Any])
     )
     sizes = dict(zip(wanted, (page.databytecounts[i] for i in wanted), strict=True))
     target = into if keyframe.axes.endswith("S") or into.ndim == 3 else into[..., None]
-    for content, number in segments:
+    for content, number in cast("Iterable[tuple[bytes | None, int]]", segments):
         if content is None or len(content) < sizes[number]:
             if sizes[number]:
                 raise ValueError("the file is cut short")

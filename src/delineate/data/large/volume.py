@@ -77,7 +77,7 @@ def _bytes(pixel_id: int) -> int:
     return 8 if pixel_id in eight else 4 if pixel_id in four else 2 if pixel_id in two else 1
 
 
-def nifti_of_labels(source: Path, target: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def nifti_of_labels(source: Path, target: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
     """A new, empty NIfTI file of uint8 labels (z, y, x) in the space of `source`, mapped into memory for writing.
 
     The header is that of the source: position and orientation are the same to the last bit.
