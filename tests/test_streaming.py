@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from delineate import cli, flow
 from delineate.core import DataError, ModelError
@@ -28,7 +29,7 @@ TINY = Overrides(patch=32, batch=2, width=4, levels=2, objects=False, precision=
 def work(tmp_path_factory) -> Path:
     """A tiny model of grey images, and a tiled picture with a pyramid and a pixel size."""
     folder = tmp_path_factory.mktemp("large")
-    flow.train(coins()[0], out=folder / "model", steps=2, overrides=TINY)
+    flow.train(coins()[0], out=folder / "model", steps=40, overrides=TINY)
     rng = np.random.default_rng(0)
     array = (
         np.kron(rng.integers(0, 200, (52, 65)), np.ones((40, 40))) + rng.integers(0, 50, (2080, 2600))
@@ -208,13 +209,36 @@ def test_a_slide_of_four_channels_is_refused_before_anything_is_computed(work, t
         (["--memory", "0.01"], "too little"),
         (["--suffix", ".nii"], "no NIfTI file"),
         (["--suffix", ".png"], "choose from .ome.tif"),
-        (["--memory", "1", "--objects"], "without --objects"),
+        (["--memory", "1", "--probabilities"], "without --probabilities"),
         (["--workers", "0"], "give at least 1"),
         (["--workers", "1", "--scheduler", "tcp://127.0.0.1:9"], "give one of them"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(work, tmp_path, capsys, words, says):
     assert says in refused(capsys, *predict(work, tmp_path / "out", *words))
+
+
+def test_objects_and_polygons_of_a_model_without_objects_are_connected_pieces(work, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.tile(coins()[0][0].image[..., 0], (7, 4)), tile=(256, 256))
+    common = [work / "model", tmp_path / "a.tif", "--objects"]
+    assert run("predict", *common, "-o", tmp_path / "parts", "--geojson", "--tile", 512) == 0
+    assert run("predict", *common, "-o", tmp_path / "at_once") == 0
+    parts, whole = (
+        read_mask(tmp_path / folder / name).array.astype(np.int64)
+        for folder, name in (("parts", "a.ome.tif"), ("at_once", "a.tif"))
+    )
+    pairs = np.unique(np.stack([parts.ravel(), whole.ravel()]), axis=1)
+    assert pairs.shape[1] == parts.max() + 1 == whole.max() + 1 > 2
+    features = json.loads((tmp_path / "parts" / "a.geojson").read_text())["features"]
+    assert len(features) == parts.max()
+    assert features[0]["properties"]["objectType"] == "annotation"
+    assert (tmp_path / "parts" / "classes" / "a.ome.tif").is_file()
+
+
+def test_polygons_of_what_is_read_at_once_only_are_refused(work, tmp_path, capsys):
+    Image.fromarray(np.zeros((50, 50), np.uint8)).save(tmp_path / "a.png")
+    said = refused(capsys, "predict", work / "model", tmp_path / "a.png", "-o", tmp_path / "out", "--geojson")
+    assert "save it as TIFF" in said
 
 
 def test_speed_and_time_left_are_those_of_this_run():

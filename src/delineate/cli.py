@@ -198,6 +198,7 @@ def predict(
     skip_empty: Annotated[
         bool, typer.Option("--skip-empty/--no-skip-empty", help="Leave out empty parts of large images.")
     ] = True,
+    geojson: Annotated[bool, typer.Option("--geojson", help="Write polygons for QuPath as well.")] = False,
     workers: Annotated[int | None, typer.Option(help="Processes on this machine, through Dask.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use.")] = None,
     resume: Annotated[
@@ -219,6 +220,7 @@ def predict(
             memory=memory,
             suffix=suffix,
             skip_empty=skip_empty,
+            geojson=geojson,
             workers=workers,
             scheduler=scheduler,
             resume=resume,

@@ -191,6 +191,7 @@ def predict(
     memory: float | None = None,
     suffix: str | None = None,
     skip_empty: bool = True,
+    geojson: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
     resume: bool = False,
@@ -209,8 +210,9 @@ def predict(
 
     Slides, OME-Zarr, HDF5 and whatever does not fit comfortably into memory are predicted in parts: within `memory`
     (gigabytes, for each process; None: 2, or less where less is free), into files of the kind `suffix` (".ome.tif",
-    ".ome.zarr" or ".nii"), without empty background (`skip_empty`), told to `watch` tile by tile. workers: that many
-    processes here; scheduler: those of a Dask scheduler at this address; both need a model folder.
+    ".ome.zarr" or ".nii"), without empty background (`skip_empty`), told to `watch` tile by tile. geojson: polygons
+    for QuPath beside the labels. workers: that many processes here; scheduler: those of a Dask scheduler at this
+    address; both need a model folder.
 
     >>> import tempfile
     >>> from delineate.data.samples import coins, write
@@ -230,12 +232,24 @@ def predict(
     from delineate.report.prediction import PredictionFolder
 
     learnt: Any = getattr(method, "learnt", None)
-    wishes = Wishes(memory=memory, tile=tile, flips=tta, skip_empty=skip_empty, suffix=suffix)
+    wishes = Wishes(
+        memory=memory,
+        tile=tile,
+        flips=tta,
+        skip_empty=skip_empty,
+        suffix=suffix,
+        objects=objects,
+        geojson=geojson,
+    )
     large = {e.name for e in found if len(e.images) == 1 and streams(e.images[0], learnt, wishes)}
-    if large and (objects or probabilities):
-        option = "--objects" if objects else "--probabilities"
+    if large and probabilities:
         raise DataError(
-            f"{next(iter(large))} is predicted in parts, without {option}: leave that out, or crop the image"
+            f"{min(large)} is predicted in parts, without --probabilities: leave that out, or crop the image"
+        )
+    if geojson and len(large) < len(found):
+        whole = next(entry.images[0] for entry in found if entry.name not in large)
+        raise DataError(
+            f"{whole} cannot be read in parts, which --geojson needs: save it as TIFF, or leave that out"
         )
     folder = PredictionFolder(
         Path(out),
@@ -245,6 +259,7 @@ def predict(
         settings={
             "tta": tta,
             "probabilities": probabilities,
+            "geojson": geojson,
             "trained": [learnt.record.seed, learnt.record.steps, learnt.record.seconds] if learnt else [],
         },
         history=learnt.record.history if learnt else (),

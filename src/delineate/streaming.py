@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from delineate.core import DataError, available_bytes
+from delineate.core import DataError, OutputError, available_bytes
 from delineate.data.large import LargeImage, is_large_kind, large_suffix_of, open_large
 
 if TYPE_CHECKING:
+    from delineate.core import ClassTable
+    from delineate.data.large.labels import LabelStore
     from delineate.learn import Learnt
     from delineate.learn.large import LargePrediction
     from delineate.report.prediction import PredictionFolder
@@ -75,6 +77,8 @@ class Wishes:
     flips: bool = False
     skip_empty: bool = True
     suffix: str | None = None
+    objects: bool = False
+    geojson: bool = False
 
 
 def streams(path: Path, learnt: Learnt | None, wishes: Wishes) -> bool:
@@ -82,7 +86,7 @@ def streams(path: Path, learnt: Learnt | None, wishes: Wishes) -> bool:
     memory, or any that can be where memory or the kind of result is prescribed."""
     if learnt is None or not large_suffix_of(path):
         return False
-    if is_large_kind(path) or wishes.memory is not None or wishes.suffix is not None:
+    if is_large_kind(path) or wishes.memory is not None or wishes.suffix is not None or wishes.geojson:
         return True
     try:
         with open_large(path) as image:
@@ -114,7 +118,6 @@ def outline_large(
         suffix = _suffix(image, learnt, wishes)
         place = folder.unfinished(name)
         prediction = _begun(place, learnt, image, model=model, wishes=wishes, tell=tell, name=name)
-        target = folder.at(f"{name}{suffix}")
         skipped = _work_through(prediction, name=name, client=client, watch=watch)
         total = math.prod(image.spatial)
         if skipped:
@@ -123,10 +126,12 @@ def outline_large(
             )
         prediction.store.finish()
         _drawn(prediction, image, folder, name)
-        _written(prediction, image, target, suffix)
-        folder.record(name, labels=target, source=path)
+        files = _objects(prediction, image, folder, name, suffix=suffix, wishes=wishes)
+        where = f"classes/{name}{suffix}" if wishes.objects else f"{name}{suffix}"
+        files["labels"] = _written(prediction.store, image, folder.at(where), classes=learnt.classes)
+        folder.record(name, source=path, **files)
         shutil.rmtree(place, ignore_errors=True)
-        return target
+        return files["objects" if wishes.objects else "labels"]
 
 
 def predicted_tile(folder: str, number: int) -> int:
@@ -175,6 +180,7 @@ def _begun(
     """The prediction at `place`, gone on with where there is one."""
     from delineate.learn.large import LargePrediction, bytes_with, fits, sizes_for
 
+    with_objects = learnt.plan.objects and (wishes.objects or wishes.geojson)
     for note in image.notes:
         tell(f"{name}: {note}")
     if image.fixed_whole and image.nbytes > _COMFORT * available_bytes():
@@ -183,12 +189,16 @@ def _begun(
         )
     if place.is_dir():
         prediction = LargePrediction(place, learnt=learnt, image=image)
+        if bool(prediction.store.settings["margin"]) != with_objects:
+            raise OutputError(
+                f"{place} was begun {'without' if with_objects else 'with'} objects: choose another output folder"
+            )
         left = len(prediction.todo())
         tell(f"{name}: {len(prediction.tiles) - left} of {len(prediction.tiles)} tiles are done already")
     else:
         fits(learnt, image)
         memory = None if wishes.memory is None else wishes.memory * 1e9
-        sizes = sizes_for(learnt, image, memory=memory, tile=wishes.tile)
+        sizes = sizes_for(learnt, image, memory=memory, tile=wishes.tile, objects=with_objects)
         place.parent.mkdir(parents=True, exist_ok=True)
         prediction = LargePrediction.begin(
             place,
@@ -198,10 +208,11 @@ def _begun(
             core=sizes.core,
             flips=wishes.flips,
             skip_empty=wishes.skip_empty,
+            objects=with_objects,
         )
     core = prediction.store.settings["core"]
     shape, tiles = (" x ".join(map(str, sides)) for sides in (image.spatial, core))
-    needed = bytes_with(learnt, image, tuple(core))
+    needed = bytes_with(learnt, image, tuple(core), objects=with_objects)
     tell(
         f"{name}: {shape} pixels in tiles of {tiles}, in at most {needed / 1e9:.2g} GB of memory for each process"
     )
@@ -239,17 +250,55 @@ def _done(prediction: LargePrediction, missing: list[int], *, client: Any) -> It
         yield number, empty
 
 
-def _written(prediction: LargePrediction, image: LargeImage, target: Path, suffix: str) -> None:
-    """The finished store as the file that was asked for."""
+def _objects(
+    prediction: LargePrediction,
+    image: LargeImage,
+    folder: PredictionFolder,
+    name: str,
+    *,
+    suffix: str,
+    wishes: Wishes,
+) -> dict[str, Path]:
+    """Object ids and polygons, where they are asked for."""
+    from delineate.data.large.labels import LabelStore
+    from delineate.data.large.polygons import write_geojson
+
+    files: dict[str, Path] = {}
+    if not (wishes.objects or wishes.geojson):
+        return files
+    stores = []
+    for part in ("ids", "scratch"):
+        place = folder.unfinished(f"{name}.{part}")
+        shutil.rmtree(place, ignore_errors=True)  # of a run that was killed here
+        stores.append(LabelStore.create(place, image, classes=None, dims=prediction.dims, dtype=np.uint32))
+    ids, scratch = stores
+    table = prediction.objects_of(ids, scratch)
+    shutil.rmtree(scratch.folder)
+    if wishes.geojson:
+        learnt = prediction.learnt
+        files["geojson"] = write_geojson(
+            folder.at(f"{name}.geojson"), ids, table, classes=learnt.classes, detections=learnt.plan.objects
+        )
+    if wishes.objects:
+        ids.finish()
+        files["objects"] = _written(ids, image, folder.at(f"{name}{suffix}"), classes=None)
+    shutil.rmtree(ids.folder, ignore_errors=True)
+    return files
+
+
+def _written(store: LabelStore, image: LargeImage, target: Path, *, classes: ClassTable | None) -> Path:
+    """A finished store as the file that was asked for; classes None: it holds object ids."""
     from delineate.data.large.pyramid import write_nifti, write_ome_tiff
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if suffix == ".ome.tif":
-        write_ome_tiff(target, prediction.store, image, classes=prediction.learnt.classes)
-    elif suffix == ".nii":
-        write_nifti(target, prediction.store, image)
+    if target.name.endswith(".ome.tif"):
+        write_ome_tiff(target, store, image, classes=classes)
+    elif target.name.endswith(".nii"):
+        write_nifti(target, store, image)
     else:
-        os.replace(prediction.store.folder, target)
+        if target.exists():  # of a run that was killed here
+            shutil.rmtree(target)
+        os.replace(store.folder, target)
+    return target
 
 
 def _drawn(prediction: LargePrediction, image: LargeImage, folder: PredictionFolder, name: str) -> None:

@@ -16,6 +16,8 @@ from delineate.learn import large as module
 from delineate.learn.answer import answered
 from delineate.learn.large import LargePrediction, bytes_with, labels_of, sizes_for
 from delineate.learn.learnt import network
+from delineate.learn.objects import identified
+from delineate.learn.prepare import Normalisation
 
 
 def untrained(*, channels: int = 1, dims: int = 2, objects: bool = False, **more) -> Learnt:
@@ -126,6 +128,38 @@ def test_another_model_does_not_go_on(tmp_path, small_chunks):
         LargePrediction(tmp_path / "a.ome.zarr", learnt=learnt, image=LargeImage.of(np.zeros((64, 64, 1))))
     with pytest.raises(OutputError, match="not what an interrupted"):
         LabelStore(tmp_path)
+
+
+def test_objects_across_seams_are_those_of_the_whole_image(tmp_path, small_chunks, monkeypatch):
+    """The image itself holds what a perfect network would say: foreground, and offsets to the middle of each disc."""
+    learnt = untrained(channels=3, objects=True)
+    learnt = replace(learnt, classes=ClassTable.numbered(2), plan=replace(learnt.plan, object_radius_px=6.0))
+    rng = np.random.default_rng(2)
+    rows, columns = np.indices((150, 170))
+    pixels = np.zeros((150, 170, 3), np.float32)
+    for _ in range(60):
+        y, x = rng.integers(0, 150), rng.integers(0, 170)
+        disc = (rows - y) ** 2 + (columns - x) ** 2 <= 36
+        pixels[disc] = np.stack([np.ones_like(rows), y - rows, x - columns], -1)[disc]
+
+    def perfect(windows: torch.Tensor) -> torch.Tensor:
+        return torch.cat([1 - windows[:, :1], windows], dim=1)
+
+    monkeypatch.setattr(module, "runner", lambda _: perfect)
+    learnt = replace(
+        learnt, plan=replace(learnt.plan, normalisation=Normalisation("fixed", 0, 1), smallest_object_px=5)
+    )
+    prediction = begun(tmp_path, learnt, pixels, core=(32, 64), objects=True)
+    found = labels(prediction)
+    ids = LabelStore.create(tmp_path / "ids", prediction.image, classes=None, dims=2, dtype=np.uint32)
+    table = prediction.objects_of(ids, ids)
+    parts = ids.read((slice(0, 150), slice(0, 170)))
+    answer = np.moveaxis(np.dstack([1 - pixels[..., 0], pixels]), -1, 0)
+    whole = identified(learnt, answer, answer[:2].argmax(0))
+    pairs = np.unique(np.stack([parts.ravel(), whole.ravel()]), axis=1)
+    assert len(table) == whole.max() == parts.max() > 30
+    assert pairs.shape[1] == whole.max() + 1, "every object is one object"
+    np.testing.assert_array_equal(found > 0, pixels[..., 0] > 0.5)
 
 
 def test_an_image_of_other_channels_or_axes_is_refused(tmp_path):

@@ -22,15 +22,19 @@ from torch import Tensor
 from delineate.core import ModelError, OutputError, available_bytes
 from delineate.data.large import Box, LargeImage, open_large
 from delineate.data.large.labels import CHUNK, LabelStore, boxes
+from delineate.data.large.polygons import ObjectTable
 from delineate.data.large.sample import block_boxes, glass_of, is_empty, sampled
+from delineate.inference.regions import Owned, assembled, owned, regions
 from delineate.inference.stream import overlapped, window_of
 from delineate.learn.answer import mirrors, runner
 from delineate.learn.learnt import Learnt, loaded
+from delineate.learn.objects import identified, margin_px
 from delineate.learn.prepare import Scale, as_grey, scale_of, scaled
 
 BLOCK = {2: 1024, 3: 128}  # pixels along each axis of the blocks that are empty or not
 LARGEST = {2: 2048, 3: 192}  # pixels along each axis that a tile keeps, at most
 PROGRAM = 520 << 20  # bytes that Python, torch and the model take before the first tile
+OBJECTS = "objects"  # the folder in a store with what each tile owns
 DEFAULT = 2 << 30  # bytes, or a half of what is free
 
 
@@ -66,6 +70,7 @@ class LargePrediction:
         )
         self._flips, self._skip, self._glass = about["flips"], about["skip_empty"], about["glass"]
         self.dims = self.learnt.plan.dims
+        self._margin: int = about["margin"]
         self.tiles: tuple[Box, ...] = tuple(boxes(self.store.levels[0], tuple(about["core"])))
         self._run = runner(self.learnt)
         self._empty: dict[tuple[int, ...], bool] = {}
@@ -81,8 +86,12 @@ class LargePrediction:
         core: tuple[int, ...],
         flips: bool = False,
         skip_empty: bool = True,
+        objects: bool = False,
     ) -> LargePrediction:
-        """Make the store `folder`; model: the folder that other processes load. Raises ModelError as `fits`."""
+        """Make the store `folder`; model: the folder that other processes load. Raises ModelError as `fits`.
+
+        objects: keep the objects that each tile owns as well, where the model separates them; see `objects_of`.
+        """
         fits(learnt, image)
         sample = sampled(image)
         scale = scale_of(
@@ -102,6 +111,7 @@ class LargePrediction:
                 "skip_empty": skip_empty,
                 "glass": glass_of(sample),
                 "core": core,
+                "margin": margin_px(learnt) if objects else 0,
             },
         )
         return cls(folder, learnt=learnt, image=image)
@@ -112,26 +122,59 @@ class LargePrediction:
 
     def predicted(self, tiles: Iterable[Box]) -> Iterator[tuple[Box, int]]:
         """Predict and write tiles; each with the number of its pixels that were skipped as empty, once it is written."""
-        skipped: dict[Box, int] = {}
+        skipped: dict[Any, int] = {}
 
         def read(box: Box) -> tuple[Box, list[Box], list[Tensor]]:
-            empty = self.empty_parts(box) if self._skip else []
-            skipped[_key(box)] = sum(math.prod(s.stop - s.start for s in part) for part in empty)
-            whole = skipped[_key(box)] == math.prod(s.stop - s.start for s in box)
-            return box, empty, [] if whole else self._windows(box)
+            wide = self._widened(box)
+            empty = self.empty_parts(wide) if self._skip else []
+            skipped[_key(box)] = sum(pixels_in(shared(part, box)) for part in empty)
+            return box, empty, [] if skipped[_key(box)] == pixels_in(box) else self._windows(wide)
 
-        def compute(given: tuple[Box, list[Box], list[Tensor]]) -> NDArray[np.uint8]:
+        def compute(given: tuple[Box, list[Box], list[Tensor]]) -> tuple[NDArray[np.uint8], Owned | None]:
             box, empty, windows = given
             if not windows:
-                return np.zeros([s.stop - s.start for s in box], np.uint8)
-            labels = labels_of(self._answer(box, windows)[: len(self.learnt.classes)])
+                return np.zeros([s.stop - s.start for s in box], np.uint8), None
+            wide = self._widened(box)
+            answer = self._answer(wide, windows)
+            labels = labels_of(answer[: len(self.learnt.classes)])
             for part in empty:
-                inner = (slice(s.start - b.start, s.stop - b.start) for s, b in zip(part, box, strict=True))
-                labels[tuple(inner)] = 0
-            return labels
+                labels[within(part, wide)] = 0
+            if not self._margin:
+                return labels, None
+            corner = tuple(side.start for side in wide)
+            ids = identified(self.learnt, answer.numpy(), labels)
+            return labels[within(box, wide)], owned(ids, labels, corner=corner, keep=box)
 
-        for box in overlapped(tiles, read=read, compute=compute, write=self.store.write):
+        def write(box: Box, done: tuple[NDArray[np.uint8], Owned | None]) -> None:
+            labels, objects = done
+            if objects is not None:  # before the labels, which say that the tile is done
+                objects.save(self._objects_at(box))
+            self.store.write(box, labels)
+
+        if self._margin:
+            (self.store.folder / OBJECTS).mkdir(exist_ok=True)
+        for box in overlapped(tiles, read=read, compute=compute, write=write):
             yield box, skipped.pop(_key(box))
+
+    def objects_of(self, ids: LabelStore, scratch: LabelStore) -> ObjectTable:
+        """Write the objects of all tiles into the empty store `ids`: separated where `begin` was asked to, else pieces.
+
+        scratch: an empty store of the same shape, for work in between.
+        """
+        if not self._margin:
+            return regions(self.store, scratch, ids)
+        return assembled([path for tile in self.tiles if (path := self._objects_at(tile)).exists()], ids)
+
+    def _objects_at(self, box: Box) -> Path:
+        return self.store.folder / OBJECTS / ("_".join(str(side.start) for side in box) + ".npz")
+
+    def _widened(self, box: Box) -> Box:
+        """A box with the margin in which objects are looked for."""
+        margins = (0,) * (len(box) - self.dims) + (self._margin,) * self.dims
+        return tuple(
+            slice(max(side.start - m, 0), min(side.stop + m, n))
+            for side, m, n in zip(box, margins, self.image.spatial, strict=True)
+        )
 
     def answer(self, box: Box) -> NDArray[np.float32]:
         """Class probabilities, then offsets, of any box of the image: (outputs, *box)."""
@@ -146,12 +189,7 @@ class LargePrediction:
             if corner not in self._empty:
                 self._empty[corner] = is_empty(self.image.window(block), self._glass)
             if self._empty[corner]:
-                parts.append(
-                    tuple(
-                        slice(max(a.start, b.start), min(a.stop, b.stop))
-                        for a, b in zip(block, box, strict=True)
-                    )
-                )
+                parts.append(shared(block, box))
         return parts
 
     def _turns(self) -> list[tuple[int, ...]]:
@@ -248,11 +286,18 @@ def identity(learnt: Learnt, image: LargeImage) -> list[str]:
     return [digest.hexdigest(), "" if state is None else f"{state.st_size} {state.st_mtime_ns}"]
 
 
-def sizes_for(learnt: Learnt, image: LargeImage, *, memory: float | None, tile: int | None = None) -> Sizes:
+def sizes_for(
+    learnt: Learnt,
+    image: LargeImage,
+    *,
+    memory: float | None,
+    tile: int | None = None,
+    objects: bool = False,
+) -> Sizes:
     """Tiles for a process that takes no more than `memory` bytes; None: 2 GB, or a half of what is free.
 
-    tile: pixels along each axis instead, rounded up to whole chunks. Raises ModelError where even the smallest tiles
-    take more.
+    tile: pixels along each axis instead, rounded up to whole chunks. objects: these are looked for as well.
+    Raises ModelError where even the smallest tiles take more.
     """
     dims = learnt.plan.dims
     step = CHUNK[dims]
@@ -262,7 +307,7 @@ def sizes_for(learnt: Learnt, image: LargeImage, *, memory: float | None, tile: 
     asked = [-(-tile // step) * step] if tile is not None else list(range(most, 0, -step))
     for side in asked:
         core = (1,) * (len(image.spatial) - dims) + (side,) * dims
-        needed = bytes_with(learnt, image, core)
+        needed = bytes_with(learnt, image, core, objects=objects)
         if needed <= allowed or (tile is not None and memory is None):
             return Sizes(core, needed)
     raise ModelError(
@@ -271,9 +316,9 @@ def sizes_for(learnt: Learnt, image: LargeImage, *, memory: float | None, tile: 
     )
 
 
-def bytes_with(learnt: Learnt, image: LargeImage, core: tuple[int, ...]) -> int:
+def bytes_with(learnt: Learnt, image: LargeImage, core: tuple[int, ...], *, objects: bool = False) -> int:
     """An upper estimate of what the process takes with tiles that keep `core` pixels along each axis."""
-    plan, halo = learnt.plan, learnt.net.halo
+    plan, halo = learnt.plan, learnt.net.halo + (margin_px(learnt) if objects else 0)
     dims = plan.dims
     sides = [min(c + 2 * halo, n) for c, n in zip(core[-dims:], image.spatial[-dims:], strict=True)]
     window = math.prod(sides)
@@ -281,7 +326,33 @@ def bytes_with(learnt: Learnt, image: LargeImage, core: tuple[int, ...]) -> int:
     outputs = len(learnt.classes) + plan.dims * plan.objects
     inside = 9 * plan.width * number / plan.shuffle**dims
     around = 2 * image.channels * (image.dtype.itemsize + 8) + 12 * outputs + 8
+    around += 80 * objects  # maps of votes, hills and basins
     return int(PROGRAM + window * (inside + around))
+
+
+def shared(one: Box, other: Box) -> Box:
+    """What two boxes have in common, an empty box where that is nothing.
+
+    >>> shared((slice(0, 5),), (slice(3, 9),)), shared((slice(0, 2),), (slice(3, 9),))
+    ((slice(3, 5, None),), (slice(3, 3, None),))
+    """
+    starts = [max(a.start, b.start) for a, b in zip(one, other, strict=True)]
+    stops = [min(a.stop, b.stop) for a, b in zip(one, other, strict=True)]
+    return tuple(slice(start, max(start, stop)) for start, stop in zip(starts, stops, strict=True))
+
+
+def within(part: Box, box: Box) -> Box:
+    """Where a part of a box lies in an array of that box.
+
+    >>> within((slice(5, 7),), (slice(4, 9),))
+    (slice(1, 3, None),)
+    """
+    return tuple(slice(p.start - b.start, p.stop - b.start) for p, b in zip(part, box, strict=True))
+
+
+def pixels_in(box: Box) -> int:
+    """The number of pixels in a box."""
+    return math.prod(side.stop - side.start for side in box)
 
 
 def _key(box: Box) -> Any:

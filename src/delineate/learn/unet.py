@@ -10,15 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import Case, ClassTable, NotFittedError
-from delineate.inference import separated
-from delineate.inference.objects import numbered, sure
 from delineate.learn.answer import answered
 from delineate.learn.learnt import Learnt, loaded, saved
+from delineate.learn.objects import identified
 from delineate.learn.plan import Overrides, planned
-from delineate.learn.prepare import pieces
 from delineate.learn.training import Training
-
-SIGMA = 0.15  # how far votes for the middle of an object are smoothed, in radii of the typical object
 
 
 class UNetMethod:
@@ -80,20 +76,9 @@ class UNetMethod:
         """
         learnt = self._fitted()
         answer = answered(learnt, image, flips=flips, tile=tile)
-        probabilities, offsets = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
+        probabilities = answer[: len(learnt.classes)]
         labels = probabilities.argmax(0)
-        smallest = learnt.plan.smallest_object_px
-        if learnt.plan.dims == 2 and labels.ndim == 3:  # the size is that of an object in one slice
-            smallest = 0
-        if not len(offsets):
-            return probabilities, numbered(pieces(labels), smallest_px=smallest)
-        sigma_px = SIGMA * learnt.plan.object_radius_px
-        ids = np.zeros(labels.shape, np.int32)
-        for label in range(1, len(learnt.classes)):
-            found = separated(labels == label, offsets, sigma_px=sigma_px, smallest_px=smallest)
-            found = sure(found, probabilities[label])
-            ids = np.where(found > 0, found + ids.max(), ids)
-        return probabilities, ids
+        return probabilities, identified(learnt, answer, labels)
 
     def save(self, folder: str | Path) -> Path:
         """Write `model.json` and `weights.safetensors` into `folder`."""

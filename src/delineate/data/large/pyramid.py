@@ -68,7 +68,7 @@ def _tiles(store: LabelStore, level: int) -> Iterator[NDArray[Any]]:
 def write_nifti(path: Path, store: LabelStore, image: LargeImage) -> None:
     """The finest level as an uncompressed NIfTI, in the very place and orientation of the NIfTI `image`."""
     with written_whole(path) as beside:
-        voxels = nifti_of_labels(image.path, beside, store.levels[0])
+        voxels = nifti_of_labels(image.path, beside, store.levels[0], store.dtype)
         for box in boxes(store.levels[0], _slab(store.levels[0], store.chunk)):
             voxels[box] = store.read(box)
         voxels.flush()

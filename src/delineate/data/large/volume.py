@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,24 +77,28 @@ def _bytes(pixel_id: int) -> int:
     return 8 if pixel_id in eight else 4 if pixel_id in four else 2 if pixel_id in two else 1
 
 
-def nifti_of_labels(source: Path, target: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
-    """A new, empty NIfTI file of uint8 labels (z, y, x) in the space of `source`, mapped into memory for writing.
+def nifti_of_labels(
+    source: Path, target: Path, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> np.memmap[Any, np.dtype[Any]]:
+    """A new, empty NIfTI file of uint8 or uint32 labels in the space of `source`, mapped into memory for writing.
 
     The header is that of the source: position and orientation are the same to the last bit.
     """
     header = bytearray(source.read_bytes()[:352] if source.stat().st_size < 1 << 20 else _head(source))
-    order = "<" if struct.unpack_from("<i", header)[0] == 348 else ">"
+    order: Literal["<", ">"] = "<" if struct.unpack_from("<i", header)[0] == 348 else ">"
     dims = [3, *reversed(shape), 1, 1, 1, 1] if len(shape) == 3 else [2, *reversed(shape), 1, 1, 1, 1, 1]
     struct.pack_into(f"{order}8h", header, 40, *dims)
-    struct.pack_into(f"{order}2h", header, 70, 2, 8)  # unsigned char
+    struct.pack_into(
+        f"{order}2h", header, 70, *{1: (2, 8), 4: (768, 32)}[dtype.itemsize]
+    )  # DT_UINT8, DT_UINT32
     struct.pack_into(f"{order}f", header, 108, 352.0)
     struct.pack_into(f"{order}2f", header, 112, 1.0, 0.0)  # values as they are
     struct.pack_into(f"{order}2f", header, 124, 0.0, 0.0)
     header[344:348] = b"n+1\0"
     with target.open("wb") as file:
         file.write(bytes(header[:348]) + b"\0\0\0\0")
-        file.truncate(352 + math.prod(shape))
-    return np.memmap(target, dtype=np.uint8, mode="r+", offset=352, shape=shape)
+        file.truncate(352 + math.prod(shape) * dtype.itemsize)
+    return np.memmap(target, dtype=dtype.newbyteorder(order), mode="r+", offset=352, shape=shape)
 
 
 def _head(source: Path) -> bytes:
