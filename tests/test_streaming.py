@@ -147,6 +147,24 @@ def test_a_scheduler_that_is_there_is_used_and_one_that_is_not_is_told(work, who
     )
 
 
+def test_many_images_are_shared_among_workers_and_one_bad_one_stops_none(work, tmp_path, capsys):
+    distributed = pytest.importorskip("distributed")
+    (tmp_path / "in").mkdir()
+    for name, case in zip("abc", coins()[0], strict=False):
+        tifffile.imwrite(tmp_path / "in" / f"{name}.tif", case.image[..., 0])
+    (tmp_path / "in" / "bad.tif").write_bytes(b"no picture")
+    assert run("predict", work / "model", tmp_path / "in", "-o", tmp_path / "here", "--objects") == 2
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        words = ["predict", work / "model", tmp_path / "in", "-o", tmp_path / "there", "--objects"]
+        said = refused(capsys, *words, "--scheduler", cluster.scheduler_address)
+    assert "bad.tif" in said
+    assert "1 of 4 images failed" in said
+    for name in ("a.tif", "b.tif", "classes/c.tif", "overlays/a.png"):
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+    assert set(json.loads((tmp_path / "there" / "prediction.json").read_text())["files"]) == {"a", "b", "c"}
+
+
 def test_no_scheduler_is_one_sentence(work, tmp_path, capsys, monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr("delineate.inference.cluster._ANSWER_SECONDS", 0.2)

@@ -130,6 +130,8 @@ def train(
     augmentation: Annotated[str | None, typer.Option(help="none, light or full.")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    devices: Annotated[int, typer.Option(help="Processes, or GPUs, that share each batch.")] = 1,
+    nodes: Annotated[int, typer.Option(help="Machines, each with as many devices.")] = 1,
 ) -> None:
     """Teach a model on a folder of images and masks. What is left out is planned from the data, and said."""
     from delineate import flow
@@ -166,6 +168,8 @@ def train(
             resume=resume,
             unlabelled=unlabelled,
             masks_are=_masks_are(masks_are),
+            devices=devices,
+            nodes=nodes,
             tell=tell,
             watch=watch,
         )

@@ -9,10 +9,12 @@ loads no torch.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,7 @@ from delineate.core import (
     ModelError,
     new_folder,
 )
-from delineate.data import DataSet, check, images
+from delineate.data import DataSet, Entry, check, images
 from delineate.data.masks import MasksAre
 from delineate.streaming import Streamed, Wishes, outline_large, streams
 
@@ -66,6 +68,8 @@ def train(
     resume: bool = False,
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
+    devices: int = 1,
+    nodes: int = 1,
     tell: Tell | None = None,
     watch: Callable[[Step], None] | None = None,
 ) -> Any:
@@ -74,7 +78,8 @@ def train(
     out: a new or empty folder for the model; checkpoints and pictures go there as well. val: a folder or cases
     to validate on; without, a tenth (about eight at most; whole groups) is held out of five cases or more. minutes
     (10 where neither is given) or steps bound the training of a U-Net; the same steps, seed, data and machine
-    give the same weights. resume: go on with the interrupted training in `out`.
+    give the same weights. resume: go on with the interrupted training in `out`. devices, nodes: processes, each with a
+    GPU where there are any, that share the batches of a U-Net; torchrun and srun bring their own numbers.
     Raises DataError, TrainingError or OutputError, each with its remedy.
 
     >>> from delineate.data.samples import coins
@@ -104,8 +109,11 @@ def train(
         else:
             validation = list(val)
     folder = None if out is None else Path(out)
-    if folder is not None and not resume:
+    first = method != "unet" or _is_first(devices, nodes)
+    if folder is not None and not resume and first:
         new_folder(folder)
+    if not first:  # another process tells and draws
+        say, watch = (lambda _: None), None
     if method != "unet":
         learnt = chosen(classes=found.classes).fit(cases)
         return learnt if folder is None else _saved(learnt, folder)
@@ -140,6 +148,8 @@ def train(
         judge=judge,
         folder=folder,
         resume=resume,
+        devices=devices,
+        nodes=nodes,
     )
     for step in training:
         if step.previews and folder is not None:
@@ -268,6 +278,22 @@ def predict(
     written, failures = [], []
     with ExitStack() as stack:
         client = _crew(stack, model, workers=workers, scheduler=scheduler)
+        spread_out = client is not None
+        if client is not None and isinstance(model, (str, Path)):
+            some = [
+                replace(e, images=tuple(path.absolute() for path in e.images))
+                for e in found
+                if e.name not in large and folder.written(e.name) is None
+            ]
+            settings = (
+                str(Path(model).absolute()),
+                str(folder.folder.absolute()),
+                objects,
+                probabilities,
+                tta,
+                tile,
+            )
+            failures += _on_workers(client, settings, some, folder, progress)
         for done, entry in enumerate(found):
             if progress:
                 progress(done, len(found))
@@ -285,16 +311,18 @@ def predict(
                         tell=say,
                         watch=watch or (lambda _: None),
                     )
-                elif target is None:
+                elif target is None and not spread_out:
                     picture = files.entry_image(entry)
                     likely, ids = _answer(method, picture.array, objects=objects, tta=tta, tile=tile)
-                    target = folder.write(
+                    files_of = folder.write_files(
                         entry.name, picture, likely, ids, source=source, probabilities=probabilities
                     )
+                    target = folder.note(entry.name, files_of)
             except (DataError, ModelError) as error:
                 failures.append(str(error) if source.name in str(error) else f"{source}: {error}")
                 continue
-            written.append(target)
+            if target is not None:
+                written.append(target)
     if progress:
         progress(len(found), len(found))
     if failures:
@@ -404,6 +432,12 @@ def demo(
     return folder / "report" / "report.html", {"Otsu threshold": otsu, "U-Net": unet}
 
 
+def _is_first(devices: int, nodes: int) -> bool:
+    from delineate.learn.many import Crew
+
+    return Crew.found(devices=devices, nodes=nodes).rank == 0
+
+
 def _method(name: str) -> Any:
     if name not in METHODS:
         raise DataError(f"there is no method {name}: choose from {', '.join(METHODS)}")
@@ -454,6 +488,47 @@ def _crew(stack: ExitStack, model: Any, *, workers: int | None, scheduler: str |
     from delineate.inference.cluster import crew
 
     return stack.enter_context(crew(scheduler=scheduler, workers=workers))
+
+
+def _on_workers(
+    client: Any, settings: tuple[Any, ...], entries: Sequence[Entry], folder: Any, progress: Progress | None
+) -> list[str]:
+    """Predict whole images on Dask's workers, which write the files; returns what failed, in sentences."""
+    from delineate.inference.cluster import spread
+
+    failures = []
+    tasks = [(settings, entry) for entry in entries]
+    for done, ((_, entry), outcome) in enumerate(spread(client, image_on_worker, tasks)):
+        if isinstance(outcome, str):
+            failures.append(outcome)
+        else:
+            folder.note(entry.name, outcome)
+        if progress:
+            progress(done + 1, len(entries))
+    return failures
+
+
+def image_on_worker(settings: tuple[Any, ...], entry: Entry) -> dict[str, str] | str:
+    """Predict one image and write its files, on whichever worker this is called; what the index says, or the trouble."""
+    from delineate.report.prediction import PredictionFiles
+
+    model, out, objects, probabilities, tta, tile = settings
+    source = entry.images[0]
+    try:
+        method = _loaded_once(model)
+        picture = files.entry_image(entry)
+        likely, ids = _answer(method, picture.array, objects=objects, tta=tta, tile=tile)
+        writer = PredictionFiles(Path(out), classes=method.classes, objects=objects)
+        return writer.write_files(
+            entry.name, picture, likely, ids, source=source, probabilities=probabilities
+        )
+    except (DataError, ModelError) as error:
+        return str(error) if source.name in str(error) else f"{source}: {error}"
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded_once(model: str) -> Any:
+    return load(model)
 
 
 def _answer(method: Any, image: Any, *, objects: bool, tta: bool, tile: int | None) -> tuple[Any, Any]:

@@ -77,11 +77,13 @@ def batch(
     augmentation: Augmentation,
     seed: int,
     step: int,
+    share: tuple[int, int] = (0, 1),
 ) -> Batch:
     """The batch of `size` crops of shape `patch` that belongs to this seed and step.
 
-    Pictures are drawn with a weight of the square root of their number of pixels: large pictures hold more,
-    but small ones are not forgotten.
+    share: (i, n) gives crops i, i + n, i + 2 n, ... only, the part of one process of n.
+    Pictures are drawn with a weight of the square root of their number of pixels: large pictures hold more, but small
+    ones are not forgotten.
 
     >>> image = torch.arange(64.0).view(1, 8, 8)
     >>> sample = Sample(image, torch.zeros(1, 8, 8), torch.zeros(0, 8, 8), ())
@@ -93,21 +95,35 @@ def batch(
     rng = np.random.default_rng([seed, step])
     weights = np.sqrt([float(s.labels.numel()) for s in samples])
     chosen = rng.choice(len(samples), size=size, p=weights / weights.sum())
-    crops = [_crop(samples[i], patch=patch, augmentation=augmentation, rng=rng) for i in chosen]
+    looks = [_look(samples[i], patch=patch, augmentation=augmentation, rng=rng) for i in chosen]
+    mine = range(share[0], size, share[1])
+    crops = {i: _crop(samples[chosen[i]], *looks[i], patch=patch) for i in mine}
+    unseen = torch.zeros(
+        len(samples[chosen[0]].image), *patch
+    )  # other processes' crops use up as many random numbers
+    images = [
+        relit(crops[i][0] if i in crops else unseen, augmentation=augmentation, rng=rng) for i in range(size)
+    ]
     return Batch(
-        images=torch.stack([relit(c[0], augmentation=augmentation, rng=rng) for c in crops]),
-        labels=torch.stack([c[1][0] for c in crops]).to(torch.uint8),
-        offsets=torch.stack([c[2] for c in crops]),
+        images=torch.stack([images[i] for i in mine]),
+        labels=torch.stack([crops[i][1][0] for i in mine]).to(torch.uint8),
+        offsets=torch.stack([crops[i][2] for i in mine]),
     )
 
 
-def _crop(
+def _look(
     sample: Sample, *, patch: tuple[int, ...], augmentation: Augmentation, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Matrix and centre of one random look into `sample`."""
+    matrix = looked_at(len(patch), augmentation=augmentation, rng=rng)
+    return matrix, _centre(sample, patch=patch, matrix=matrix, focus=augmentation.focus, rng=rng)
+
+
+def _crop(
+    sample: Sample, matrix: NDArray[np.float64], centre: NDArray[np.float64], *, patch: tuple[int, ...]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Image, labels and offsets of one random look into `sample`."""
+    """Image, labels and offsets of one look into `sample`."""
     spatial = sample.image.shape[1:]
-    matrix = looked_at(len(spatial), augmentation=augmentation, rng=rng)
-    centre = _centre(sample, patch=patch, matrix=matrix, focus=augmentation.focus, rng=rng)
     axes = [np.arange(n, dtype=np.float32) - (n - 1) / 2 for n in patch]
     steps = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     places = steps @ matrix.T.astype(np.float32) + centre.astype(np.float32)
