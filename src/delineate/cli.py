@@ -173,7 +173,8 @@ def train(
             tell=tell,
             watch=watch,
         )
-    print(f"Model: {out}")
+    if method != "unet" or flow.is_first(devices, nodes):
+        print(f"Model: {out}")
 
 
 @app.command()

@@ -88,8 +88,11 @@ def train(
     >>> method.predict(held_out[0].image).shape  # classes, height, width
     (2, 303, 77)
     """
-    say = tell or (lambda _: None)
     chosen = _method(method)
+    first = method != "unet" or is_first(devices, nodes)
+    say = tell if tell and first else (lambda _: None)
+    if not first:  # another process tells and draws
+        watch = None
     if method != "unet" and (
         resume or overrides is not None or any(x is not None for x in (val, minutes, steps))
     ):
@@ -109,11 +112,8 @@ def train(
         else:
             validation = list(val)
     folder = None if out is None else Path(out)
-    first = method != "unet" or _is_first(devices, nodes)
     if folder is not None and not resume and first:
         new_folder(folder)
-    if not first:  # another process tells and draws
-        say, watch = (lambda _: None), None
     if method != "unet":
         learnt = chosen(classes=found.classes).fit(cases)
         return learnt if folder is None else _saved(learnt, folder)
@@ -432,7 +432,8 @@ def demo(
     return folder / "report" / "report.html", {"Otsu threshold": otsu, "U-Net": unet}
 
 
-def _is_first(devices: int, nodes: int) -> bool:
+def is_first(devices: int = 1, nodes: int = 1) -> bool:
+    """Whether this is the process of a training that writes and tells."""
     from delineate.learn.many import Crew
 
     return Crew.found(devices=devices, nodes=nodes).rank == 0

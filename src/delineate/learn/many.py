@@ -5,18 +5,15 @@ together (a Dice over a batch is no mean of Dices over its parts), so that two p
 would. Processes are started by torchrun, by SLURM's srun, or by Fabric itself (`--devices`).
 """
 
-# torch leaves its differentiable collectives untyped.
-# mypy: disable-error-code="no-untyped-call"
-
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_gather, all_reduce
 
 from delineate.core import DataError
 
@@ -102,7 +99,7 @@ class JointBatchNorm(nn.modules.batchnorm._BatchNorm):
         axes = [0, *range(2, x.ndim)]
         processes = dist.get_world_size() if dist.is_initialized() else 1
         own = torch.stack([values.mean(axes), values.square().mean(axes)])
-        mean, square = ((all_reduce(own) if processes > 1 else own) / processes).unbind()
+        mean, square = ((summed(own) if processes > 1 else own) / processes).unbind()
         variance = (square - mean.square()).clamp_min(0)
         if self.running_mean is not None and self.running_var is not None and self.momentum is not None:
             count = processes * values.numel() // values.shape[1]
@@ -133,6 +130,41 @@ def joined(net: nn.Module) -> nn.Module:
     return net
 
 
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; so is its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, mine: Tensor) -> Tensor:
+        total = mine.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _Sum.forward(ctx, gradient)
+
+
+class _Gather(torch.autograd.Function):
+    """The shares of all processes one after the other; each gets the gradients that all of them found for its own."""
+
+    @staticmethod
+    def forward(ctx: Any, mine: Tensor) -> Tensor:
+        every = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
+        dist.all_gather(every, mine)
+        return torch.cat(every)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        size = len(gradient) // dist.get_world_size()
+        return _Sum.forward(ctx, gradient)[dist.get_rank() * size :][:size]
+
+
+def summed(mine: Tensor) -> Tensor:
+    """The sum of all processes' tensors of one shape."""
+    total: Tensor = _Sum.apply(mine)  # type: ignore[no-untyped-call]
+    return total
+
+
 def gathered(mine: Tensor) -> Tensor:
     """The shares (n, ...) of all processes as one batch; gradients find their way back to each.
 
@@ -140,8 +172,5 @@ def gathered(mine: Tensor) -> Tensor:
     """
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return mine
-    if mine.requires_grad:
-        return torch.cat(list(all_gather(mine.contiguous())))
-    every = [torch.empty_like(mine.contiguous()) for _ in range(dist.get_world_size())]
-    dist.all_gather(every, mine.contiguous())
-    return torch.cat(every)
+    every: Tensor = _Gather.apply(mine.contiguous())  # type: ignore[no-untyped-call]
+    return every
