@@ -106,7 +106,11 @@ def train(
     if val is not None:
         if isinstance(val, (str, Path)):
             given = files.load(val, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are)
-            validation = [*given.cases, *given.validation]
+            validation = [
+                *given.cases,
+                *given.validation,
+                *(look for one in given.large for look in one.looks),
+            ]
             for note in given.notes:
                 say(f"validation: {note}")
         else:
@@ -115,7 +119,9 @@ def train(
     if folder is not None and not resume and first:
         new_folder(folder)
     if method != "unet":
-        learnt = chosen(classes=found.classes).fit(cases)
+        learnt = chosen(classes=found.classes).fit(
+            [*cases, *(look for one in found.large for look in one.looks)]
+        )
         return learnt if folder is None else _saved(learnt, folder)
     if not validation and len(cases) >= 5:
         share = min(HELD_OUT, MOST_HELD_OUT / len(cases))
@@ -123,13 +129,14 @@ def train(
         say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
     elif not validation:
         say(
-            f"with {len(cases)} labelled images none is held out, so nothing is validated (--val gives others)"
+            f"with {len(cases) + len(found.large)} labelled images none is held out, so nothing is validated (--val gives others)"
         )
 
     from delineate.learn import Training, UNetMethod, planned
     from delineate.score import dice
 
-    plan = planned(cases, minutes=minutes, overrides=overrides)
+    looks = [look for one in found.large for look in one.looks]
+    plan = planned([*cases, *looks], minutes=minutes, overrides=overrides)
     for item, reason in plan.reasons.items():
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")
 
@@ -142,6 +149,7 @@ def train(
         classes=found.classes,
         plan=plan,
         validation=validation,
+        large=found.large,
         minutes=minutes,
         steps=steps,
         seed=seed,

@@ -24,14 +24,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import Case, ClassTable, DataError, TrainingError
-from delineate.data.augment import Batch, batch
+from delineate.data.augment import Batch, Sample, WindowedSample, batch
+from delineate.data.large_case import LargeCase
 from delineate.learn.answer import answered, ready
 from delineate.learn.checkpoint import NAME, freeze, thaw
 from delineate.learn.learnt import Learnt, Record, fingerprint, memory_layout, network, saved
 from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
-from delineate.learn.prepare import check_learnable, samples
+from delineate.learn.prepare import check_learnable, large_samples, samples
 from delineate.losses import cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
@@ -66,7 +67,8 @@ class Step:
 class Training:
     """Teaches a network; iterate over it, then take `learnt`.
 
-    cases carry labels; validation cases are only looked at. Exactly one of minutes and steps bounds it.
+    cases carry labels; validation cases are only looked at; large ones are learnt from as well, crop by
+    crop. Exactly one of minutes and steps bounds it.
     judge: (truth, predicted) -> a Dice between 0 and 1, both (*spatial) uint8. folder: where the model and
     checkpoints go (None: nothing is written). resume: go on from the checkpoint in `folder`. clock: seconds, for
     the budget; a test or a bench may bring its own. devices, nodes: processes that share each batch, on each of so many
@@ -91,6 +93,7 @@ class Training:
         classes: ClassTable,
         plan: Plan,
         validation: Sequence[Case] = (),
+        large: Sequence[LargeCase] = (),
         minutes: float | None = None,
         steps: int | None = None,
         seed: int = 0,
@@ -111,10 +114,11 @@ class Training:
             folder,
         )
         self.minutes, self.steps, self.seed, self._clock = minutes, steps, seed, clock
-        check_learnable(cases, classes)
+        looks = [look for one in large for look in one.looks]
+        check_learnable([*cases, *looks], classes)
         for case in validation:
             ready(plan, case.image, name=case.name)
-        self._samples = [
+        self._samples: list[Sample | WindowedSample] = [
             sample
             for case in cases
             for sample in samples(
@@ -126,6 +130,15 @@ class Training:
                 seed=seed,
             )
         ]
+        for one in large:
+            self._samples += large_samples(
+                one,
+                dims=plan.dims,
+                normalisation=plan.normalisation,
+                grey=plan.grey,
+                objects=plan.objects,
+                margin=math.ceil(4 * plan.object_radius_px),
+            )
         keep_big_blocks()
         self._crew = Crew.found(devices=devices, nodes=nodes)
         self._crew.share_of(plan.batch)
@@ -154,13 +167,14 @@ class Training:
         self._record = Record(
             seed=seed,
             data={
-                "cases": len(cases),
+                "cases": len(cases) + len(large),
                 "validation": len(validation),
-                "fingerprint": fingerprint([*cases, *validation]),
+                "fingerprint": fingerprint([*cases, *looks, *validation]),
                 "spacing": [
-                    float(s) for s in np.median([case.spacing[-plan.dims :] for case in cases], axis=0)
+                    float(s)
+                    for s in np.median([case.spacing[-plan.dims :] for case in [*cases, *looks]], axis=0)
                 ],
-                "unit": cases[0].unit,
+                "unit": [*cases, *looks][0].unit,
             },
         )
         if resume:

@@ -7,6 +7,7 @@ for, how trouble is told) is here.
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +24,13 @@ Box = tuple[slice, ...]
 
 @dataclass(frozen=True, eq=False)
 class LargeImage:
-    """An image that is read in windows; `with` closes it.
+    """An image that is read in windows; `with` closes it, or else it closes when nobody can read it any more.
 
     levels: spatial shape of each resolution, the full one first. channels, dtype: of every window.
     spacing, unit, affine: of the full resolution, as in `Picture`. chunk: along each axis, what is stored in one piece;
     windows that respect it read fastest. notes: what was understood. read: (box, level) -> (*window, channels).
-    fixed_whole: reading any window costs reading all of it (a compressed file without tiles).
+    fixed_whole: reading any window costs reading all of it (a compressed file without tiles). palette: (n, 3) colours of
+    the indices in one channel, where the file has them and `open_large` was asked for indices.
 
     >>> pixels = np.arange(12).reshape(3, 4, 1)
     >>> image = LargeImage.of(pixels)
@@ -48,6 +50,7 @@ class LargeImage:
     read: Callable[[Box, int], NDArray[Any]]
     notes: tuple[str, ...] = ()
     fixed_whole: bool = False
+    palette: NDArray[np.uint8] | None = None
     close: Callable[[], None] = field(default=lambda: None)
 
     def __post_init__(self) -> None:
@@ -55,6 +58,7 @@ class LargeImage:
             raise DataError(f"{self.path} has no pixels: export it again")
         if self.dtype.kind not in "uifb":
             raise DataError(f"{self.path} holds {self.dtype} numbers: save its real part or its magnitude")
+        weakref.finalize(self.read, self.close)  # whoever can still read keeps the file open
 
     def __enter__(self) -> LargeImage:
         return self

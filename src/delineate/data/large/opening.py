@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from delineate.core.errors import DataError, DelineateError
 from delineate.data.large.hdf5 import open_hdf5
-from delineate.data.large.image import LargeImage
+from delineate.data.large.image import Box, LargeImage
 from delineate.data.large.slide import SLIDES, open_slide
 from delineate.data.large.tiff import open_tiff
 from delineate.data.large.volume import open_volume
@@ -55,8 +60,11 @@ def is_large_kind(path: Path) -> bool:
     return large_suffix_of(path) in ALWAYS_LARGE
 
 
-def open_large(path: str | Path) -> LargeImage:
-    """The image at `path`, to be read in windows; raises DataError where it cannot be opened."""
+def open_large(path: str | Path, *, indices: bool = False) -> LargeImage:
+    """The image at `path`, to be read in windows; raises DataError where it cannot be opened.
+
+    indices: of a file with a palette, the stored indices and the palette instead of colours.
+    """
     place = Path(path)
     suffix = large_suffix_of(place)
     if not place.exists():
@@ -67,7 +75,7 @@ def open_large(path: str | Path) -> LargeImage:
             f"{', '.join(LARGE_SUFFIXES)}"
         )
     try:
-        return OPENERS[suffix](place)
+        image = OPENERS[suffix](place)
     except DelineateError:
         raise
     except Exception as error:  # decoders raise whatever they like when a file is damaged
@@ -76,3 +84,15 @@ def open_large(path: str | Path) -> LargeImage:
             f"{place} cannot be opened: it is damaged, cut short or not a {suffix} file ({told}); "
             "copy or export it again"
         ) from error
+    return image if indices or image.palette is None else _coloured(image, image.palette)
+
+
+def _coloured(image: LargeImage, palette: NDArray[np.uint8]) -> LargeImage:
+    colours = np.zeros((max(256, 1 << 8 * image.dtype.itemsize), 3), np.uint8)
+    colours[: len(palette)] = palette
+
+    def read(box: Box, level: int) -> NDArray[Any]:
+        coloured: NDArray[Any] = colours[image.read(box, level)[..., 0]]
+        return coloured
+
+    return replace(image, channels=3, dtype=np.dtype(np.uint8), read=read, palette=None)

@@ -54,6 +54,12 @@ def open_slide(path: Path) -> LargeImage:
         ) // 255
         return mixed.astype(np.uint8)
 
+    def close() -> None:
+        nonlocal slide
+        opened, slide = slide, None
+        if opened is not None:
+            opened.close()
+
     return LargeImage(
         path=path,
         levels=levels,
@@ -65,7 +71,7 @@ def open_slide(path: Path) -> LargeImage:
         suffix=path.suffix.lower(),
         chunk=tile,
         read=read,
-        close=slide.close,
+        close=close,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -75,6 +76,7 @@ def _opened(tiff: TiffFile, path: Path) -> LargeImage:
         read=read,
         notes=tuple(notes),
         fixed_whole=_stored_whole(series),
+        palette=_palette(page) if channels == 1 else None,
         close=tiff.close,
     )
     has_alpha = set(page.extrasamples) & {1, 2} and page.samplesperpixel == channels
@@ -210,15 +212,18 @@ def _stored_whole(series: TiffPageSeries) -> bool:
     return tall * wide * page.samplesperpixel * page.dtype.itemsize > _PIECE
 
 
+def _palette(page: TiffPage) -> NDArray[np.uint8] | None:
+    if page.photometric != _PALETTE or page.colormap is None:
+        return None
+    colours = np.asarray(page.colormap).T
+    return (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
+
+
 def _colours(
     page: TiffPage, channels: int
 ) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], int, np.dtype[Any]]:
-    """How stored values become what `read_image` gives: palettes and inks as RGB, 1-bit as numbers."""
+    """How stored values become what `read_image` gives: inks as RGB, 1-bit as numbers."""
     dtype = np.dtype(page.dtype)
-    if page.photometric == _PALETTE and page.colormap is not None and channels == 1:
-        colours = np.asarray(page.colormap).T
-        table = (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
-        return lambda block: table[block[..., 0]], 3, np.dtype(np.uint8)
     if page.photometric == _SEPARATED and channels == 4 and dtype.kind == "u":
         return rgb_from_cmyk, 3, dtype
     if dtype == np.bool_:
@@ -239,8 +244,6 @@ def _without_alpha(image: LargeImage) -> LargeImage:
         if level == 0 and not np.isin(block[..., -1], list(values)).all():
             raise DataError(f"{image.path} has an alpha channel that varies: save it without, as plain RGB")
         return np.ascontiguousarray(block[..., :-1])
-
-    from dataclasses import replace
 
     note = "an alpha channel that is the same everywhere was dropped"
     return replace(image, channels=image.channels - 1, read=read, notes=(*image.notes, note))
