@@ -17,8 +17,10 @@ import typer
 
 if TYPE_CHECKING:
     from delineate.learn import Step
+    from delineate.streaming import Streamed
 
 INTERRUPTED = 130
+SAY_SECONDS = 5.0
 
 app = typer.Typer(
     help="Teach a segmentation model on a few labelled images, outline objects in new ones, and say how good that is.",
@@ -128,6 +130,8 @@ def train(
     augmentation: Annotated[str | None, typer.Option(help="none, light or full.")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    devices: Annotated[int, typer.Option(help="Processes, or GPUs, that share each batch.")] = 1,
+    nodes: Annotated[int, typer.Option(help="Machines, each with as many devices.")] = 1,
 ) -> None:
     """Teach a model on a folder of images and masks. What is left out is planned from the data, and said."""
     from delineate import flow
@@ -164,10 +168,13 @@ def train(
             resume=resume,
             unlabelled=unlabelled,
             masks_are=_masks_are(masks_are),
+            devices=devices,
+            nodes=nodes,
             tell=tell,
             watch=watch,
         )
-    print(f"Model: {out}")
+    if method != "unet" or flow.is_first(devices, nodes):
+        print(f"Model: {out}")
 
 
 @app.command()
@@ -191,6 +198,18 @@ def predict(
         str | None,
         typer.Option(help="torch, openvino, onnxruntime, compiled or int8; else the fastest that agrees."),
     ] = None,
+    memory: Annotated[
+        float | None, typer.Option(help="Gigabytes that a process may take; larger images go in parts.")
+    ] = None,
+    suffix: Annotated[
+        str | None, typer.Option(help="Kind of labels of large images: .ome.tif, .ome.zarr or .nii.")
+    ] = None,
+    skip_empty: Annotated[
+        bool, typer.Option("--skip-empty/--no-skip-empty", help="Leave out empty parts of large images.")
+    ] = True,
+    geojson: Annotated[bool, typer.Option("--geojson", help="Write polygons for QuPath as well.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes on this machine, through Dask.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in OUT where a run was interrupted.")
     ] = False,
@@ -198,7 +217,7 @@ def predict(
     """Outline every object in new images, whatever their size."""
     from delineate import flow
 
-    with _bar("predicting") as progress:
+    with _bar("predicting") as progress, _pixel_bar() as watch:
         written = flow.predict(
             model,
             images,
@@ -208,9 +227,16 @@ def predict(
             tta=tta,
             tile=tile,
             engine=engine,
+            memory=memory,
+            suffix=suffix,
+            skip_empty=skip_empty,
+            geojson=geojson,
+            workers=workers,
+            scheduler=scheduler,
             resume=resume,
             tell=_tell,
             progress=progress,
+            watch=watch,
         )
     count = f"{len(written)} image{'s' if len(written) > 1 else ''}"
     masks = f"object ids in {out}, classes in {out / 'classes'}" if objects else f"classes in {out}"
@@ -441,6 +467,26 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _pixel_bar() -> Iterator[Callable[[Streamed], None]]:
+    """Lines about the image that is predicted in parts: share done, pixels per second, time left.
+
+    A line every few seconds rather than a bar: there is one already, and a log file shall be readable.
+    """
+    said_at = 0.0
+
+    def watch(now: Streamed) -> None:
+        nonlocal said_at
+        if now.done < now.total and now.seconds - said_at < SAY_SECONDS and now.seconds > 0:
+            return
+        said_at = now.seconds
+        left = f", {int(now.remaining) // 60}:{int(now.remaining) % 60:02d} left" if now.per_second else ""
+        speed = f", {now.per_second / 1e6:.2f} million pixels per second{left}" if now.per_second else ""
+        _complain(f"{now.name}: {now.done / now.total:.0%} of {now.total / 1e6:.0f} million pixels{speed}")
+
+    yield watch
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from delineate.core.errors import (
     OutputError,
     TrainingError,
 )
+from delineate.core.memory import available_bytes
 from delineate.core.method import Method
 from delineate.core.output import new_folder, written_whole
 from delineate.core.overlap import Behind, ahead
@@ -27,6 +28,7 @@ __all__ = [
     "OutputError",
     "TrainingError",
     "ahead",
+    "available_bytes",
     "new_folder",
     "written_whole",
 ]

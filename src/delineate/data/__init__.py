@@ -16,6 +16,7 @@ from delineate.data.formats import (
 from delineate.data.inputs import images
 from delineate.data.inventory import ValueRange
 from delineate.data.labelled import Labelled, LabelledFile, LabelledSet, load_masks
+from delineate.data.large import LargeImage, open_large
 from delineate.data.matching import Entry
 from delineate.data.picture import Picture
 from delineate.data.problem import Problem
@@ -31,6 +32,7 @@ __all__ = [
     "Labelled",
     "LabelledFile",
     "LabelledSet",
+    "LargeImage",
     "Picture",
     "Problem",
     "ValueRange",
@@ -40,6 +42,7 @@ __all__ = [
     "label_suffix",
     "load",
     "load_masks",
+    "open_large",
     "read_image",
     "read_mask",
     "split",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -33,6 +34,30 @@ class Sample:
     labels: Tensor
     offsets: Tensor
     places: tuple[NDArray[np.int32], ...]
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Length of each spatial axis."""
+        return tuple(self.image.shape[1:])
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return len(self.image)
+
+
+class WindowedSample(Protocol):
+    """A picture that is too large to be in memory: like a Sample, but its pixels are read when a crop needs them."""
+
+    @property
+    def spatial(self) -> tuple[int, ...]: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def places(self) -> tuple[NDArray[np.int32], ...]: ...
+    def part(self, box: tuple[slice, ...]) -> Sample:
+        """The pixels of a box, with their labels and offsets."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,18 +95,20 @@ class Batch:
 
 
 def batch(
-    samples: Sequence[Sample],
+    samples: Sequence[Sample | WindowedSample],
     *,
     size: int,
     patch: tuple[int, ...],
     augmentation: Augmentation,
     seed: int,
     step: int,
+    share: tuple[int, int] = (0, 1),
 ) -> Batch:
     """The batch of `size` crops of shape `patch` that belongs to this seed and step.
 
-    Pictures are drawn with a weight of the square root of their number of pixels: large pictures hold more,
-    but small ones are not forgotten.
+    share: (i, n) gives crops i, i + n, i + 2 n, ... only, the part of one process of n.
+    Pictures are drawn with a weight of the square root of their number of pixels: large pictures hold more, but small
+    ones are not forgotten.
 
     >>> image = torch.arange(64.0).view(1, 8, 8)
     >>> sample = Sample(image, torch.zeros(1, 8, 8), torch.zeros(0, 8, 8), ())
@@ -91,26 +118,55 @@ def batch(
     (torch.Size([2, 1, 4, 6]), torch.Size([2, 4, 6]), True)
     """
     rng = np.random.default_rng([seed, step])
-    weights = np.sqrt([float(s.labels.numel()) for s in samples])
+    weights = np.sqrt([float(math.prod(s.spatial)) for s in samples])
     chosen = rng.choice(len(samples), size=size, p=weights / weights.sum())
-    crops = [_crop(samples[i], patch=patch, augmentation=augmentation, rng=rng) for i in chosen]
+    looks = [_look(samples[i], patch=patch, augmentation=augmentation, rng=rng) for i in chosen]
+    mine = range(share[0], size, share[1])
+    crops = {i: _crop(samples[chosen[i]], *looks[i], patch=patch) for i in mine}
+    unseen = torch.zeros(
+        samples[chosen[0]].channels, *patch
+    )  # other processes' crops use up as many random numbers
+    images = [
+        relit(crops[i][0] if i in crops else unseen, augmentation=augmentation, rng=rng) for i in range(size)
+    ]
     return Batch(
-        images=torch.stack([relit(c[0], augmentation=augmentation, rng=rng) for c in crops]),
-        labels=torch.stack([c[1][0] for c in crops]).to(torch.uint8),
-        offsets=torch.stack([c[2] for c in crops]),
+        images=torch.stack([images[i] for i in mine]),
+        labels=torch.stack([crops[i][1][0] for i in mine]).to(torch.uint8),
+        offsets=torch.stack([crops[i][2] for i in mine]),
     )
 
 
+def _look(
+    sample: Sample | WindowedSample,
+    *,
+    patch: tuple[int, ...],
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Matrix and centre of one random look into `sample`."""
+    matrix = looked_at(len(patch), augmentation=augmentation, rng=rng)
+    return matrix, _centre(sample, patch=patch, matrix=matrix, focus=augmentation.focus, rng=rng)
+
+
 def _crop(
-    sample: Sample, *, patch: tuple[int, ...], augmentation: Augmentation, rng: np.random.Generator
+    sample: Sample | WindowedSample,
+    matrix: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    *,
+    patch: tuple[int, ...],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Image, labels and offsets of one random look into `sample`."""
-    spatial = sample.image.shape[1:]
-    matrix = looked_at(len(spatial), augmentation=augmentation, rng=rng)
-    centre = _centre(sample, patch=patch, matrix=matrix, focus=augmentation.focus, rng=rng)
+    """Image, labels and offsets of one look into `sample`."""
     axes = [np.arange(n, dtype=np.float32) - (n - 1) / 2 for n in patch]
     steps = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    places = steps @ matrix.T.astype(np.float32) + centre.astype(np.float32)
+    looking = steps @ matrix.T.astype(np.float32)
+    if not isinstance(sample, Sample):
+        ends = looking.reshape(-1, len(patch))
+        low = np.floor(np.maximum(ends.min(0) + centre - 1, 0)).astype(int)
+        high = np.ceil(np.minimum(ends.max(0) + centre + 2, sample.spatial)).astype(int)
+        sample = sample.part(tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True)))
+        centre = centre - low
+    spatial = sample.spatial
+    places = looking + centre.astype(np.float32)
     grid = (2 * places + 1) / np.asarray(
         spatial, dtype=np.float32
     ) - 1  # grid_sample: -1 to 1 from edge to edge
@@ -153,7 +209,7 @@ def looked_at(dims: int, *, augmentation: Augmentation, rng: np.random.Generator
 
 
 def _centre(
-    sample: Sample,
+    sample: Sample | WindowedSample,
     *,
     patch: tuple[int, ...],
     matrix: NDArray[np.float64],
@@ -161,7 +217,7 @@ def _centre(
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Where in the picture the crop is centred: a pixel of a random class, or anywhere that keeps it inside."""
-    spatial = np.asarray(sample.image.shape[1:], dtype=np.float64)
+    spatial = np.asarray(sample.spatial, dtype=np.float64)
     reach = np.abs(matrix) @ (np.asarray(patch) / 2) * 0.7
     if sample.places and rng.random() < focus:
         pixels = sample.places[rng.integers(len(sample.places))]

@@ -27,6 +27,7 @@ from delineate.data.faults import (
 )
 from delineate.data.folders import Folder, find_folder
 from delineate.data.formats import read_mask
+from delineate.data.large_case import LargeCase, evidence_in, is_too_large, large_case, mask_of
 from delineate.data.legend import Legend, read_legend
 from delineate.data.masks import MasksAre, understand
 from delineate.data.matching import Entry
@@ -42,7 +43,8 @@ class DataSet:
 
     cases: labelled, to train on, sorted by name. validation: those that the layout itself keeps apart, or ().
     classes: what the labels index. notes: what was understood, in words, each said once.
-    sources: the image file of each case, by name; for channel files the first.
+    sources: the image file of each case, by name; for channel files the first. large: labelled images to train on that
+    are too large to be loaded; of those to validate on, a few windows are among `validation`.
     """
 
     cases: tuple[Case, ...]
@@ -50,6 +52,7 @@ class DataSet:
     classes: ClassTable
     notes: tuple[str, ...]
     sources: Mapping[str, Path]
+    large: tuple[LargeCase, ...] = ()
 
 
 def load(
@@ -79,6 +82,9 @@ def load(
             f"{path} holds {_files(len(folder.train), 'image')} but no mask for any of them: put "
             "masks of the same names into a folder masks/ beside images/"
         )
+    too_large = [entry for entry in labelled if is_too_large(entry)]
+    labelled = [entry for entry in labelled if entry not in too_large]
+    large_masks = [mask_of(label_path(entry)) for entry in too_large]
     masks = list(each(_mask, labelled))
     evidence = []
     for entry, mask in zip(labelled, masks, strict=True):
@@ -86,6 +92,7 @@ def load(
         problem = fringes(evidence[-1])
         if problem:
             raise problem.error
+    evidence += (large_evidence := [evidence_in(mask) for mask in large_masks])
     convention = understand(
         evidence,
         kind=folder.kind,
@@ -95,10 +102,10 @@ def load(
         classes=classes,
     )
     notes += convention.notes
-    group_of = {entry.name: entry.name for entry in labelled}
-    found = groups(entry.name for entry in labelled)
+    group_of = {entry.name: entry.name for entry in (*labelled, *too_large)}
+    found = groups(entry.name for entry in (*labelled, *too_large))
     if found:
-        first = labelled[0].name
+        first = min(found)
         notes.append(
             f"names such as {first} tell of {len(set(found.values()))} groups such as {found[first]}: "
             "images of one group are never split between training and validation"
@@ -111,18 +118,33 @@ def load(
         )
     )
     cases = tuple(outcome.case for outcome in outcomes)
-    for problem in set_problems((c.name, len(c.spatial), c.channels) for c in cases):
+    large = [
+        large_case(entry, mask, convention=convention, group=group_of[entry.name])
+        for entry, mask in zip(too_large, large_masks, strict=True)
+    ]
+    shapes = [(c.name, len(c.spatial), c.channels) for c in cases]
+    shapes += [(c.name, len(c.image.spatial), c.image.channels) for c in large]
+    for problem in set_problems(shapes):
         raise problem.error
     notes += _reading_notes(outcomes)
-    count = sum(entry.labels is not None for entry in folder.train)
+    if large:
+        notes.append(
+            f"{_files(len(large), 'image')} would take too much memory: crops are read from the file as they are needed"
+        )
+    to_train = {entry.name for entry in folder.train}
+    count = sum(entry.name in to_train for entry in labelled)
     if classes is None:
-        _learnable(outcomes[:count], convention.classes)
+        tallies = [
+            convention.tally(e) for e, c in zip(large_evidence, large, strict=True) if c.name in to_train
+        ]
+        _learnable(outcomes[:count], convention.classes, tallies)
     return DataSet(
         cases[:count],
-        cases[count:],
+        (*cases[count:], *(look for c in large if c.name not in to_train for look in c.looks)),
         convention.classes,
         tuple(dict.fromkeys(notes)),
-        {entry.name: entry.images[0] for entry in labelled},
+        {entry.name: entry.images[0] for entry in (*labelled, *too_large)},
+        tuple(c for c in large if c.name in to_train),
     )
 
 
@@ -227,12 +249,16 @@ def _reading_notes(outcomes: Sequence[_Outcome]) -> list[str]:
     return notes
 
 
-def _learnable(outcomes: Sequence[_Outcome], classes: ClassTable) -> None:
+def _learnable(
+    outcomes: Sequence[_Outcome], classes: ClassTable, tallies: Sequence[NDArray[np.int64]]
+) -> None:
     """Raise DataError where all images are blank or a class has no pixel."""
-    if all(outcome.constant for outcome in outcomes):
+    if outcomes and not tallies and all(outcome.constant for outcome in outcomes):
         raise DataError("every image has one value everywhere (all black, for example): export them again")
     labels = (outcome.case.labels for outcome in outcomes)
-    counts = np.array([np.bincount(array.ravel(), minlength=256) for array in labels if array is not None])
+    counts = np.array(
+        [*(np.bincount(array.ravel(), minlength=256) for array in labels if array is not None), *tallies]
+    )
     for problem in training_problems(counts, classes):
         raise problem.error
 

@@ -18,12 +18,29 @@ from numpy.typing import NDArray
 
 from delineate.core.classes import Colour
 from delineate.core.errors import DataError, DelineateError, OutputError
+from delineate.core.memory import available_bytes
 from delineate.core.output import written_whole
 from delineate.data.dicom import read_dicom, write_dicom
+from delineate.data.large import open_large
+from delineate.data.large.opening import ALWAYS_LARGE
 from delineate.data.medical import read_volume, write_volume
 from delineate.data.picture import Picture, label_palette
 from delineate.data.raster import read_raster, write_raster
 from delineate.data.tiff import read_tiff, write_tiff
+
+
+def read_whole(path: Path) -> Picture:
+    """A slide, OME-Zarr or HDF5 file with all of its pixels; raises DataError where they would not fit."""
+    with open_large(path) as image:
+        if 2 * image.nbytes > available_bytes():
+            raise DataError(
+                f"{path} has {image.nbytes / 1e9:.1f} GB of pixels, too many for this machine's memory: "
+                "predict on it as it is (it is read in parts), and train or score on crops of it"
+            )
+        array = image.whole()
+        array = array.view(np.uint8) if array.dtype == np.bool_ else array
+        return Picture(array, image.spacing, image.unit, image.affine, image.suffix, image.notes)
+
 
 READERS: dict[str, Callable[[Path], Picture]] = {
     ".png": read_raster,
@@ -41,6 +58,7 @@ READERS: dict[str, Callable[[Path], Picture]] = {
     ".mha": read_volume,
     ".mhd": read_volume,
     ".dcm": read_dicom,
+    **dict.fromkeys(ALWAYS_LARGE, read_whole),
 }
 
 WRITERS: dict[str, Callable[[Path, Picture], None]] = {
@@ -60,6 +78,7 @@ IMAGE_SUFFIXES: tuple[str, ...] = tuple(READERS)
 """The suffixes that can be read, lower case, with their dots."""
 
 _LABELS_INSTEAD = {".jpg": ".png", ".jpeg": ".png", ".ome.tif": ".tif", ".ome.tiff": ".tif", ".mhd": ".mha"}
+_LABELS_INSTEAD |= dict.fromkeys(ALWAYS_LARGE, ".tif")
 _IMAGE_INSTEAD = (
     _LABELS_INSTEAD | dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".gif"), ".tif") | {".dcm": ".nrrd"}
 )
@@ -75,6 +94,15 @@ def suffix_of(path: Path) -> str:
     """
     name = path.name.lower()
     return max((s for s in READERS if name.endswith(s) and name != s), key=len, default="")
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether `path` is a folder that is one image: its name ends in .zarr.
+
+    >>> is_zarr(Path("no_such.zarr"))
+    False
+    """
+    return path.name.lower().endswith(".zarr") and path.is_dir()
 
 
 def stem_of(path: Path) -> str:
@@ -113,7 +141,7 @@ def read_mask(path: Path) -> Picture:
 
 
 def _read(path: Path) -> Picture:
-    suffix = ".dcm" if path.is_dir() else suffix_of(path)
+    suffix = suffix_of(path) if not path.is_dir() or is_zarr(path) else ".dcm"
     if not path.exists():
         raise DataError(f"there is no file {path}: check its name")
     if not suffix:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from delineate.core import DataError
 from delineate.data.folders import IMAGE_FOLDERS, TRAIN_FOLDERS, VALIDATION_FOLDERS, subfolder
-from delineate.data.formats import stem_of
+from delineate.data.formats import is_zarr, stem_of
 from delineate.data.matching import (
     CHANNEL,
     Entry,
@@ -36,9 +36,9 @@ def images(path: str | Path) -> list[Entry]:
     Masks that lie beside images are left out. Raises DataError where there is no image.
     """
     root = Path(path)
-    if root.is_dir():
+    if root.is_dir() and not is_zarr(root):
         parts = _parts(root)
-    elif root.is_file():
+    elif root.exists():
         parts = [("", [root])]
     else:
         parts = [("", sorted(p for p in map(Path, glob(str(path), recursive=True)) if is_image(p)))]

@@ -23,7 +23,7 @@ from delineate.data.dataset import labels_and_objects, legend_of
 from delineate.data.evidence import Evidence, look
 from delineate.data.faults import fringes
 from delineate.data.folders import OBJECT_FOLDERS, SCRIBBLE_FOLDERS, Folder, find_folder
-from delineate.data.formats import read_image, read_mask, stem_of
+from delineate.data.formats import is_zarr, read_image, read_mask, stem_of
 from delineate.data.masks import Kind, MasksAre, understand
 from delineate.data.matching import MASK_ENDINGS, Entry, is_series
 from delineate.data.reading import each
@@ -166,7 +166,7 @@ def _looked(file: Path, *, closely: bool) -> Evidence | DataError:
 
 def _mask_folder(root: Path) -> Folder:
     """The entries of a data folder; or, where no image has a mask, every file taken as a mask."""
-    if root.is_file() or is_series(root):
+    if root.is_file() or is_zarr(root) or is_series(root):
         return Folder(root, (Entry(stem_of(root), (), root),))
     found = find_folder(root)
     if any(entry.labels for entry in (*found.train, *found.validation)):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from delineate.data.dicom import is_dicom_file, single_images
-from delineate.data.formats import stem_of, suffix_of
+from delineate.data.formats import is_zarr, stem_of, suffix_of
 
 MASK_ENDINGS = re.compile(
     r"_(cp_masks|masks|mask|segmentation|seg|labels|label|annotation|gt)$", re.IGNORECASE
@@ -42,7 +42,7 @@ def is_image(path: Path) -> bool:
     not."""
     if path.name.startswith("."):
         return False
-    return bool(suffix_of(path)) if path.is_file() else is_series(path)
+    return bool(suffix_of(path)) if path.is_file() else is_zarr(path) or is_series(path)
 
 
 def is_series(path: Path) -> bool:

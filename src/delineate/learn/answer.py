@@ -69,7 +69,7 @@ def answered(
     planes = list(picture.unbind(1)) if plan.dims == 2 and picture.ndim == 4 else [picture]
     answers = []
     for plane in planes:
-        turns = _mirrors(plan.dims) if flips else [()]
+        turns = mirrors(plan.dims) if flips else [()]
         answers.append(sum((mirrored(plane, turn) for turn in turns), torch.zeros(())) / len(turns))
     result = torch.stack(answers, dim=1) if picture.ndim == 4 and plan.dims == 2 else answers[0]
     return np.ascontiguousarray(result.numpy())
@@ -108,7 +108,7 @@ def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor
     return torch.from_numpy(normalised(image, plan.normalisation, name=name))
 
 
-def _mirrors(dims: int) -> list[tuple[int, ...]]:
+def mirrors(dims: int) -> list[tuple[int, ...]]:
     """Axes of (channels, *spatial) to flip: nothing, each, both of the last two."""
     axes = (dims - 1, dims)
     return [turn for n in range(3) for turn in itertools.combinations(axes, n)]

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data.augment import Sample
+from delineate.data.large import Box
+from delineate.data.large.sample import sampled
+from delineate.data.large_case import LargeCase
 from delineate.learn.targets import offsets_to_middle
 
 ENOUGH = 1 << 20  # pixels from which percentiles are taken; more change nothing that matters
@@ -34,6 +37,18 @@ class Normalisation:
     high: float = 99.8
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What a normalisation came to for one image: each channel less `low`, divided by `span` (0: a constant channel).
+
+    clipped: to -1 to 3. Of an image that is read in parts it is measured once and then holds for every part.
+    """
+
+    low: tuple[float, ...]
+    span: tuple[float, ...]
+    clipped: bool
+
+
 def normalised(
     image: NDArray[Any], normalisation: Normalisation, *, name: str = "the image"
 ) -> NDArray[np.float32]:
@@ -45,33 +60,70 @@ def normalised(
     >>> normalised(np.array([[[0], [50], [100]]]), Normalisation("fixed", 0, 100))
     array([[[0. , 0.5, 1. ]]], dtype=float32)
     """
+    channels = _finite(image, name)
+    return _scaled(channels, _measured(channels, normalisation))
+
+
+def scale_of(image: NDArray[Any], normalisation: Normalisation, *, name: str = "the image") -> Scale:
+    """How `normalised` would scale an image (*spatial, channels); raises as it does.
+
+    >>> scale_of(np.array([[[0], [50], [100]]]), Normalisation("percentiles", 0, 100))
+    Scale(low=(0.0,), span=(100.0,), clipped=True)
+    """
+    return _measured(_finite(image, name), normalisation)
+
+
+def scaled(image: NDArray[Any], scale: Scale, *, name: str = "the image") -> NDArray[np.float32]:
+    """A part (*window, channels) of an image as (channels, *window) float32, by the scale of all of it.
+
+    >>> scaled(np.array([[[0], [50], [100]]]), Scale((0.0,), (100.0,), clipped=False))
+    array([[[0. , 0.5, 1. ]]], dtype=float32)
+    """
+    return _scaled(_finite(image, name), scale)
+
+
+def _finite(image: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """A float32 copy (channels, *spatial) of finite numbers."""
     channels = np.moveaxis(np.asarray(image), -1, 0).astype(np.float32)
-    if not np.isfinite(channels).all():
+    if image.dtype.kind == "f" and not np.isfinite(channels).all():
         bad = int((~np.isfinite(channels)).sum())
         raise DataError(
             f"{name} has {bad} pixels that are NaN or infinite: replace them, for example by the median"
         )
+    return channels
+
+
+def _measured(channels: NDArray[np.float32], normalisation: Normalisation) -> Scale:
+    lows, spans = [], []
     for channel in channels:
         if normalisation.kind == "zscore":
-            low, scale = float(channel.mean()), float(channel.std())
+            low, span = float(channel.mean()), float(channel.std())
         elif normalisation.kind == "fixed":
-            low, scale = normalisation.low, normalisation.high - normalisation.low
+            low, span = normalisation.low, normalisation.high - normalisation.low
         else:
             stride = max(1, channel.size // ENOUGH)
             low, high = (
                 float(p)
                 for p in np.percentile(channel.reshape(-1)[::stride], (normalisation.low, normalisation.high))
             )
-            scale = high - low
-            if scale <= 0:  # nearly all pixels are equal, but not all: fall back on the full range
-                low, scale = float(channel.min()), float(channel.max() - channel.min())
+            span = high - low
+            if span <= 0:  # nearly all pixels are equal, but not all: fall back on the full range
+                low, span = float(channel.min()), float(channel.max() - channel.min())
+        lows.append(low)
+        spans.append(max(span, 0.0))
+    return Scale(tuple(lows), tuple(spans), normalisation.kind == "percentiles")
+
+
+def _scaled(channels: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
+    """`channels`, scaled in place."""
+    for channel, low, span in zip(channels, scale.low, scale.span, strict=True):
         channel -= low
-        if scale > 0:
-            channel /= scale
+        if span > 0:
+            channel /= span
         else:
             channel[:] = 0
-        if normalisation.kind == "percentiles":
-            np.clip(channel, -1, 3, out=channel)
+    if scale.clipped:
+        np.clip(channels, -1, 3, out=channels)
     return channels
 
 
@@ -124,6 +176,87 @@ def samples(
                 offsets=torch.from_numpy(offsets),
                 places=places(labels, seed=seed + number),
             )
+        )
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class LargeSample:
+    """A large case, or one slice of it (`lead`), as crops are cut from it; see `WindowedSample`.
+
+    margin: pixels around a crop in which objects are seen, so that their middles are those of whole objects.
+    """
+
+    case: LargeCase
+    scale: Scale
+    grey: bool
+    channels: int
+    margin: int
+    objects: bool
+    lead: tuple[int, ...]
+    places: tuple[NDArray[np.int32], ...]
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Length of each spatial axis that crops have."""
+        return self.case.image.spatial[len(self.lead) :]
+
+    def part(self, box: Box) -> Sample:
+        """The pixels of a box, normalised by the scale of the image, with their labels and offsets."""
+        wide = tuple(
+            slice(max(side.start - self.margin, 0), min(side.stop + self.margin, n))
+            for side, n in zip(box, self.spatial, strict=True)
+        )
+        pixels, labels, ids = self.case.part((*(slice(i, i + 1) for i in self.lead), *wide))
+        for _ in self.lead:
+            pixels, labels, ids = pixels[0], labels[0], None if ids is None else ids[0]
+        pixels = as_grey(pixels) if self.grey else pixels
+        if pixels.shape[-1] != self.channels:
+            raise DataError(
+                f"{self.case.name} is in colour in some places but not everywhere: convert it to grey"
+            )
+        inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
+        offsets = np.zeros((0, *labels[inner].shape), np.float32)
+        if self.objects:
+            known = labelled_objects(labels, ids)
+            offsets = offsets_to_middle(known)
+            offsets[:, np.isin(known, _cut(known, wide, self.spatial))] = np.nan
+            offsets = offsets[(slice(None), *inner)]
+        image = scaled(pixels[inner], self.scale, name=self.case.name)
+        return Sample(
+            image=torch.from_numpy(image),
+            labels=torch.from_numpy(labels[inner].astype(np.float32)[None]),
+            offsets=torch.from_numpy(np.ascontiguousarray(offsets)),
+            places=(),
+        )
+
+
+def _cut(ids: NDArray[np.integer[Any]], box: Box, spatial: tuple[int, ...]) -> NDArray[np.integer[Any]]:
+    """The objects of a window that its edges cut, where these are not those of the image."""
+    edges = [np.zeros(1, ids.dtype)]
+    for axis, (side, length) in enumerate(zip(box, spatial, strict=True)):
+        for index, inside in ((0, side.start > 0), (-1, side.stop < length)):
+            if inside:
+                edges.append(np.take(ids, index, axis=axis).ravel())
+    found = np.unique(np.concatenate(edges))
+    return found[found > 0]
+
+
+def large_samples(
+    case: LargeCase, *, dims: int, normalisation: Normalisation, grey: bool, objects: bool, margin: int
+) -> list[LargeSample]:
+    """What crops are cut from: the large case itself, or each of its slices that holds labels where `dims` is 2."""
+    sample = sampled(case.image)
+    scale = scale_of(as_grey(sample) if grey else sample, normalisation, name=case.name)
+    channels = len(scale.low)
+    if dims == len(case.image.spatial):
+        return [LargeSample(case, scale, grey, channels, margin if objects else 0, objects, (), case.places)]
+    result = []
+    for z in np.unique(np.concatenate([spots[:, 0] for spots in case.places])):
+        here = tuple(spots[spots[:, 0] == z][:, 1:] for spots in case.places)
+        here = tuple(spots for spots in here if len(spots))
+        result.append(
+            LargeSample(case, scale, grey, channels, margin if objects else 0, objects, (int(z),), here)
         )
     return result
 

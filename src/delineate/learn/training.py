@@ -24,13 +24,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import Case, ClassTable, DataError, TrainingError
-from delineate.data.augment import Batch, batch
+from delineate.data.augment import Batch, Sample, WindowedSample, batch
+from delineate.data.large_case import LargeCase
 from delineate.learn.answer import answered, ready
 from delineate.learn.checkpoint import NAME, freeze, thaw
 from delineate.learn.learnt import Learnt, Record, fingerprint, memory_layout, network, saved
+from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
-from delineate.learn.prepare import check_learnable, samples
+from delineate.learn.prepare import check_learnable, large_samples, samples
 from delineate.losses import cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
@@ -65,10 +67,12 @@ class Step:
 class Training:
     """Teaches a network; iterate over it, then take `learnt`.
 
-    cases carry labels; validation cases are only looked at. Exactly one of minutes and steps bounds it.
+    cases carry labels; validation cases are only looked at; large ones are learnt from as well, crop by
+    crop. Exactly one of minutes and steps bounds it.
     judge: (truth, predicted) -> a Dice between 0 and 1, both (*spatial) uint8. folder: where the model and
     checkpoints go (None: nothing is written). resume: go on from the checkpoint in `folder`. clock: seconds, for
-    the budget; a test or a bench may bring its own.
+    the budget; a test or a bench may bring its own. devices, nodes: processes that share each batch, on each of so many
+    machines; where torchrun or srun started them, these numbers are theirs. Only the first process writes.
 
     Raises DataError for data that cannot be learnt from, TrainingError where the loss stops being finite,
     OutputError where the disk is full; the last model saved stays as it was.
@@ -89,6 +93,7 @@ class Training:
         classes: ClassTable,
         plan: Plan,
         validation: Sequence[Case] = (),
+        large: Sequence[LargeCase] = (),
         minutes: float | None = None,
         steps: int | None = None,
         seed: int = 0,
@@ -96,6 +101,8 @@ class Training:
         folder: Path | None = None,
         resume: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        devices: int = 1,
+        nodes: int = 1,
     ) -> None:
         if (minutes is None) == (steps is None) or (minutes or steps or 0) <= 0:
             raise DataError("a training needs either minutes or steps, a positive number: give one of them")
@@ -107,10 +114,11 @@ class Training:
             folder,
         )
         self.minutes, self.steps, self.seed, self._clock = minutes, steps, seed, clock
-        check_learnable(cases, classes)
+        looks = [look for one in large for look in one.looks]
+        check_learnable([*cases, *looks], classes)
         for case in validation:
             ready(plan, case.image, name=case.name)
-        self._samples = [
+        self._samples: list[Sample | WindowedSample] = [
             sample
             for case in cases
             for sample in samples(
@@ -122,11 +130,32 @@ class Training:
                 seed=seed,
             )
         ]
+        for one in large:
+            self._samples += large_samples(
+                one,
+                dims=plan.dims,
+                normalisation=plan.normalisation,
+                grey=plan.grey,
+                objects=plan.objects,
+                margin=math.ceil(4 * plan.object_radius_px),
+            )
         keep_big_blocks()
+        self._crew = Crew.found(devices=devices, nodes=nodes)
+        self._crew.share_of(plan.batch)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         precision: Any = plan.precision
-        self._fabric = Fabric(accelerator=device, devices=1, precision=precision)
+        several: dict[str, Any] = {"strategy": "ddp"} if self._crew.size > 1 else {}
+        self._fabric = Fabric(
+            accelerator=device,
+            devices=self._crew.devices,
+            num_nodes=self._crew.nodes,
+            precision=precision,
+            **several,
+        )
+        if self._crew.size > 1:
+            self._fabric.launch()
         net: Any = network(plan, classes, seed=seed)
+        net = joined(net) if self._crew.size > 1 else net
         net = net.to(memory_format=memory_layout(plan.dims))
         self._average = copy.deepcopy(net)
         inner, others = parted(net)
@@ -138,18 +167,19 @@ class Training:
         self._record = Record(
             seed=seed,
             data={
-                "cases": len(cases),
+                "cases": len(cases) + len(large),
                 "validation": len(validation),
-                "fingerprint": fingerprint([*cases, *validation]),
+                "fingerprint": fingerprint([*cases, *looks, *validation]),
                 "spacing": [
-                    float(s) for s in np.median([case.spacing[-plan.dims :] for case in cases], axis=0)
+                    float(s)
+                    for s in np.median([case.spacing[-plan.dims :] for case in [*cases, *looks]], axis=0)
                 ],
-                "unit": cases[0].unit,
+                "unit": [*cases, *looks][0].unit,
             },
         )
         if resume:
             self._restore(folder or Path())
-        if folder is not None:
+        if folder is not None and self.first:
             folder.mkdir(parents=True, exist_ok=True)
             for torn in folder.glob(".[0-9]*.*"):  # what a kill left half written
                 torn.unlink()
@@ -158,13 +188,13 @@ class Training:
         """Train until the budget is spent; each step is yielded after it was made."""
         begun = self._clock() - self._record.seconds
         saved_at = validated_at = self._record.seconds
-        if self.folder and not self._record.steps:
+        if self.folder and self.first and not self._record.steps:
             self._checkpoint(self.folder)
         validation_seconds = 0.0
         validated = math.floor(self._progress(self._record.steps, self._record.seconds) * VALIDATIONS)
-        while (progress := self._progress(self._record.steps, self._clock() - begun)) < 1:
+        while (progress := self._agreed(self._progress(self._record.steps, self._clock() - begun))) < 1:
             loss = self._step(self._record.steps, progress)
-            seconds = self._clock() - begun
+            seconds = self._agreed(self._clock() - begun)
             self._record = replace(self._record, steps=self._record.steps + 1, seconds=seconds)
             progress = min(1.0, self._progress(self._record.steps, seconds))
             dice: float | None = None
@@ -172,14 +202,16 @@ class Training:
             due = math.floor(progress * VALIDATIONS)
             if due > validated and (progress >= 1 or seconds - validated_at > 10 * validation_seconds):
                 started = self._clock()
-                dice, previews = self._validated()
-                validation_seconds, validated, validated_at = self._clock() - started, due, seconds
+                dice, previews = self._validated() if self.first else (None, ())
+                validation_seconds = self._agreed(self._clock() - started)
+                validated, validated_at = due, seconds
                 entry = {"step": self._record.steps, "seconds": seconds, "loss": loss} | (
                     {} if dice is None else {"dice": dice}
                 )
                 self._record = replace(self._record, history=(*self._record.history, entry))
             if self.folder and seconds - saved_at > CHECKPOINT_SECONDS and progress < 1:
-                self._checkpoint(self.folder)
+                if self.first:
+                    self._checkpoint(self.folder)
                 saved_at = seconds
             yield Step(
                 number=self._record.steps,
@@ -190,9 +222,14 @@ class Training:
                 progress=progress,
                 previews=previews,
             )
-        if self.folder:
+        if self.folder and self.first:
             saved(self.learnt, self.folder)
             (self.folder / NAME).unlink(missing_ok=True)
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes and tells; the only one, mostly."""
+        return self._crew.rank == 0
 
     @property
     def learnt(self) -> Learnt:
@@ -204,6 +241,10 @@ class Training:
     def _progress(self, steps: int, seconds: float) -> float:
         """Share of the budget that is spent."""
         return steps / self.steps if self.steps else seconds / (60 * (self.minutes or 1))
+
+    def _agreed(self, number: float) -> float:
+        """A number as the first process has it."""
+        return float(self._fabric.broadcast(number)) if self._crew.size > 1 else number
 
     def _step(self, number: int, progress: float) -> float:
         """One batch: forward, loss, backward, a step down, the average updated. Returns the loss."""
@@ -219,6 +260,7 @@ class Training:
             augmentation=plan.augmentation,
             seed=self.seed,
             step=number,
+            share=(self._crew.rank, self._crew.size),
         )
         images = self._fabric.to_device(crops.images.contiguous(memory_format=memory_layout(plan.dims)))
         loss = self._loss(self._net(images), crops)
@@ -245,10 +287,11 @@ class Training:
     def _loss(self, logits: Tensor, crops: Batch) -> Tensor:
         """Cross-entropy plus soft Dice of the classes; where objects are learnt, the error of the offsets too."""
         count = len(self.classes)
-        labels = self._fabric.to_device(crops.labels)
+        logits = gathered(logits)
+        labels = gathered(self._fabric.to_device(crops.labels))
         loss: Tensor = cross_entropy_and_dice(logits[:, :count], labels)
         if self.plan.objects:
-            offsets = self._fabric.to_device(crops.offsets) / self.plan.object_radius_px
+            offsets = gathered(self._fabric.to_device(crops.offsets)) / self.plan.object_radius_px
             loss = loss + OFFSETS * smooth_l1(logits[:, count:], offsets)
         return loss
 

@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import Case, ClassTable, NotFittedError
-from delineate.inference.objects import numbered, objects_by_class
 from delineate.learn.answer import answered, ready
 from delineate.learn.engine import chosen, engine_of, memory
 from delineate.learn.int8 import NAME, opened_int8
 from delineate.learn.learnt import Learnt, loaded, saved
+from delineate.learn.objects import identified
 from delineate.learn.plan import Overrides, planned
-from delineate.learn.prepare import pieces
 from delineate.learn.training import Training
 
 
@@ -60,7 +59,7 @@ class UNetMethod:
     @property
     def classes(self) -> ClassTable:
         """The classes that the model tells apart."""
-        return self._fitted().classes
+        return self.fitted().classes
 
     def predict(
         self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
@@ -69,7 +68,7 @@ class UNetMethod:
 
         flips: average over mirrored images. tile: pixels per axis that a tile keeps; changes nothing but memory.
         """
-        learnt = self._fitted()
+        learnt = self.fitted()
         return answered(learnt, image, flips=flips, tile=tile)[: len(learnt.classes)]
 
     def outline(
@@ -79,18 +78,11 @@ class UNetMethod:
 
         An object is of one class. A model that did not learn objects tells connected pieces of a class apart.
         """
-        learnt = self._fitted()
+        learnt = self.fitted()
         answer = answered(learnt, image, flips=flips, tile=tile)
-        probabilities, offsets = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
+        probabilities = answer[: len(learnt.classes)]
         labels = probabilities.argmax(0)
-        smallest = learnt.plan.smallest_object_px
-        if learnt.plan.dims == 2 and labels.ndim == 3:  # the size is that of an object in one slice
-            smallest = 0
-        if not len(offsets):
-            return probabilities, numbered(pieces(labels), smallest_px=smallest)
-        radius_px = learnt.plan.object_radius_px
-        ids = objects_by_class(probabilities, offsets, radius_px=radius_px, smallest_px=smallest)
-        return probabilities, ids
+        return probabilities, identified(learnt, answer, labels)
 
     def use_engine(
         self,
@@ -105,7 +97,7 @@ class UNetMethod:
         `delineate.learn.engine`. "int8" has to be made before; see `delineate.learn.int8`.
         Raises ModelError for an engine that is unknown or whose library is missing.
         """
-        learnt = self._fitted()
+        learnt = self.fitted()
         if name is None and image is not None:
             found = chosen(learnt, ready(learnt.plan, image), tell=tell)
             name, engine = found.name, found.engine
@@ -121,7 +113,7 @@ class UNetMethod:
 
     def save(self, folder: str | Path) -> Path:
         """Write `model.json` and `weights.safetensors` into `folder`."""
-        return saved(self._fitted(), Path(folder))
+        return saved(self.fitted(), Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> UNetMethod:
@@ -137,7 +129,7 @@ class UNetMethod:
         method.learnt = learnt
         return method
 
-    def _fitted(self) -> Learnt:
+    def fitted(self) -> Learnt:
         if self.learnt is None:
             raise NotFittedError("this U-Net has not been fitted: call fit(cases) first, or load a model")
         return self.learnt

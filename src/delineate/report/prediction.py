@@ -4,6 +4,7 @@ OUT/a.png              class indices with a palette; with objects 16-bit ids
 OUT/classes/a.png      with objects: the class indices
 OUT/probabilities/     where asked for: float32 (*spatial, classes)
 OUT/overlays/a.png     the image with outlines
+OUT/.unfinished/       labels of images larger than memory that are not complete yet
 OUT/prediction.json    what was predicted by what; written after each image, so that a run can be continued
 """
 
@@ -25,8 +26,58 @@ from delineate.report.picture import write_picture
 INDEX = "prediction.json"
 
 
-class PredictionFolder:
-    """Takes one predicted image after the other.
+class PredictionFiles:
+    """Writes the files of one image after the other into a folder; any process may, the index is another's business."""
+
+    def __init__(self, folder: Path, *, classes: ClassTable, objects: bool) -> None:
+        self.folder, self.classes, self.objects = folder, classes, objects
+
+    def write_files(
+        self,
+        name: str,
+        picture: Picture,
+        likely: NDArray[np.float32],
+        ids: NDArray[np.int32] | None,
+        *,
+        source: Path,
+        probabilities: bool = False,
+    ) -> dict[str, str]:
+        """Write all files of one image: `likely` (classes, *spatial), `ids` (*spatial) where objects are written.
+
+        Returns what the index says of them.
+        """
+        labels = likely.argmax(0).astype(np.uint8)
+        entry = {"image": str(source.resolve())}
+        suffix = label_suffix(picture.suffix)
+        if ids is not None:
+            numbers: NDArray[Any] = ids.astype(np.uint16 if ids.max(initial=0) < 65536 else np.uint32)
+            entry["objects"] = self._said(write_labels(self.at(name + suffix), numbers, like=picture))
+        where = self.at(f"classes/{name}{suffix}" if self.objects else name + suffix)
+        entry["labels"] = self._said(write_labels(where, labels, like=picture, colours=self.classes.colours))
+        if probabilities:
+            where = self.at(f"probabilities/{name}{picture.suffix}")
+            write_image(where, np.moveaxis(likely, 0, -1), like=picture)
+        self.draw(name, picture.array, labels, ids)
+        return entry
+
+    def draw(
+        self, name: str, image: NDArray[Any], labels: NDArray[np.uint8], ids: NDArray[Any] | None = None
+    ) -> None:
+        """Write the picture with outlines: `image` (*spatial, channels), `labels` and `ids` (*spatial)."""
+        write_picture(self.at(f"overlays/{name}.png"), outlines(image, labels, ids, classes=self.classes))
+
+    def at(self, name: str) -> Path:
+        """The path of this name in the folder; the folders on the way are made."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _said(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+
+class PredictionFolder(PredictionFiles):
+    """Takes one predicted image after the other, and keeps the index.
 
     model: its folder, or a name. objects: whether ids are written. settings: what else shapes the result; only a
     prediction with the same is continued. history: the learning curve of the model, for the report. resume: go on
@@ -44,7 +95,7 @@ class PredictionFolder:
         history: Sequence[Mapping[str, float]] = (),
         resume: bool = False,
     ) -> None:
-        self.folder, self.classes, self.objects = folder, classes, objects
+        super().__init__(folder, classes=classes, objects=objects)
         self._about: dict[str, Any] = {
             "format": "delineate-prediction",
             "version": 1,
@@ -68,33 +119,20 @@ class PredictionFolder:
             return None
         return self.folder / entry["objects" if self.objects else "labels"]
 
-    def write(
-        self,
-        name: str,
-        picture: Picture,
-        likely: NDArray[np.float32],
-        ids: NDArray[np.int32] | None,
-        *,
-        source: Path,
-        probabilities: bool = False,
-    ) -> Path:
-        """Write all files of one image: `likely` (classes, *spatial), `ids` (*spatial) where objects are written."""
-        labels = likely.argmax(0).astype(np.uint8)
-        entry = {"image": str(source.resolve())}
-        suffix = label_suffix(picture.suffix)
-        if ids is not None:
-            numbers: NDArray[Any] = ids.astype(np.uint16 if ids.max(initial=0) < 65536 else np.uint32)
-            entry["objects"] = self._said(write_labels(self._at(name + suffix), numbers, like=picture))
-        where = self._at(f"classes/{name}{suffix}" if self.objects else name + suffix)
-        entry["labels"] = self._said(write_labels(where, labels, like=picture, colours=self.classes.colours))
-        if probabilities:
-            where = self._at(f"probabilities/{name}{picture.suffix}")
-            entry["probabilities"] = self._said(write_image(where, np.moveaxis(likely, 0, -1), like=picture))
-        drawn = outlines(picture.array, labels, ids, classes=self.classes)
-        write_picture(self._at(f"overlays/{name}.png"), drawn)
-        self._about["files"][name] = entry
+    def record(self, name: str, *, source: Path, **written: Path) -> None:
+        """Note the files of one image that were written by others: labels, objects, geojson."""
+        entry = {"image": str(source.resolve())} | {key: self._said(path) for key, path in written.items()}
+        self.note(name, entry)
+
+    def note(self, name: str, entry: Mapping[str, str]) -> Path:
+        """Put into the index what `write_files` returned for an image; gives its main label file."""
+        self._about["files"][name] = dict(entry)
         self._write_index()
         return self.folder / entry["objects" if self.objects else "labels"]
+
+    def unfinished(self, name: str) -> Path:
+        """Where the labels of an image grow that is larger than memory."""
+        return self.folder / ".unfinished" / f"{name}.ome.zarr"
 
     def _continued(self) -> dict[str, dict[str, str]]:
         """The files of the interrupted run, if it was one of the same model and settings."""
@@ -114,14 +152,6 @@ class PredictionFolder:
     def _write_index(self) -> None:
         with written_whole(self.folder / INDEX) as beside:
             beside.write_text(json.dumps(self._about, indent=1), encoding="utf-8")
-
-    def _at(self, name: str) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-
-    def _said(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
 
 
 def learning_curve_of(folder: Path) -> list[dict[str, float]] | None:

@@ -1,0 +1,43 @@
+"""How much memory this process may still take: what the machine has left, and what a container or job allows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_ALLOWED = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+)
+_UNTOLD = 4 << 30  # where a system does not say
+
+
+def available_bytes() -> int:
+    """Bytes that can be taken without swapping; the least of what the machine and its control group leave.
+
+    >>> available_bytes() > 1 << 20
+    True
+    """
+    left = [_machine()]
+    for limit, used in _ALLOWED:
+        try:
+            left.append(int(limit.read_text()) - int(used.read_text()))
+        except (OSError, ValueError):  # no such group, or no limit ("max")
+            continue
+    return max(min(left), 0)
+
+
+def _machine() -> int:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) << 10
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (ValueError, OSError, AttributeError):
+        return _UNTOLD

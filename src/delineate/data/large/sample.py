@@ -1,0 +1,86 @@
+"""What can be said of a large image without reading all of it: a sample of its pixels, and which parts are empty glass.
+
+The sample is a fixed lattice of windows at full resolution. It depends on the image alone, not on tiles, memory or
+processes, so everything that follows from it is the same for every part and every run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.data.large.image import Box, LargeImage
+
+WHOLE = 1 << 24  # numbers; an image of no more is its own sample
+LATTICE = {2: (12, 256), 3: (5, 96)}  # windows along each axis, and their side
+_GLASS = 200  # what shines through an empty slide is brighter than this in every colour
+_GLASS_SHARE = 0.05
+_DARKER = 25
+
+
+def sampled(image: LargeImage) -> NDArray[Any]:
+    """Pixels (n, 1, channels) that stand for all of the image; all of them where it is small, in their order.
+
+    >>> sampled(LargeImage.of(np.zeros((40, 50, 3), np.uint8))).shape
+    (2000, 1, 3)
+    """
+    if math.prod(image.spatial) * image.channels <= WHOLE:
+        return image.whole().reshape(-1, 1, image.channels)
+    count, side = LATTICE[len(image.spatial)]
+    starts = [
+        sorted({i * max(length - side, 0) // (count - 1) for i in range(count)}) for length in image.spatial
+    ]
+    windows = [
+        image.window(tuple(slice(s, min(s + side, n)) for s, n in zip(corner, image.spatial, strict=True)))
+        for corner in itertools.product(*starts)
+    ]
+    return np.concatenate([window.reshape(-1, 1, image.channels) for window in windows])
+
+
+def glass_of(sample: NDArray[Any]) -> int | None:
+    """The value above which a pixel of a stained slide is empty glass, in all of its colours; None: no such slide.
+
+    Glass is the most frequent brightness from 200 up, where at least a twentieth of an 8-bit colour sample has that
+    brightness; what is a little darker still counts, for scanners are not even.
+
+    >>> glass_of(np.full((100, 1, 3), 240, np.uint8))
+    215
+    >>> glass_of(np.zeros((100, 1, 3), np.uint8)) is None
+    True
+    """
+    if sample.dtype != np.uint8 or sample.shape[-1] != 3:
+        return None
+    counts = np.bincount(sample.min(-1).ravel(), minlength=256)
+    bright = counts[_GLASS:]
+    if bright.sum() < _GLASS_SHARE * counts.sum():
+        return None
+    return _GLASS + int(bright.argmax()) - _DARKER
+
+
+def is_empty(block: NDArray[Any], glass: int | None) -> bool:
+    """Whether a block (*window, channels) is nothing but glass, or one and the same value in each channel.
+
+    >>> is_empty(np.full((4, 4, 3), 230, np.uint8), 215), is_empty(np.eye(4)[..., None], None)
+    (True, False)
+    """
+    if glass is not None and int(block.min()) >= glass:
+        return True
+    first = block.reshape(-1, block.shape[-1])[0]
+    return bool((block == first).all())
+
+
+def block_boxes(box: Box, shape: tuple[int, ...], side: tuple[int, ...]) -> list[Box]:
+    """The blocks of a fixed lattice over `shape` that meet `box`.
+
+    >>> block_boxes((slice(3, 5),), (6,), (4,))
+    [(slice(0, 4, None),), (slice(4, 6, None),)]
+    """
+    axes = [
+        [slice(i * s, min((i + 1) * s, n)) for i in range(edge.start // s, -(-edge.stop // s))]
+        for edge, n, s in zip(box, shape, side, strict=True)
+    ]
+    return list(itertools.product(*axes))

@@ -1,0 +1,106 @@
+"""NIfTI, NRRD and MetaImage by slab: of files that are not compressed, ITK reads the part that is asked for.
+
+Where voxels are in the body comes from `delineate.data.medical`, by way of one voxel.
+"""
+
+# SimpleITK claims to be typed but leaves most of its calls untyped.
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import math
+import struct
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core.errors import DataError
+from delineate.data.large.image import Box, LargeImage
+from delineate.data.medical import picture_of, silent_itk
+
+
+def open_volume(path: Path) -> LargeImage:
+    """A volume of 2 or 3 axes; raises DataError for more, for skewed axes and for files that are cut short."""
+    import SimpleITK as sitk
+
+    suffix = path.suffix.lower()
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    with silent_itk():
+        reader.ReadImageInformation()
+    size = reader.GetSize()
+    dims = reader.GetDimension()
+    if dims > 3 and math.prod(size[3:]) > 1:
+        raise DataError(f"{path} has {dims} axes: save one file per volume, with 3 axes each")
+    flat = dims - min(dims, 3)
+    announced = math.prod(size) * reader.GetNumberOfComponents() * _bytes(reader.GetPixelID())
+    compressed = path.stat().st_size < announced
+    if suffix == ".nii" and compressed:
+        raise DataError(f"{path} is cut short ({path.stat().st_size} of {announced} bytes): copy it again")
+
+    def extracted(box: Box) -> Any:
+        reader.SetExtractIndex([side.start for side in reversed(box)] + [0] * flat)
+        reader.SetExtractSize([side.stop - side.start for side in reversed(box)] + [1] * flat)
+        with silent_itk():
+            return reader.Execute()
+
+    spatial = tuple(reversed(size[:3]))
+    corner = picture_of(extracted(tuple(slice(0, 1) for _ in spatial)), path, suffix=suffix)
+
+    def read(box: Box, level: int) -> NDArray[Any]:
+        array = sitk.GetArrayFromImage(extracted(box))
+        return array.reshape(*(side.stop - side.start for side in box), -1)
+
+    return LargeImage(
+        path=path,
+        levels=(spatial,),
+        channels=corner.array.shape[-1],
+        dtype=corner.array.dtype,
+        spacing=corner.spacing,
+        unit=corner.unit,
+        affine=corner.affine,
+        suffix=suffix,
+        chunk=(*(1 for _ in spatial[:-2]), *spatial[-2:]),
+        read=read,
+        fixed_whole=compressed,
+    )
+
+
+def _bytes(pixel_id: int) -> int:
+    import SimpleITK as sitk
+
+    eight = (sitk.sitkFloat64, sitk.sitkInt64, sitk.sitkUInt64, sitk.sitkVectorFloat64)
+    four = (sitk.sitkFloat32, sitk.sitkInt32, sitk.sitkUInt32, sitk.sitkVectorFloat32)
+    two = (sitk.sitkInt16, sitk.sitkUInt16, sitk.sitkVectorInt16, sitk.sitkVectorUInt16)
+    return 8 if pixel_id in eight else 4 if pixel_id in four else 2 if pixel_id in two else 1
+
+
+def nifti_of_labels(
+    source: Path, target: Path, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> np.memmap[Any, np.dtype[Any]]:
+    """A new, empty NIfTI file of uint8 or uint32 labels in the space of `source`, mapped into memory for writing.
+
+    The header is that of the source: position and orientation are the same to the last bit.
+    """
+    header = bytearray(source.read_bytes()[:352] if source.stat().st_size < 1 << 20 else _head(source))
+    order: Literal["<", ">"] = "<" if struct.unpack_from("<i", header)[0] == 348 else ">"
+    dims = [3, *reversed(shape), 1, 1, 1, 1] if len(shape) == 3 else [2, *reversed(shape), 1, 1, 1, 1, 1]
+    struct.pack_into(f"{order}8h", header, 40, *dims)
+    struct.pack_into(
+        f"{order}2h", header, 70, *{1: (2, 8), 4: (768, 32)}[dtype.itemsize]
+    )  # DT_UINT8, DT_UINT32
+    struct.pack_into(f"{order}f", header, 108, 352.0)
+    struct.pack_into(f"{order}2f", header, 112, 1.0, 0.0)  # values as they are
+    struct.pack_into(f"{order}2f", header, 124, 0.0, 0.0)
+    header[344:348] = b"n+1\0"
+    with target.open("wb") as file:
+        file.write(bytes(header[:348]) + b"\0\0\0\0")
+        file.truncate(352 + math.prod(shape) * dtype.itemsize)
+    return np.memmap(target, dtype=dtype.newbyteorder(order), mode="r+", offset=352, shape=shape)
+
+
+def _head(source: Path) -> bytes:
+    with source.open("rb") as file:
+        return file.read(352)

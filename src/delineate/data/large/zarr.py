@@ -1,0 +1,154 @@
+"""OME-Zarr 0.4 and 0.5 (Zarr 2 and 3), and plain Zarr arrays, window by window.
+
+The metadata names the axes and gives each level's scale; channels go last, one time point is dropped, several are
+refused. OME-NGFF: Moore et al. 2021, doi:10.1038/s41592-021-01326-w, and 2023, doi:10.1007/s00418-023-02209-1.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core.errors import DataError
+from delineate.data.large.image import Box, LargeImage
+from delineate.data.picture import length_unit
+
+_MOST_CHANNELS = 8
+_COUNTED = 100_000  # chunks; of more it takes too long to ask which are there
+
+
+def open_zarr(path: Path) -> LargeImage:
+    """The image at the root of a Zarr folder: its multiscale, or an array of 2 to 4 axes, channel last if few."""
+    zarr = zarr_library()
+    try:
+        node: Any = zarr.open(str(path), mode="r")
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{path} is no Zarr group or array ({type(error).__name__}): give the folder that holds zarr.json or .zattrs"
+        ) from error
+    if isinstance(node, zarr.Array):
+        spatial = node.ndim if node.ndim == 2 or node.shape[-1] > _MOST_CHANNELS else node.ndim - 1
+        axes = "zyx"[3 - spatial :] + ("c" if node.ndim > spatial else "")
+        return _image(path, [node], axes, (1.0,) * spatial, "px")
+    about = node.attrs.asdict()
+    about = about.get("ome", about)
+    scales = about.get("multiscales")
+    if not scales:
+        parts = ", ".join(sorted(node.keys())[:5])
+        raise DataError(
+            f"{path} is a Zarr group without a multiscale image (it holds {parts or 'nothing'}): "
+            "give the group of one image in it"
+        )
+    first = scales[0]
+    axes, units = _axes(first, path)
+    arrays = []
+    for entry in first["datasets"]:
+        try:
+            arrays.append(node[entry["path"]])
+        except KeyError as error:
+            raise DataError(
+                f"{path} lacks the level {entry['path']} that its metadata names: copy the folder again"
+            ) from error
+    steps = _scale(first["datasets"][0]) or [1.0] * len(axes)
+    whole = _scale(first) or [1.0] * len(axes)
+    unit = next((units[a] for a in "xyz" if units.get(a, "px") != "px"), "px")
+    spacing = [s * w for a, s, w in zip(axes, steps, whole, strict=True) if a in "zyx"]
+    return _image(path, arrays, axes, tuple(s if s > 0 else 1.0 for s in spacing), unit)
+
+
+def zarr_library() -> Any:
+    """The zarr package; raises DataError where it is not installed."""
+    try:
+        import zarr
+    except ImportError as error:
+        raise DataError(
+            "Zarr, in which large results are kept, is not installed: pip install 'delineate[large]'"
+        ) from error
+    return zarr
+
+
+def _axes(scale: dict[str, Any], path: Path) -> tuple[str, dict[str, str]]:
+    """Letters of the axes in their order, and the unit of each; versions before 0.4 have tczyx without a word."""
+    listed = scale.get("axes", list("tczyx"))
+    names = [a if isinstance(a, str) else a["name"] for a in listed]
+    units = {a["name"]: length_unit(a.get("unit", "")) for a in listed if not isinstance(a, str)}
+    letters = "".join(n[0].lower() for n in names)
+    if any(a not in "tczyx" for a in letters) or "y" not in letters or "x" not in letters:
+        raise DataError(
+            f"{path} has the axes {', '.join(names)}: rows y and columns x are needed, z, c and t known"
+        )
+    return letters, units
+
+
+def _scale(entry: dict[str, Any]) -> list[float] | None:
+    for transformation in entry.get("coordinateTransformations", ()):
+        if transformation.get("type") == "scale":
+            return [float(s) for s in transformation["scale"]]
+    return None
+
+
+def _image(path: Path, arrays: list[Any], axes: str, spacing: tuple[float, ...], unit: str) -> LargeImage:
+    first = arrays[0]
+    if "t" in axes and first.shape[axes.index("t")] > 1:
+        raise DataError(
+            f"{path} holds {first.shape[axes.index('t')]} time points: save one image per time point"
+        )
+    spatial = [i for i, a in enumerate(axes) if a in "zyx"]
+    if len(spatial) == 3 and first.shape[spatial[0]] == 1:
+        spatial, spacing = spatial[1:], spacing[1:]
+    channel = axes.find("c")
+    count = first.shape[channel] if channel >= 0 else 1
+
+    def read(box: Box, level: int) -> NDArray[Any]:
+        places: list[Any] = [0] * len(axes)
+        for axis, side in zip(spatial, box, strict=True):
+            places[axis] = side
+        if channel >= 0:
+            places[channel] = slice(0, count)
+        block: NDArray[Any] = np.asarray(arrays[level][tuple(places)])
+        if channel < 0:
+            return block[..., None]
+        before = sum(i < channel for i in spatial)
+        return np.ascontiguousarray(np.moveaxis(block, before, -1))
+
+    levels = tuple(tuple(int(a.shape[i]) for i in spatial) for a in arrays)
+    chunk = tuple(int(first.chunks[i]) for i in spatial)
+    notes = _missing(
+        path, first, math.prod(-(-n // c) for n, c in zip(first.shape, first.chunks, strict=True))
+    )
+    return LargeImage(
+        path=path,
+        levels=levels,
+        channels=int(count),
+        dtype=np.dtype(first.dtype),
+        spacing=tuple(spacing),
+        unit=unit,
+        affine=None,
+        suffix=".ome.zarr",
+        chunk=chunk,
+        read=read,
+        notes=notes,
+    )
+
+
+def _missing(path: Path, array: Any, chunks: int) -> tuple[str, ...]:
+    """A note on chunks that are not there; raises where none is: a copy that stopped after the metadata.
+
+    Zarr defines that they read as the fill value, be they empty or lost.
+    """
+    if chunks > _COUNTED:
+        return ()
+    held = array.nchunks_initialized
+    if not held:
+        raise DataError(
+            f"{path} has metadata but not one of its {chunks} chunks of pixels: copy the folder again, all of it"
+        )
+    if held == chunks:
+        return ()
+    return (
+        f"{chunks - held} of {chunks} chunks are not there and read as {array.fill_value}, as Zarr defines it",
+    )

@@ -1,0 +1,32 @@
+"""The whole pipeline: check, train, predict, score, compare, export, demo. Read this first.
+
+    files --data.load--> cases --learn or classical--> a method --predict--> masks --score--> numbers --report--> a page
+
+Every verb takes paths (or cases) and says what it understood through `tell`; long work reports through `watch` or
+`progress`. None of them prints. Each file here is one stage; what is imported inside a function is heavy and not always
+needed: scoring loads no torch.
+"""
+
+from delineate.data import check
+from delineate.flow.comparing import compare
+from delineate.flow.exporting import export, quantise
+from delineate.flow.methods import METHODS, load
+from delineate.flow.outlining import predict
+from delineate.flow.scoring import score, score_several
+from delineate.flow.showing import demo, features
+from delineate.flow.teaching import train
+
+__all__ = [
+    "METHODS",
+    "check",
+    "compare",
+    "demo",
+    "export",
+    "features",
+    "load",
+    "predict",
+    "quantise",
+    "score",
+    "score_several",
+    "train",
+]

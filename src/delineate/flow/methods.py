@@ -1,0 +1,108 @@
+"""Every method by name, and how it is brought back from its folder."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from delineate import data as files
+from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError
+from delineate.data import DataSet
+from delineate.data.masks import MasksAre
+
+Tell = Callable[[str], None]
+Progress = Callable[[int, int], None]
+
+METHODS: dict[str, str] = {
+    "unet": "delineate.learn:UNetMethod",
+    "otsu": "delineate.classical:Otsu",
+    "multi-otsu": "delineate.classical:MultiOtsu",
+    "li": "delineate.classical:Li",
+    "triangle": "delineate.classical:Triangle",
+    "local-mean": "delineate.classical:LocalMean",
+    "sauvola": "delineate.classical:Sauvola",
+    "hysteresis": "delineate.classical:Hysteresis",
+    "watershed": "delineate.classical:Watershed",
+    "snake": "delineate.classical:Snake",
+    "chan-vese": "delineate.classical:ChanVese",
+    "geodesic": "delineate.classical:Geodesic",
+    "texture-forest": "delineate.classical:TextureForest",
+    "texture-boosting": "delineate.classical:TextureBoosting",
+    "random-walker": "delineate.classical:RandomWalker",
+}
+"""Every method by name, as module:class, so that a threshold does not load a deep-learning library."""
+
+
+def load(folder: str | Path, *, tell: Tell | None = None) -> Any:
+    """The trained method in a model folder, or in an ONNX file of any origin (what is assumed of it goes to `tell`).
+
+    Raises ModelError where a file is missing, damaged or exchanged, or an ONNX file is not understood.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import coins
+    >>> from delineate import train
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     _ = train(coins()[0], out=Path(scratch) / "model", method="otsu")
+    ...     load(Path(scratch) / "model").name
+    'otsu'
+    """
+    path = Path(folder)
+    if path.suffix == ".onnx" and path.is_file():
+        return _onnx(path, tell)
+    if not path.is_dir():
+        raise ModelError(
+            f"there is no model folder {path}: check its name, or train one with `delineate train`"
+        )
+    try:
+        about = json.loads((path / "model.json").read_text())
+        if about.get("format") == "delineate-export" and (path / "model.onnx").is_file():
+            return _onnx(path / "model.onnx", tell)
+        name = about["method"]
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{path} has no model.json: it is no model folder, or its training stopped before the first save"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise ModelError(
+            f"{path / 'model.json'} cannot be read ({error}): restore it from a copy or train again"
+        ) from error
+    if name not in METHODS:
+        raise ModelError(f"{path} holds a model of the unknown method {name}: update Delineate")
+    return method_named(name).load(path)
+
+
+def method_named(name: str) -> Any:
+    """The class of a method; raises DataError for a name that is none."""
+    if name not in METHODS:
+        raise DataError(f"there is no method {name}: choose from {', '.join(METHODS)}")
+    module, attribute = METHODS[name].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def data_set(
+    data: str | Path | DataSet | Sequence[Case], *, unlabelled: int | None, masks_are: MasksAre | None
+) -> DataSet:
+    """The data set in a folder, or that of cases; their classes are numbered as far as their labels go."""
+    if isinstance(data, DataSet):
+        return data
+    if isinstance(data, (str, Path)):
+        return files.load(data, unlabelled=unlabelled, masks_are=masks_are)
+    seen = [
+        int(case.labels[case.labels != UNLABELLED].max(initial=1)) for case in data if case.labels is not None
+    ]
+    return DataSet(tuple(data), (), ClassTable.numbered(max([1, *seen]) + 1), (), {})
+
+
+def saved(method: Any, folder: Path) -> Any:
+    """The method, once it is in its folder."""
+    method.save(folder)
+    return method
+
+
+def _onnx(path: Path, tell: Tell | None) -> Any:
+    from delineate.learn.foreign import OnnxModel
+
+    return OnnxModel(path, tell=tell)

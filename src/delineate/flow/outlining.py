@@ -1,0 +1,319 @@
+"""Stage two: a method outlines new images: whole ones here or on workers, and those larger than memory in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from delineate import data as files
+from delineate.core import Behind, DataError, Method, ModelError, ahead
+from delineate.data import Entry, Picture, images
+from delineate.flow.methods import Progress, Tell, load
+from delineate.streaming import Streamed, Wishes, middle_of, outline_large, streams
+
+if TYPE_CHECKING:
+    from delineate.report.prediction import PredictionFolder
+
+
+def predict(
+    model: str | Path | Method,
+    where: str | Path,
+    *,
+    out: str | Path,
+    objects: bool = False,
+    watershed: bool = False,
+    probabilities: bool = False,
+    tta: bool = False,
+    tile: int | None = None,
+    engine: str | None = None,
+    memory: float | None = None,
+    suffix: str | None = None,
+    skip_empty: bool = True,
+    geojson: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    resume: bool = False,
+    tell: Tell | None = None,
+    progress: Progress | None = None,
+    watch: Callable[[Streamed], None] | None = None,
+) -> list[Path]:
+    """Outline every object in a file, a folder or a glob of images; returns the label files written into `out`.
+
+    A folder is searched as `delineate.data.images` says: a data folder gives all its images, of nnU-Net's channel
+    files each case is one. Each image gets a label file of its own name and kind of container (class indices with a
+    palette; 16-bit ids with `objects`, and then the classes in `classes/`), and outlines drawn in `overlays/`.
+    watershed: with `objects`, split touching ones at their necks, where the model has not learnt to.
+    probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
+    pixels per axis that a tile keeps. engine: what runs a U-Net, one of `delineate.inference.engines.ENGINES` or int8
+    (None: the fastest that agrees with torch in float32 on a tile of the first image). resume: go on in an `out` that
+    an interrupted run left behind.
+    An image that cannot be read does not stop the others; DataError names it at the end.
+
+    Slides, OME-Zarr, HDF5 and whatever does not fit comfortably into memory are predicted in parts: within `memory`
+    (gigabytes, for each process; None: 2, or less where less is free), into files of the kind `suffix` (".ome.tif",
+    ".ome.zarr" or ".nii"), without empty background (`skip_empty`), told to `watch` tile by tile. geojson: polygons
+    for QuPath beside the labels. workers: that many processes here; scheduler: those of a Dask scheduler at this
+    address; both need a model folder.
+
+    >>> import tempfile
+    >>> from delineate import train
+    >>> from delineate.data.samples import coins, write
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     data = write(Path(scratch) / "data")
+    ...     written = predict(train(coins()[0], method="otsu"), data / "test", out=Path(scratch) / "outlined")
+    ...     [path.name for path in written]
+    ['coins_y000_x000.png', 'coins_y000_x247.png', 'coins_y225_x210.png']
+    """
+    say = tell or (lambda _: None)
+    if watershed and not objects:
+        raise DataError("watershed splits objects: ask for --objects as well")
+    found = images(where)
+    names = [entry.name for entry in found]
+    if twins := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"two images are called {twins[0]}: predict them into separate folders")
+    method: Any = load(model, tell=say) if isinstance(model, (str, Path)) else model
+    wishes = Wishes(memory, tile, tta, skip_empty, suffix, objects, geojson)
+    large = _in_parts(found, getattr(method, "learnt", None), wishes)
+    if large and (probabilities or watershed):
+        option = "--probabilities" if probabilities else "--watershed"
+        raise DataError(
+            f"{min(large)} is predicted in parts, without {option}: leave that out, or crop the image"
+        )
+    engine = _engine(method, engine, found, large, say)
+
+    from delineate.report.prediction import PredictionFolder
+
+    learnt = getattr(method, "learnt", None)
+    folder = PredictionFolder(
+        Path(out),
+        model=str(model) if isinstance(model, (str, Path)) else method.name,
+        classes=method.classes,
+        objects=objects,
+        settings={
+            "tta": tta,
+            "watershed": watershed,
+            "probabilities": probabilities,
+            "engine": engine,
+            "geojson": geojson,
+            "trained": [learnt.record.seed, learnt.record.steps, learnt.record.seconds] if learnt else [],
+        },
+        history=learnt.record.history if learnt else (),
+        resume=resume,
+    )
+    how = How(objects, watershed, probabilities, tta, tile, engine)
+    todo = [entry for entry in found if folder.written(entry.name) is None]
+    parts = [entry for entry in todo if entry.name in large]
+    whole = [entry for entry in todo if entry.name not in large]
+    done = len(found) - len(todo)
+
+    def count(more: int) -> None:
+        if progress:
+            progress(done + more, len(found))
+
+    count(0)
+    with ExitStack() as stack:
+        client = _crew(stack, model, workers=workers, scheduler=scheduler)
+        if client is None:
+            failures = _one_by_one(method, whole, folder, how, count)
+        else:
+            failures = _on_workers(client, Path(model), whole, folder, how, count)
+        for number, entry in enumerate(parts, start=len(whole)):
+            count(number)
+            source = entry.images[0]
+            try:
+                outline_large(
+                    learnt,
+                    source,
+                    folder,
+                    name=entry.name,
+                    model=str(Path(model).absolute()) if isinstance(model, (str, Path)) else "",
+                    engine=engine or "torch",
+                    wishes=wishes,
+                    client=client,
+                    tell=say,
+                    watch=watch or (lambda _: None),
+                )
+            except (DataError, ModelError) as error:
+                failures.append(_told(source, error))
+    count(len(todo))
+    if failures:
+        for failure in failures[1:]:
+            say(failure)
+        rest = (
+            f" ({len(failures)} of {len(found)} images failed, the others are done)" if len(found) > 1 else ""
+        )
+        raise DataError(failures[0] + rest)
+    return [path for entry in found if (path := folder.written(entry.name)) is not None]
+
+
+@dataclass(frozen=True)
+class How:
+    """What is asked of the prediction of an image; see `predict`."""
+
+    objects: bool = False
+    watershed: bool = False
+    probabilities: bool = False
+    tta: bool = False
+    tile: int | None = None
+    engine: str | None = None
+
+
+def answered(
+    method: Any,
+    image: Any,
+    *,
+    objects: bool,
+    watershed: bool = False,
+    tta: bool = False,
+    tile: int | None = None,
+) -> tuple[Any, Any]:
+    """Probabilities (classes, *spatial), and ids (*spatial) or None; a method without objects gives components."""
+    if method.name == "unet":
+        if objects:
+            outlined: tuple[Any, Any] = method.outline(image, flips=tta, tile=tile, watershed=watershed)
+            return outlined
+        return method.predict(image, flips=tta, tile=tile), None
+    if tta or tile is not None:
+        raise DataError(
+            f"{method.name} is neither averaged over mirrored images nor cut: leave --tta and --tile out"
+        )
+    if objects and method.name == "watershed":
+        if watershed:
+            raise DataError("this model is a watershed already: leave --watershed out")
+        separated: tuple[Any, Any] = method.outline(image)
+        return separated
+    likely = method.predict(image)
+    if not objects:
+        return likely, None
+    from delineate.objects import split
+    from delineate.score import components
+
+    foreground = likely.argmax(0) > 0
+    return likely, split(foreground) if watershed else components(foreground)
+
+
+def _in_parts(found: Sequence[Entry], learnt: Any, wishes: Wishes) -> set[str]:
+    """The names of the images that are predicted in parts."""
+    large = {e.name for e in found if len(e.images) == 1 and streams(e.images[0], learnt, wishes)}
+    if wishes.geojson and len(large) < len(found):
+        whole = next(entry.images[0] for entry in found if entry.name not in large)
+        raise DataError(
+            f"{whole} cannot be read in parts, which --geojson needs: save it as TIFF, or leave that out"
+        )
+    return large
+
+
+def _engine(
+    method: Any, engine: str | None, found: Sequence[Entry], large: set[str], say: Tell
+) -> str | None:
+    """The engine that a U-Net is predicted with; it is tried on the first image that can be read. None for others."""
+    if method.name != "unet":
+        if engine is not None:
+            raise DataError(f"{method.name} is not run by an engine: leave --engine out")
+        return None
+    if engine is not None:
+        return str(method.use_engine(engine, tell=say))
+    for entry in found:
+        try:
+            image = middle_of(entry.images[0]) if entry.name in large else files.entry_image(entry).array
+            return str(method.use_engine(image=image, tell=say))
+        except (DataError, ModelError):
+            continue  # what is wrong with it is said when its turn comes
+    return str(method.use_engine("torch"))
+
+
+def _one_by_one(
+    method: Any, entries: Sequence[Entry], folder: PredictionFolder, how: How, count: Callable[[int], None]
+) -> list[str]:
+    """Predict whole images here; what failed, in sentences. The next is read, the last one written, while the network runs."""
+    failures = []
+    with Behind() as written_behind:
+        for number, (entry, reading) in enumerate(ahead(files.entry_image, entries)):
+            count(number)
+            try:
+                picture = reading.result()
+                likely, ids = _asked(method, picture.array, how)
+            except (DataError, ModelError) as error:
+                failures.append(_told(entry.images[0], error))
+                continue
+            written_behind(partial(_put, folder, entry, picture, likely, ids, how))
+    return failures
+
+
+def _put(
+    folder: PredictionFolder, entry: Entry, picture: Picture, likely: Any, ids: Any, how: How
+) -> None:
+    files_of = folder.write_files(
+        entry.name, picture, likely, ids, source=entry.images[0], probabilities=how.probabilities
+    )
+    folder.note(entry.name, files_of)
+
+
+def _asked(method: Any, image: Any, how: How) -> tuple[Any, Any]:
+    return answered(method, image, objects=how.objects, watershed=how.watershed, tta=how.tta, tile=how.tile)
+
+
+def _told(source: Path, error: Exception) -> str:
+    return str(error) if source.name in str(error) else f"{source}: {error}"
+
+
+def _crew(stack: ExitStack, model: Any, *, workers: int | None, scheduler: str | None) -> Any:
+    """A Dask client until the stack closes; None where no workers are asked for."""
+    if workers is None and scheduler is None:
+        return None
+    if workers is not None and scheduler is not None:
+        raise DataError(
+            "--workers starts processes here, --scheduler uses those of a cluster: give one of them"
+        )
+    if not isinstance(model, (str, Path)):
+        raise DataError("workers load the model themselves: save it and give its folder")
+    from delineate.inference.cluster import crew
+
+    return stack.enter_context(crew(scheduler=scheduler, workers=workers))
+
+
+def _on_workers(
+    client: Any, model: Path, entries: Sequence[Entry], folder: PredictionFolder, how: How, count: Callable[[int], None]
+) -> list[str]:
+    """Predict whole images on Dask's workers, which write the files; returns what failed, in sentences."""
+    from delineate.inference.cluster import spread
+
+    failures = []
+    places = str(model.absolute()), str(folder.folder.absolute())
+    absolute = [replace(e, images=tuple(path.absolute() for path in e.images)) for e in entries]
+    tasks = [(*places, how, entry) for entry in absolute]
+    for done, ((*_, entry), outcome) in enumerate(spread(client, image_on_worker, tasks), start=1):
+        if isinstance(outcome, str):
+            failures.append(outcome)
+        else:
+            folder.note(entry.name, outcome)
+        count(done)
+    return failures
+
+
+def image_on_worker(model: str, out: str, how: How, entry: Entry) -> dict[str, str] | str:
+    """Predict one image and write its files, on whichever worker this is called; what the index says, or the trouble."""
+    from delineate.report.prediction import PredictionFiles
+
+    try:
+        method = _loaded_once(model, how.engine)
+        picture = files.entry_image(entry)
+        likely, ids = _asked(method, picture.array, how)
+        writer = PredictionFiles(Path(out), classes=method.classes, objects=how.objects)
+        return writer.write_files(
+            entry.name, picture, likely, ids, source=entry.images[0], probabilities=how.probabilities
+        )
+    except (DataError, ModelError) as error:
+        return _told(entry.images[0], error)
+
+
+@lru_cache(maxsize=1)
+def _loaded_once(model: str, engine: str | None) -> Any:
+    method = load(model)
+    if engine is not None:
+        method.use_engine(engine)
+    return method

@@ -1,0 +1,168 @@
+"""Stage one: labelled cases become a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from delineate import data as files
+from delineate.core import Case, DataError, new_folder
+from delineate.data import DataSet
+from delineate.data.masks import MasksAre
+from delineate.flow.methods import Tell, data_set, method_named, saved
+
+if TYPE_CHECKING:
+    from delineate.learn import Overrides, Step
+
+HELD_OUT, MOST_HELD_OUT = 0.1, 8  # share, and number, of the cases kept for validation where the user gives none
+
+
+def train(
+    data: str | Path | DataSet | Sequence[Case],
+    *,
+    out: str | Path | None = None,
+    val: str | Path | Sequence[Case] | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    method: str = "unet",
+    overrides: Overrides | None = None,
+    resume: bool = False,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    devices: int = 1,
+    nodes: int = 1,
+    tell: Tell | None = None,
+    watch: Callable[[Step], None] | None = None,
+) -> Any:
+    """Teach a method on a data folder, a DataSet or labelled cases; returns it, with `predict` and `save`.
+
+    out: a new or empty folder for the model; checkpoints and pictures go there as well. val: a folder or cases
+    to validate on; without, a tenth (about eight at most; whole groups) is held out of five cases or more. minutes
+    (10 where neither is given) or steps bound the training of a U-Net; the same steps, seed, data and machine
+    give the same weights. resume: go on with the interrupted training in `out`. devices, nodes: processes, each with a
+    GPU where there are any, that share the batches of a U-Net; torchrun and srun bring their own numbers.
+    Raises DataError, TrainingError or OutputError, each with its remedy.
+
+    >>> from delineate.data.samples import coins
+    >>> learn_from, held_out = coins()
+    >>> method = train(learn_from, steps=1)  # a real training takes minutes
+    >>> method.predict(held_out[0].image).shape  # classes, height, width
+    (2, 303, 77)
+    """
+    chosen = method_named(method)
+    first = method != "unet" or is_first(devices, nodes)
+    say = tell if tell and first else (lambda _: None)
+    if not first:  # another process tells and draws
+        watch = None
+    if method != "unet" and (
+        resume or overrides is not None or any(x is not None for x in (val, minutes, steps))
+    ):
+        raise DataError(f"{method} has no validation, budget, plan or --resume: leave those options out")
+    if minutes is None and steps is None:
+        minutes = 10.0
+    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    for note in found.notes:
+        say(note)
+    cases, validation = list(found.cases), list(found.validation)
+    if val is not None:
+        if isinstance(val, (str, Path)):
+            given = files.load(val, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are)
+            validation = [
+                *given.cases,
+                *given.validation,
+                *(look for one in given.large for look in one.looks),
+            ]
+            for note in given.notes:
+                say(f"validation: {note}")
+        else:
+            validation = list(val)
+    folder = None if out is None else Path(out)
+    if folder is not None and not resume and first:
+        new_folder(folder)
+    if method != "unet":
+        learnt = chosen(classes=found.classes).fit(
+            [*cases, *(look for one in found.large for look in one.looks)]
+        )
+        return learnt if folder is None else saved(learnt, folder)
+    if not validation and len(cases) >= 5:
+        share = min(HELD_OUT, MOST_HELD_OUT / len(cases))
+        cases, validation = files.split(cases, share=share, seed=seed)
+        say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
+    elif not validation:
+        say(
+            f"with {len(cases) + len(found.large)} labelled images none is held out, so nothing is validated (--val gives others)"
+        )
+
+    from delineate.learn import Training, UNetMethod, planned
+
+    looks = [look for one in found.large for look in one.looks]
+    plan = planned([*cases, *looks], minutes=minutes, overrides=overrides)
+    for item, reason in plan.reasons.items():
+        say(f"{item}: {_said(getattr(plan, item))} ({reason})")
+
+    training = Training(
+        cases,
+        classes=found.classes,
+        plan=plan,
+        validation=validation,
+        large=found.large,
+        minutes=minutes,
+        steps=steps,
+        seed=seed,
+        judge=judged(len(found.classes)),
+        folder=folder,
+        resume=resume,
+        devices=devices,
+        nodes=nodes,
+    )
+    for step in training:
+        if step.previews and folder is not None:
+            _preview(step, folder, found)
+        if watch:
+            watch(step)
+    return UNetMethod.of(training.learnt)
+
+
+def is_first(devices: int = 1, nodes: int = 1) -> bool:
+    """Whether this is the process of a training that writes and tells."""
+    from delineate.learn.many import Crew
+
+    return Crew.found(devices=devices, nodes=nodes).rank == 0
+
+
+def judged(classes: int) -> Callable[[Any, Any], float]:
+    """(truth, predicted) -> mean Dice over the classes but background, nan where none is defined."""
+    from delineate.score import dice
+
+    def judge(truth: Any, predicted: Any) -> float:
+        values = [dice(truth, predicted, label=label) for label in range(1, classes)]
+        return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+    return judge
+
+
+def _said(value: Any) -> str:
+    """A setting in few words."""
+    from delineate.learn.plan import AUGMENTATIONS, NORMALISATIONS
+
+    for name, known in (*AUGMENTATIONS.items(), *NORMALISATIONS.items()):
+        if value == known:
+            return name
+    if isinstance(value, tuple):
+        return " x ".join(map(str, value))
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def _preview(step: Step, folder: Path, found: DataSet) -> None:
+    """A few validation cases with what is predicted for them now, for whoever looks into the folder."""
+    from delineate.report import outlines
+    from delineate.report.picture import write_picture
+
+    for case, labels in step.previews:
+        path = folder / "validation" / f"{case.name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(path, outlines(case.image, labels, classes=found.classes))

@@ -1,0 +1,248 @@
+"""Every container gives the windows of its image: the right pixels, at every level, and the right size of a pixel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from delineate.core import DataError
+from delineate.data.formats import read_image
+from delineate.data.large import LargeImage, open_large
+
+BOXES = (
+    (slice(0, 300), slice(0, 410)),
+    (slice(17, 203), slice(250, 410)),
+    (slice(128, 129), slice(255, 257)),
+)
+
+
+def picture(*shape: int, dtype: type = np.uint8) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 250, shape).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"tile": (128, 128), "compression": "zlib"},
+        {"tile": (128, 64)},
+        {"rowsperstrip": 7, "compression": "lzw"},
+        {"rowsperstrip": 7},
+        {},
+        {"tile": (128, 128), "planarconfig": "separate", "compression": "zlib"},
+        {"tile": (128, 128), "bigtiff": True, "compression": "zstd", "byteorder": ">"},
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_windows_of_a_tiff_are_those_of_the_whole(tmp_path, how, channels, dtype):
+    array = picture(300, 410, channels, dtype=dtype)
+    order = {"byteorder": how["byteorder"]} if "byteorder" in how else {}
+    options = {k: v for k, v in how.items() if k not in ("byteorder", "bigtiff")}
+    stored = array if channels > 1 else array[..., 0]
+    if options.get("planarconfig"):
+        if channels == 1:
+            options.pop("planarconfig")
+        else:
+            stored = np.moveaxis(array, -1, 0)
+    photometric = "rgb" if channels == 3 else "minisblack"
+    with tifffile.TiffWriter(tmp_path / "a.tif", bigtiff=how.get("bigtiff", False), **order) as file:
+        file.write(stored, photometric=photometric, **options)
+    with open_large(tmp_path / "a.tif") as image:
+        assert (image.spatial, image.channels, image.dtype) == ((300, 410), channels, dtype)
+        for box in BOXES:
+            np.testing.assert_array_equal(image.window(box), array[box])
+
+
+def test_a_stack_with_channels_is_read_by_slab_as_it_is_read_whole(tmp_path):
+    array = picture(5, 2, 60, 70, dtype=np.uint16)
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        array,
+        tile=(32, 32),
+        metadata={"axes": "ZCYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25, "PhysicalSizeZ": 2.0},
+    )
+    whole = read_image(tmp_path / "a.ome.tif")
+    with open_large(tmp_path / "a.ome.tif") as image:
+        assert image.spacing == whole.spacing == (2.0, 0.25, 0.5)
+        assert image.unit == "µm"
+        box = (slice(1, 4), slice(10, 60), slice(30, 65))
+        np.testing.assert_array_equal(image.window(box), whole.array[box])
+
+
+def test_an_imagej_stack_in_one_piece_is_mapped(tmp_path):
+    array = picture(4, 50, 60)
+    tifffile.imwrite(tmp_path / "a.tif", array, imagej=True, metadata={"axes": "ZYX"})
+    with open_large(tmp_path / "a.tif") as image:
+        np.testing.assert_array_equal(image.whole()[..., 0], array)
+
+
+def pyramid(path: Path, array: np.ndarray, *, subifds: bool = True) -> None:
+    levels = [array, array[::2, ::2], array[::4, ::4]]
+    with tifffile.TiffWriter(path) as file:
+        for number, level in enumerate(levels):
+            file.write(
+                level,
+                photometric="rgb",
+                tile=(64, 64),
+                compression="zlib",
+                subifds=2 if subifds and not number else None,
+                subfiletype=1 if number else 0,
+                metadata=None,
+            )
+
+
+@pytest.mark.parametrize("subifds", [True, False])
+def test_a_pyramid_offers_its_levels(tmp_path, subifds):
+    array = picture(300, 410, 3)
+    pyramid(tmp_path / "a.tif", array, subifds=subifds)
+    with open_large(tmp_path / "a.tif") as image:
+        assert image.levels == ((300, 410), (150, 205), (75, 103))
+        box = (slice(3, 75), slice(40, 103))
+        np.testing.assert_array_equal(image.window(box, 2), array[::4, ::4][box])
+        with pytest.raises(DataError, match="3 levels of resolution: ask for 0 to 2, not 3"):
+            image.window(box, 3)
+        with pytest.raises(DataError, match=r"0:301, 0:410 is not inside"):
+            image.window((slice(0, 301), slice(0, 410)))
+
+
+def test_a_broken_tile_is_told_with_its_place(tmp_path):
+    array = picture(300, 410, 3)
+    pyramid(tmp_path / "a.tif", array)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        page = file.series[0].levels[1].pages[0]
+        offset, count = page.dataoffsets[0], page.databytecounts[0]
+    with (tmp_path / "a.tif").open("r+b") as raw:
+        raw.seek(offset)
+        raw.write(b"\xff" * count)
+    with open_large(tmp_path / "a.tif") as image:
+        np.testing.assert_array_equal(image.whole(), array)
+        with pytest.raises(DataError, match="cannot be read at 0:150, 0:205 of level 1"):
+            image.whole(1)
+
+
+def test_a_file_that_is_cut_short_is_told(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", picture(300, 410), tile=(64, 64), compression="zlib")
+    content = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(content[: len(content) * 2 // 3])
+    with open_large(tmp_path / "a.tif") as image, pytest.raises(DataError, match="cut short"):
+        image.whole()
+
+
+def test_palette_and_constant_alpha_are_read_as_ever(tmp_path):
+    colours = np.random.default_rng(1).integers(0, 256, (3, 256)).astype(np.uint16) * 257
+    tifffile.imwrite(
+        tmp_path / "p.tif", picture(80, 90), photometric="palette", colormap=colours, tile=(32, 32)
+    )
+    rgba = np.dstack([picture(80, 90, 3), np.full((80, 90), 255, np.uint8)])
+    tifffile.imwrite(tmp_path / "a.tif", rgba, photometric="rgb", extrasamples=["unassalpha"], tile=(32, 32))
+    for name in ("p.tif", "a.tif"):
+        with open_large(tmp_path / name) as image:
+            np.testing.assert_array_equal(image.whole(), read_image(tmp_path / name).array)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_ome_zarr_gives_channels_last_and_the_size_of_a_pixel(tmp_path, version):
+    ome_zarr = pytest.importorskip("ome_zarr.writer")
+    array = picture(2, 6, 60, 70, dtype=np.uint16)
+    from ome_zarr.format import format_from_version
+
+    root = zarr.open_group(tmp_path / "a.ome.zarr", mode="w", zarr_format=2 if version == "0.4" else 3)
+    ome_zarr.write_multiscale(
+        [array, array[..., ::2, ::2]],
+        root,
+        fmt=format_from_version(version),
+        axes=list("czyx"),
+        axes_units=dict.fromkeys("zyx", "micrometer"),
+        scale={"z": 2.0, "y": 0.5, "x": 0.25},
+    )
+    with open_large(tmp_path / "a.ome.zarr") as image:
+        assert image.levels == ((6, 60, 70), (6, 30, 35))
+        assert (image.spacing, image.unit, image.channels) == ((2.0, 0.5, 0.25), "µm", 2)
+        box = (slice(1, 3), slice(20, 60), slice(0, 33))
+        np.testing.assert_array_equal(image.window(box), np.moveaxis(array, 0, -1)[box])
+
+
+def test_a_zarr_that_lost_its_chunks_is_told(tmp_path):
+    array = zarr.create_array(tmp_path / "a.zarr", shape=(64, 64), chunks=(32, 32), dtype="uint8")
+    with pytest.raises(DataError, match="not one of its 4 chunks"):
+        open_large(tmp_path / "a.zarr")
+    array[:32] = 1
+    assert open_large(tmp_path / "a.zarr").notes == (
+        "2 of 4 chunks are not there and read as 0, as Zarr defines it",
+    )
+    (tmp_path / "b.zarr").mkdir()
+    with pytest.raises(DataError, match="no Zarr group or array"):
+        open_large(tmp_path / "b.zarr")
+
+
+def test_a_slide_is_read_through_openslide(tmp_path):
+    pytest.importorskip("openslide")
+    array = picture(300, 410, 3)
+    with tifffile.TiffWriter(tmp_path / "a.svs") as file:
+        for number, level in enumerate((array, array[::4, ::4])):
+            said = (
+                f"Aperio Image Library v1\r\n410x300 [0,0 410x300] (240x240)|AppMag = 20|MPP = 0.499{number}"
+            )
+            file.write(
+                level, photometric="rgb", tile=(240, 240), compression="zlib", description=said, metadata=None
+            )
+    with open_large(tmp_path / "a.svs") as image:
+        assert (image.levels[0], image.channels, image.unit) == ((300, 410), 3, "µm")
+        assert image.spacing == pytest.approx((0.499, 0.499))
+        for box in BOXES:
+            np.testing.assert_array_equal(image.window(box), array[box])
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nrrd", ".mha"])
+def test_a_volume_is_read_by_slab_where_it_lies_in_the_body(tmp_path, suffix):
+    sitk = pytest.importorskip("SimpleITK")
+    array = picture(9, 30, 40, dtype=np.int16)
+    volume = sitk.GetImageFromArray(array)
+    volume.SetSpacing((0.5, 0.75, 3.0))
+    volume.SetOrigin((10.0, -20.0, 5.5))
+    volume.SetDirection((0, -1, 0, 1, 0, 0, 0, 0, 1))
+    sitk.WriteImage(volume, str(tmp_path / f"a{suffix}"))
+    whole = read_image(tmp_path / f"a{suffix}")
+    with open_large(tmp_path / f"a{suffix}") as image:
+        assert image.spacing == whole.spacing
+        np.testing.assert_allclose(image.affine, whole.affine, atol=1e-5)
+        box = (slice(3, 5), slice(0, 30), slice(7, 21))
+        np.testing.assert_array_equal(image.window(box), whole.array[box])
+
+
+def test_hdf5_is_understood_by_its_own_words(tmp_path):
+    array = picture(2, 9, 30, 40)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = file.create_dataset("deep/raw", data=array, chunks=(1, 3, 10, 10))
+        data.attrs["axistags"] = '{"axes": [{"key": "c"}, {"key": "z"}, {"key": "y"}, {"key": "x"}]}'
+        data.attrs["element_size_um"] = (2.0, 0.5, 0.5)
+    with open_large(tmp_path / "a.h5") as image:
+        assert (image.spatial, image.channels) == ((9, 30, 40), 2)
+        assert (image.spacing, image.unit) == ((2.0, 0.5, 0.5), "µm")
+        box = (slice(3, 5), slice(0, 30), slice(7, 21))
+        np.testing.assert_array_equal(image.window(box), np.moveaxis(array, 0, -1)[box])
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["one"], file["two"] = array[0], array[1]
+    with pytest.raises(DataError, match="several arrays"):
+        open_large(tmp_path / "b.h5")
+
+
+def test_an_image_without_pixels_is_refused():
+    with pytest.raises(DataError, match="no pixels"):
+        LargeImage.of(np.zeros((0, 5, 1)))
+
+
+def test_what_is_no_file_or_no_container_is_told(tmp_path):
+    with pytest.raises(DataError, match="there is no file"):
+        open_large(tmp_path / "a.tif")
+    (tmp_path / "a.png").touch()
+    with pytest.raises(DataError, match="cannot be read in parts"):
+        open_large(tmp_path / "a.png")
+    (tmp_path / "a.svs").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="cannot be opened as a slide"):
+        open_large(tmp_path / "a.svs")

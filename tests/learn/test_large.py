@@ -1,0 +1,186 @@
+"""What is predicted tile by tile is what is predicted at once, whatever the tiles, the mirrors or the process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from delineate.core import Case, ClassTable, ModelError, OutputError
+from delineate.data.large import LargeImage, box_of
+from delineate.data.large.labels import LabelStore
+from delineate.learn import Learnt, Overrides, Record, planned
+from delineate.learn import large as module
+from delineate.learn.answer import answered
+from delineate.learn.large import LargePrediction, bytes_with, labels_of, sizes_for
+from delineate.learn.learnt import network
+from delineate.learn.objects import identified
+from delineate.learn.prepare import Normalisation
+
+
+def untrained(*, channels: int = 1, dims: int = 2, objects: bool = False, **more) -> Learnt:
+    """A random network with batch norms that hold statistics of their own, float32."""
+    rng = np.random.default_rng(0)
+    shape = (64, 64) if dims == 2 else (32, 32, 32)
+    case = Case("a", rng.random((*shape, channels)), labels=np.ones(shape, np.uint8))
+    classes = ClassTable.numbered(3)
+    overrides = Overrides(
+        width=4, levels=3, precision="32-true", dims=dims, objects=objects, patch=32, **more
+    )
+    plan = planned([case], overrides=overrides)
+    net = network(plan, classes, seed=0).eval()
+    generator = torch.Generator().manual_seed(0)
+    for layer in net.modules():
+        if isinstance(layer, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)):
+            layer.running_mean.copy_(torch.rand(layer.running_mean.shape, generator=generator) - 0.5)
+            layer.running_var.copy_(torch.rand(layer.running_var.shape, generator=generator) + 0.5)
+    return Learnt(net, plan, classes, Record(seed=0))
+
+
+def begun(tmp_path, learnt, pixels, *, core, name="a", **more) -> LargePrediction:
+    return LargePrediction.begin(
+        tmp_path / f"{name}.ome.zarr", learnt, LargeImage.of(pixels), model="", core=core, **more
+    )
+
+
+def labels(prediction: LargePrediction) -> np.ndarray:
+    list(prediction.predicted(prediction.todo()))
+    return prediction.store.read(box_of(prediction.store.levels[0]))
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Chunks of 32 and blocks of 64 pixels, so that small pictures have many."""
+    monkeypatch.setattr("delineate.data.large.labels.CHUNK", {2: 32, 3: 16})
+    monkeypatch.setattr(module, "CHUNK", {2: 32, 3: 16})
+    monkeypatch.setattr(module, "BLOCK", {2: 64, 3: 32})
+
+
+@pytest.mark.parametrize("flips", [False, True])
+@pytest.mark.parametrize("side", [32, 96])
+def test_tiles_give_what_the_whole_image_gives(tmp_path, small_chunks, side, flips):
+    learnt = untrained(objects=True)
+    pixels = np.random.default_rng(1).random((101, 143, 1)).astype(np.float32)
+    whole = answered(learnt, pixels, flips=flips)
+    prediction = begun(tmp_path, learnt, pixels, core=(side, side), flips=flips)
+    for tile in prediction.tiles:
+        np.testing.assert_allclose(prediction.answer(tile), whole[(slice(None), *tile)], atol=1e-4)
+    found = labels(prediction)
+    sure = np.sort(whole[:3], axis=0)[-1] - np.sort(whole[:3], axis=0)[-2] > 1e-3
+    assert sure.mean() > 0.9
+    np.testing.assert_array_equal(found[sure], whole[:3].argmax(0)[sure])
+
+
+def test_a_stack_is_predicted_slice_by_slice(tmp_path, small_chunks):
+    learnt = untrained()
+    pixels = np.random.default_rng(1).random((3, 50, 70, 1)).astype(np.float32)
+    prediction = begun(tmp_path, learnt, pixels, core=(1, 32, 32))
+    whole = answered(learnt, pixels)
+    for tile in prediction.tiles:
+        np.testing.assert_allclose(prediction.answer(tile), whole[(slice(None), *tile)], atol=1e-4)
+
+
+def test_a_volume_has_its_halo_along_every_axis(tmp_path, small_chunks):
+    learnt = untrained(dims=3)
+    pixels = np.random.default_rng(1).random((37, 50, 44, 1)).astype(np.float32)
+    prediction = begun(tmp_path, learnt, pixels, core=(16, 32, 16))
+    whole = answered(learnt, pixels)
+    for tile in prediction.tiles:
+        np.testing.assert_allclose(prediction.answer(tile), whole[(slice(None), *tile)], atol=1e-4)
+
+
+def test_empty_blocks_are_background_whatever_the_tiles(tmp_path, small_chunks):
+    learnt = untrained(channels=3)
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 180, (200, 160, 3)).astype(np.uint8)
+    pixels[:150, :140] = rng.integers(236, 242, (150, 140, 3))
+    found = {
+        side: labels(begun(tmp_path, learnt, pixels, core=(side, side), name=f"{side}")) for side in (32, 96)
+    }
+    np.testing.assert_array_equal(found[32], found[96])
+    assert not found[32][:128, :128].any()  # the blocks that are glass throughout
+    every = labels(begun(tmp_path, learnt, pixels, core=(96, 96), name="all", skip_empty=False))
+    assert every[:128, :128].any()
+    np.testing.assert_array_equal(every[:, 128:], found[32][:, 128:])
+    again = begun(tmp_path, learnt, pixels, core=(32, 32), name="counted")
+    assert sum(skipped for _, skipped in again.predicted(again.tiles)) == 128 * 128
+
+
+def test_only_what_is_missing_is_predicted_again_and_it_is_the_same(tmp_path, small_chunks):
+    learnt = untrained()
+    pixels = np.random.default_rng(1).random((101, 143, 1)).astype(np.float32)
+    whole = labels(begun(tmp_path, learnt, pixels, core=(32, 64)))
+    part = begun(tmp_path, learnt, pixels, core=(32, 64), name="b")
+    list(part.predicted(part.todo()[:5]))
+    again = LargePrediction(tmp_path / "b.ome.zarr", learnt=learnt, image=LargeImage.of(pixels))
+    assert again.todo() == list(again.tiles[5:])
+    np.testing.assert_array_equal(labels(again), whole)
+
+
+def test_another_model_does_not_go_on(tmp_path, small_chunks):
+    learnt = untrained()
+    begun(tmp_path, learnt, np.zeros((64, 64, 1)), core=(32, 32))
+    with torch.no_grad():
+        next(learnt.net.parameters()).add_(1)
+    with pytest.raises(OutputError, match="begun with another model"):
+        LargePrediction(tmp_path / "a.ome.zarr", learnt=learnt, image=LargeImage.of(np.zeros((64, 64, 1))))
+    with pytest.raises(OutputError, match="not what an interrupted"):
+        LabelStore(tmp_path)
+
+
+def test_objects_across_seams_are_those_of_the_whole_image(tmp_path, small_chunks, monkeypatch):
+    """The image itself holds what a perfect network would say: foreground, and offsets to the middle of each disc."""
+    learnt = untrained(channels=3, objects=True)
+    learnt = replace(learnt, classes=ClassTable.numbered(2), plan=replace(learnt.plan, object_radius_px=6.0))
+    rng = np.random.default_rng(2)
+    rows, columns = np.indices((150, 170))
+    pixels = np.zeros((150, 170, 3), np.float32)
+    for _ in range(60):
+        y, x = rng.integers(0, 150), rng.integers(0, 170)
+        disc = (rows - y) ** 2 + (columns - x) ** 2 <= 36
+        pixels[disc] = np.stack([np.ones_like(rows), y - rows, x - columns], -1)[disc]
+
+    def perfect(windows: torch.Tensor) -> torch.Tensor:
+        return torch.cat([1 - windows[:, :1], windows], dim=1)
+
+    monkeypatch.setattr(module, "runner", lambda _: perfect)
+    learnt = replace(
+        learnt, plan=replace(learnt.plan, normalisation=Normalisation("fixed", 0, 1), smallest_object_px=5)
+    )
+    prediction = begun(tmp_path, learnt, pixels, core=(32, 64), objects=True)
+    found = labels(prediction)
+    ids = LabelStore.create(tmp_path / "ids", prediction.image, classes=None, dims=2, dtype=np.uint32)
+    table = prediction.objects_of(ids, ids)
+    parts = ids.read((slice(0, 150), slice(0, 170)))
+    answer = np.moveaxis(np.dstack([1 - pixels[..., 0], pixels]), -1, 0)
+    whole = identified(learnt, answer, answer[:2].argmax(0))
+    pairs = np.unique(np.stack([parts.ravel(), whole.ravel()]), axis=1)
+    assert len(table) == whole.max() == parts.max() > 30
+    assert pairs.shape[1] == whole.max() + 1, "every object is one object"
+    np.testing.assert_array_equal(found > 0, pixels[..., 0] > 0.5)
+
+
+def test_an_image_of_other_channels_or_axes_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="4 channels but the model was trained on 3"):
+        begun(tmp_path, untrained(channels=3), np.zeros((20, 20, 4), np.uint8), core=(512, 512))
+    with pytest.raises(ModelError, match="flat but the model works on volumes"):
+        begun(tmp_path, untrained(dims=3), np.zeros((20, 20, 1), np.uint8), core=(64, 64))
+
+
+def test_tiles_follow_the_memory_that_is_allowed():
+    learnt = untrained(channels=3)
+    wide = replace(learnt, plan=replace(learnt.plan, width=64))
+    image = LargeImage.of(np.broadcast_to(np.zeros(3, np.uint8), (40_000, 40_000, 3)))
+    sides = [sizes_for(wide, image, memory=gigabytes * 1e9).core[0] for gigabytes in (0.9, 1.5, 8)]
+    assert sides == sorted(set(sides))
+    assert sizes_for(wide, image, memory=8e9).bytes == bytes_with(wide, image, (sides[-1], sides[-1])) < 8e9
+    assert sizes_for(learnt, image, memory=None, tile=700).core == (1024, 1024)
+    with pytest.raises(ModelError, match=r"0\.5 GB of memory are too little.*give --memory"):
+        sizes_for(wide, image, memory=0.5e9)
+
+
+def test_labels_are_the_first_of_the_most_likely_classes():
+    likely = torch.from_numpy(np.random.default_rng(0).integers(0, 3, (4, 50, 60)).astype(np.float32))
+    np.testing.assert_array_equal(labels_of(likely), likely.numpy().argmax(0))

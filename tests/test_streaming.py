@@ -1,0 +1,275 @@
+"""Images larger than memory, from the command line: killed and gone on, spread over workers, refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from delineate import cli, flow
+from delineate.core import DataError, ModelError
+from delineate.data import read_mask
+from delineate.data.samples import coins
+from delineate.learn import Overrides
+from delineate.streaming import Streamed
+
+TINY = Overrides(patch=32, batch=2, width=4, levels=2, objects=False, precision="32-true")
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> Path:
+    """A tiny model of grey images, and a tiled picture with a pyramid and a pixel size."""
+    folder = tmp_path_factory.mktemp("large")
+    flow.train(coins()[0], out=folder / "model", steps=40, overrides=TINY)
+    rng = np.random.default_rng(0)
+    array = (
+        np.kron(rng.integers(0, 200, (52, 65)), np.ones((40, 40))) + rng.integers(0, 50, (2080, 2600))
+    ).astype(np.uint8)
+    with tifffile.TiffWriter(folder / "big.ome.tif") as file:
+        for number in range(2):
+            file.write(
+                array[:: 4**number, :: 4**number],
+                tile=(256, 256),
+                compression="zlib",
+                subifds=None if number else 1,
+                metadata=None if number else {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5},
+            )
+    return folder
+
+
+def run(*words) -> int:
+    """Exit status of `delineate WORDS`, run in this process."""
+    before = sys.argv
+    sys.argv = ["delineate", *map(str, words)]
+    try:
+        cli.main()
+    except SystemExit as leave:
+        return int(leave.code or 0)
+    finally:
+        sys.argv = before
+    return 0
+
+
+def refused(capsys, *words) -> str:
+    """The one sentence with which the command ends, status 2."""
+    capsys.readouterr()
+    assert run(*words) == 2
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    return told.strip().splitlines()[-1]
+
+
+def predict(work, out, *words) -> list[str]:
+    return ["predict", str(work / "model"), str(work / "big.ome.tif"), "-o", str(out), *map(str, words)]
+
+
+@pytest.fixture(scope="module")
+def whole(work, tmp_path_factory) -> Path:
+    """What an undisturbed run in tiles of 512 writes."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    assert run(*predict(work, out, "--tile", 512, "--suffix", ".ome.tif")) == 0
+    return out
+
+
+def test_parts_give_what_the_whole_image_gives(work, whole, tmp_path):
+    assert run(*predict(work, tmp_path / "at_once")) == 0
+    np.testing.assert_array_equal(
+        read_mask(whole / "big.ome.tif").array, read_mask(tmp_path / "at_once" / "big.tif").array
+    )
+    assert (whole / "overlays" / "big.png").is_file()
+    assert list((whole / ".unfinished").iterdir()) == []
+
+
+def test_killed_and_started_again_it_goes_on_and_the_file_is_the_same(work, whole, tmp_path):
+    out = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "delineate.cli",
+        *predict(work, out, "--tile", 512, "--suffix", ".ome.tif"),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    chunks = out / ".unfinished" / "big.ome.zarr" / "0" / "c"
+    until = time.monotonic() + 60
+    while len(list(chunks.glob("*/*"))) < 3 and time.monotonic() < until:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = len([p for p in chunks.glob("*/*") if p.suffix != ".partial"])
+    assert 3 <= done < 30, "it was killed in the middle"
+    told = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True).stderr
+    assert f"{done} of 30 tiles are done already" in told
+    assert "million pixels per second" in told
+    assert (out / "big.ome.tif").read_bytes() == (whole / "big.ome.tif").read_bytes()
+
+
+def test_three_workers_one_of_them_killed_write_the_same_file(work, whole, tmp_path):
+    """Takes seconds, for processes have to start."""
+    distributed = pytest.importorskip("distributed")
+    killed: list[int] = []
+
+    def watch(now: Streamed) -> None:
+        if now.done and not killed:
+            pids = distributed.default_client().run(os.getpid)
+            killed.append(next(iter(pids.values())))
+            os.kill(killed[0], signal.SIGKILL)
+
+    flow.predict(
+        work / "model",
+        work / "big.ome.tif",
+        out=tmp_path / "out",
+        tile=512,
+        suffix=".ome.tif",
+        workers=3,
+        watch=watch,
+    )
+    assert killed
+    assert (tmp_path / "out" / "big.ome.tif").read_bytes() == (whole / "big.ome.tif").read_bytes()
+
+
+def test_a_scheduler_that_is_there_is_used_and_one_that_is_not_is_told(work, whole, tmp_path, capsys):
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        words = predict(work, tmp_path / "out", "--tile", 512, "--suffix", ".ome.zarr")
+        assert run(*words, "--scheduler", cluster.scheduler_address) == 0
+    np.testing.assert_array_equal(
+        read_mask(tmp_path / "out" / "big.ome.zarr").array, read_mask(whole / "big.ome.tif").array
+    )
+
+
+def test_many_images_are_shared_among_workers_and_one_bad_one_stops_none(work, tmp_path, capsys):
+    distributed = pytest.importorskip("distributed")
+    (tmp_path / "in").mkdir()
+    for name, case in zip("abc", coins()[0], strict=False):
+        tifffile.imwrite(tmp_path / "in" / f"{name}.tif", case.image[..., 0])
+    (tmp_path / "in" / "bad.tif").write_bytes(b"no picture")
+    assert run("predict", work / "model", tmp_path / "in", "-o", tmp_path / "here", "--objects") == 2
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        words = ["predict", work / "model", tmp_path / "in", "-o", tmp_path / "there", "--objects"]
+        said = refused(capsys, *words, "--scheduler", cluster.scheduler_address)
+    assert "bad.tif" in said
+    assert "1 of 4 images failed" in said
+    for name in ("a.tif", "b.tif", "classes/c.tif", "overlays/a.png"):
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+    assert set(json.loads((tmp_path / "there" / "prediction.json").read_text())["files"]) == {"a", "b", "c"}
+
+
+def test_no_scheduler_is_one_sentence(work, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("delineate.inference.cluster._ANSWER_SECONDS", 0.2)
+    said = refused(capsys, *predict(work, tmp_path / "out", "--scheduler", "tcp://127.0.0.1:9"))
+    assert "no scheduler answers at tcp://127.0.0.1:9: start one" in said
+
+
+def broken(work, path, *, level: int, tile: int) -> Path:
+    """A copy of the picture with one damaged tile."""
+    with tifffile.TiffFile(work / "big.ome.tif") as file:
+        offset = file.series[0].levels[level].pages[0].dataoffsets[tile]
+    data = (work / "big.ome.tif").read_bytes()
+    path.write_bytes(data[:offset] + b"\xff" * 64 + data[offset + 64 :])
+    return path
+
+
+def test_a_broken_tile_is_told_and_what_was_written_stays(work, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("delineate.data.large.sample.WHOLE", 1000)
+    monkeypatch.setattr("delineate.data.large.sample.LATTICE", {2: (2, 64)})
+    out, image = tmp_path / "out", broken(work, tmp_path / "image.ome.tif", level=0, tile=71)
+    words = ["predict", work / "model", image, "-o", out, "--tile", 512, "--suffix", ".ome.zarr"]
+    said = refused(capsys, *words)
+    assert "image.ome.tif cannot be read at" in said
+    assert "copy the file again" in said
+    assert len(list((out / ".unfinished" / "image.ome.zarr" / "0" / "c").glob("*/*"))) > 10
+
+
+def test_a_broken_coarse_level_stops_nothing(work, whole, tmp_path):
+    image = broken(work, tmp_path / "big.ome.tif", level=1, tile=0)
+    assert (
+        run("predict", work / "model", image, "-o", tmp_path / "out", "--tile", 512, "--suffix", ".ome.tif")
+        == 0
+    )
+    np.testing.assert_array_equal(
+        read_mask(tmp_path / "out" / "big.ome.tif").array, read_mask(whole / "big.ome.tif").array
+    )
+
+
+def test_a_slide_of_four_channels_is_refused_before_anything_is_computed(work, tmp_path, capsys):
+    four = np.random.default_rng(0).integers(0, 200, (600, 600, 4)).astype(np.uint8)
+    tifffile.imwrite(
+        tmp_path / "four.tif", four, photometric="rgb", extrasamples=["unspecified"], tile=(256, 256)
+    )
+    said = refused(
+        capsys,
+        "predict",
+        work / "model",
+        tmp_path / "four.tif",
+        "-o",
+        tmp_path / "out",
+        "--suffix",
+        ".ome.tif",
+    )
+    assert "has 4 channels but the model was trained on 1: convert the image" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--memory", "0.01"], "too little"),
+        (["--suffix", ".nii"], "no NIfTI file"),
+        (["--suffix", ".png"], "choose from .ome.tif"),
+        (["--memory", "1", "--probabilities"], "without --probabilities"),
+        (["--workers", "0"], "give at least 1"),
+        (["--workers", "1", "--scheduler", "tcp://127.0.0.1:9"], "give one of them"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(work, tmp_path, capsys, words, says):
+    assert says in refused(capsys, *predict(work, tmp_path / "out", *words))
+
+
+def test_objects_and_polygons_of_a_model_without_objects_are_connected_pieces(work, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.tile(coins()[0][0].image[..., 0], (7, 4)), tile=(256, 256))
+    common = [work / "model", tmp_path / "a.tif", "--objects"]
+    assert run("predict", *common, "-o", tmp_path / "parts", "--geojson", "--tile", 512) == 0
+    assert run("predict", *common, "-o", tmp_path / "at_once") == 0
+    parts, whole = (
+        read_mask(tmp_path / folder / name).array.astype(np.int64)
+        for folder, name in (("parts", "a.ome.tif"), ("at_once", "a.tif"))
+    )
+    pairs = np.unique(np.stack([parts.ravel(), whole.ravel()]), axis=1)
+    assert pairs.shape[1] == parts.max() + 1 == whole.max() + 1 > 2
+    features = json.loads((tmp_path / "parts" / "a.geojson").read_text())["features"]
+    assert len(features) == parts.max()
+    assert features[0]["properties"]["objectType"] == "annotation"
+    assert (tmp_path / "parts" / "classes" / "a.ome.tif").is_file()
+
+
+def test_polygons_of_what_is_read_at_once_only_are_refused(work, tmp_path, capsys):
+    Image.fromarray(np.zeros((50, 50), np.uint8)).save(tmp_path / "a.png")
+    said = refused(capsys, "predict", work / "model", tmp_path / "a.png", "-o", tmp_path / "out", "--geojson")
+    assert "save it as TIFF" in said
+
+
+def test_speed_and_time_left_are_those_of_this_run():
+    now = Streamed("a", done=30, total=90, skipped=0, seconds=2.0, before=10)
+    assert (now.per_second, now.remaining) == (10.0, 6.0)
+    assert Streamed("a", 0, 90, 0, 0.0).remaining == float("inf")
+
+
+def test_an_array_in_memory_is_no_work_for_workers(work, tmp_path):
+    with pytest.raises((DataError, ModelError), match="save it and give its folder"):
+        flow.predict(flow.load(work / "model"), work / "big.ome.tif", out=tmp_path / "out", workers=1)
+
+
+def test_a_prediction_of_parts_is_indexed_like_any_other(whole):
+    about = json.loads((whole / "prediction.json").read_text())
+    assert about["files"]["big"]["labels"] == "big.ome.tif"
