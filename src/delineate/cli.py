@@ -105,7 +105,9 @@ def train(
         int | None, typer.Option(help="Number of steps instead of a time: repeatable on a CPU.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed: the same seed and steps give the same weights.")] = 0,
-    method: Annotated[str, typer.Option(help="'unet' or 'otsu'.")] = "unet",
+    method: Annotated[
+        str, typer.Option(help="unet, or an old way: otsu, watershed, texture-forest ...")
+    ] = "unet",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted training in OUT.")
     ] = False,
@@ -178,6 +180,10 @@ def predict(
     objects: Annotated[
         bool, typer.Option("--objects", help="Write 16-bit ids that keep objects apart.")
     ] = False,
+    watershed: Annotated[
+        bool,
+        typer.Option("--watershed", help="With --objects: split touching ones, if the model learnt none."),
+    ] = False,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write probabilities as well.")
     ] = False,
@@ -200,6 +206,7 @@ def predict(
             images,
             out=out,
             objects=objects,
+            watershed=watershed,
             probabilities=probabilities,
             tta=tta,
             tile=tile,

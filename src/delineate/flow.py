@@ -39,6 +39,19 @@ __all__ = ["METHODS", "check", "demo", "features", "load", "predict", "score", "
 METHODS: dict[str, str] = {
     "unet": "delineate.learn:UNetMethod",
     "otsu": "delineate.classical:Otsu",
+    "multi-otsu": "delineate.classical:MultiOtsu",
+    "li": "delineate.classical:Li",
+    "triangle": "delineate.classical:Triangle",
+    "local-mean": "delineate.classical:LocalMean",
+    "sauvola": "delineate.classical:Sauvola",
+    "hysteresis": "delineate.classical:Hysteresis",
+    "watershed": "delineate.classical:Watershed",
+    "snake": "delineate.classical:Snake",
+    "chan-vese": "delineate.classical:ChanVese",
+    "geodesic": "delineate.classical:Geodesic",
+    "texture-forest": "delineate.classical:TextureForest",
+    "texture-boosting": "delineate.classical:TextureBoosting",
+    "random-walker": "delineate.classical:RandomWalker",
 }
 """Every method by name, as module:class, so that a threshold does not load a deep-learning library."""
 
@@ -183,6 +196,7 @@ def predict(
     *,
     out: str | Path,
     objects: bool = False,
+    watershed: bool = False,
     probabilities: bool = False,
     tta: bool = False,
     tile: int | None = None,
@@ -195,6 +209,7 @@ def predict(
     A folder is searched as `delineate.data.images` says: a data folder gives all its images, of nnU-Net's channel
     files each case is one. Each image gets a label file of its own name and kind of container (class indices with a
     palette; 16-bit ids with `objects`, and then the classes in `classes/`), and outlines drawn in `overlays/`.
+    watershed: with `objects`, split touching ones at their necks, where the model has not learnt to.
     probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
     pixels per axis that a tile keeps. resume: go on in an `out` that an interrupted run left behind.
     An image that cannot be read does not stop the others; DataError names it at the end.
@@ -208,6 +223,8 @@ def predict(
     ['coins_y000_x000.png', 'coins_y000_x247.png', 'coins_y225_x210.png']
     """
     say = tell or (lambda _: None)
+    if watershed and not objects:
+        raise DataError("watershed splits objects: ask for --objects as well")
     found = images(where)
     names = [entry.name for entry in found]
     if twins := [name for name in names if names.count(name) > 1]:
@@ -224,6 +241,7 @@ def predict(
         objects=objects,
         settings={
             "tta": tta,
+            "watershed": watershed,
             "probabilities": probabilities,
             "trained": [learnt.record.seed, learnt.record.steps, learnt.record.seconds] if learnt else [],
         },
@@ -238,7 +256,9 @@ def predict(
         if target is None:
             try:
                 picture = files.entry_image(entry)
-                likely, ids = _answer(method, picture.array, objects=objects, tta=tta, tile=tile)
+                likely, ids = _answer(
+                    method, picture.array, objects=objects, watershed=watershed, tta=tta, tile=tile
+                )
             except (DataError, ModelError) as error:
                 failures.append(str(error) if source.name in str(error) else f"{source}: {error}")
                 continue
@@ -392,23 +412,38 @@ def _said(value: Any) -> str:
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
-def _answer(method: Any, image: Any, *, objects: bool, tta: bool, tile: int | None) -> tuple[Any, Any]:
+def _answer(
+    method: Any,
+    image: Any,
+    *,
+    objects: bool,
+    watershed: bool = False,
+    tta: bool = False,
+    tile: int | None = None,
+) -> tuple[Any, Any]:
     """Probabilities (classes, *spatial), and ids (*spatial) or None; a method without objects gives components."""
     if method.name == "unet":
         if objects:
-            outlined: tuple[Any, Any] = method.outline(image, flips=tta, tile=tile)
+            outlined: tuple[Any, Any] = method.outline(image, flips=tta, tile=tile, watershed=watershed)
             return outlined
         return method.predict(image, flips=tta, tile=tile), None
     if tta or tile is not None:
         raise DataError(
             f"{method.name} is neither averaged over mirrored images nor cut: leave --tta and --tile out"
         )
+    if objects and method.name == "watershed":
+        if watershed:
+            raise DataError("this model is a watershed already: leave --watershed out")
+        separated: tuple[Any, Any] = method.outline(image)
+        return separated
     likely = method.predict(image)
     if not objects:
         return likely, None
+    from delineate.objects import split
     from delineate.score import components
 
-    return likely, components(likely.argmax(0) > 0)
+    foreground = likely.argmax(0) > 0
+    return likely, split(foreground) if watershed else components(foreground)
 
 
 def _preview(step: Step, folder: Path, found: DataSet) -> None:

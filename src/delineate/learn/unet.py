@@ -9,14 +9,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import Case, ClassTable, NotFittedError
+from delineate.core import Case, ClassTable, ModelError, NotFittedError
 from delineate.inference import separated
-from delineate.inference.objects import numbered, sure
+from delineate.inference.objects import sure
 from delineate.learn.answer import answered
 from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.plan import Overrides, planned
 from delineate.learn.prepare import pieces
 from delineate.learn.training import Training
+from delineate.objects import numbered, split
 
 SIGMA = 0.15  # how far votes for the middle of an object are smoothed, in radii of the typical object
 
@@ -72,11 +73,12 @@ class UNetMethod:
         return answered(learnt, image, flips=flips, tile=tile)[: len(learnt.classes)]
 
     def outline(
-        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
+        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None, watershed: bool = False
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Probabilities (classes, *spatial) and object ids (*spatial), 0 for none.
 
-        An object is of one class. A model that did not learn objects tells connected pieces of a class apart.
+        An object is of one class. A model that did not learn objects tells connected pieces of a class apart; with
+        `watershed` they are split at their necks as well (`delineate.objects.split`). ModelError where it did learn.
         """
         learnt = self._fitted()
         answer = answered(learnt, image, flips=flips, tile=tile)
@@ -85,13 +87,18 @@ class UNetMethod:
         smallest = learnt.plan.smallest_object_px
         if learnt.plan.dims == 2 and labels.ndim == 3:  # the size is that of an object in one slice
             smallest = 0
-        if not len(offsets):
+        if len(offsets) and watershed:
+            raise ModelError("this model has learnt to keep objects apart: leave the watershed out")
+        if not len(offsets) and not watershed:
             return probabilities, numbered(pieces(labels), smallest_px=smallest)
         sigma_px = SIGMA * learnt.plan.object_radius_px
         ids = np.zeros(labels.shape, np.int32)
         for label in range(1, len(learnt.classes)):
-            found = separated(labels == label, offsets, sigma_px=sigma_px, smallest_px=smallest)
-            found = sure(found, probabilities[label])
+            if watershed:
+                found = split(labels == label, smallest_px=smallest)
+            else:
+                found = separated(labels == label, offsets, sigma_px=sigma_px, smallest_px=smallest)
+                found = sure(found, probabilities[label])
             ids = np.where(found > 0, found + ids.max(), ids)
         return probabilities, ids
 
