@@ -32,9 +32,10 @@ from delineate.data.masks import MasksAre
 
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
+    from delineate.report.comparison import Comparison
     from delineate.score import ScoreTable
 
-__all__ = ["METHODS", "check", "demo", "features", "load", "predict", "score", "train"]
+__all__ = ["METHODS", "check", "compare", "demo", "features", "load", "predict", "score", "train"]
 
 METHODS: dict[str, str] = {
     "unet": "delineate.learn:UNetMethod",
@@ -316,6 +317,101 @@ def score(
     return table
 
 
+def compare(
+    data: str | Path | DataSet | Sequence[Case],
+    *,
+    out: str | Path,
+    val: str | Path | Sequence[Case] | None = None,
+    methods: Sequence[str] | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    overrides: Overrides | None = None,
+    resume: bool = False,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    tell: Tell | None = None,
+    watch: Callable[[Step], None] | None = None,
+) -> Comparison:
+    """Teach every method (or `methods`) on the same cases, judge them on others, and write one page about it.
+
+    out: a new folder for compare.html, compare.json, compare.csv and methods/NAME/model. val: what to judge on; else the
+    validation part of the data, else a quarter of the cases (whole groups). minutes (5 where neither is given) or
+    steps, and overrides, are for the U-Net alone. resume: go on in an `out` that an interrupted comparison left behind.
+    Raises DataError for an unknown method, or where there is nothing to judge on.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import coins
+    >>> learn_from, held_out = coins()
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     compared = compare(learn_from, val=held_out, out=Path(scratch) / "compared", methods=["otsu", "watershed"])
+    ...     [entrant.name for entrant in compared.entrants], compared.page.name
+    (['otsu', 'watershed'], 'compare.html')
+    """
+    from delineate.contest import contest, tried
+    from delineate.data.conditions import CONDITIONS
+    from delineate.report.comparison import write_comparison
+
+    say = tell or (lambda _: None)
+    chosen = list(dict.fromkeys(methods or METHODS))
+    for name in chosen:
+        if name not in METHODS:
+            raise DataError(f"there is no method {name}: choose from {', '.join(METHODS)}")
+    found = _data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    for note in found.notes:
+        say(note)
+    cases, judged = list(found.cases), list(found.validation)
+    if val is not None:
+        given = (
+            files.load(val, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are)
+            if isinstance(val, (str, Path))
+            else None
+        )
+        judged = list(val) if given is None else [*given.cases, *given.validation]  # type: ignore[arg-type]
+    elif not judged and len(cases) > 1:
+        cases, judged = files.split(cases, share=0.25, seed=seed)
+        say(f"{len(judged)} of {len(cases) + len(judged)} cases are held out to judge on")
+    judged = [case for case in judged if case.labels is not None]
+    if not judged:
+        raise DataError("there is no labelled image to judge on: label a second one, or give --val")
+    folder = Path(out)
+    if not (resume and folder.is_dir()):
+        new_folder(folder)
+    if minutes is None and steps is None:
+        minutes = 5.0
+
+    def fitted(name: str) -> Callable[[Path], Any]:
+        def fit(home: Path) -> Any:
+            if name != "unet":
+                return _saved(_method(name)(classes=found.classes).fit(cases), home)
+            from delineate.learn import Training, UNetMethod, planned
+
+            plan = planned(cases, minutes=minutes, overrides=overrides)
+            again = home.is_dir() and any(home.iterdir())
+            training = Training(cases, classes=found.classes, plan=plan, minutes=minutes, steps=steps, seed=seed,
+                                folder=home, resume=again)  # fmt: skip
+            for step in training:
+                if watch:
+                    watch(step)
+            return UNetMethod.of(training.learnt)
+
+        return fit
+
+    def answer(method: Any, image: Any) -> tuple[Any, Any]:
+        return _answer(method, image, objects=method.name == "watershed" or _keeps_apart(method))
+
+    entrants = contest(
+        cases,
+        judged,
+        classes=found.classes,
+        entrants={name: fitted(name) for name in chosen},
+        answer=answer,
+        folder=folder / "methods",
+        tell=say,
+    )
+    return write_comparison(list(entrants), judged, folder, conditions=CONDITIONS, tried=tried(judged))
+
+
 def features(model: str | Path | Any, image: str | Path | Any, *, out: str | Path) -> Path:
     """Draw what each block of a trained U-Net answers to one image (a file or (*spatial, channels)) into a PNG.
 
@@ -393,6 +489,11 @@ def _data_set(
         int(case.labels[case.labels != UNLABELLED].max(initial=1)) for case in data if case.labels is not None
     ]
     return DataSet(tuple(data), (), ClassTable.numbered(max([1, *seen]) + 1), (), {})
+
+
+def _keeps_apart(method: Any) -> bool:
+    """Whether a U-Net has learnt objects."""
+    return method.name == "unet" and bool(method.learnt.plan.objects)
 
 
 def _saved(method: Any, folder: Path) -> Any:

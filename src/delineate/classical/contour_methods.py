@@ -35,7 +35,7 @@ class SnakeForces:
     start: Threshold
     tension: float = 0.01
     stiffness: float = 0.1
-    edges: float = 5.0
+    edges: float = 1.0
     steps: int = 60
 
     def __post_init__(self) -> None:
@@ -134,12 +134,12 @@ class Snake(_Contour[SnakeForces]):
     def tried(self, start: Threshold) -> Sequence[SnakeForces]:
         """Tensions and attractions."""
         plain = SnakeForces(start)
-        pairs = ((0.01, 0.1), (0.002, 0.01), (0.0, 0.001))
+        pairs = ((0.01, 0.1), (0.001, 0.01))
         return [
             replace(plain, tension=t, stiffness=s, edges=e, steps=n)
             for n in (60, 15)
             for t, s in pairs
-            for e in (5.0, 20.0)
+            for e in (1.0, 0.2, 5.0)
         ]
 
     def moved(self, grey: Grey, start: Mask, settings: SnakeForces) -> Mask:

@@ -130,19 +130,21 @@ def snake(
     tension: float = 0.01,
     stiffness: float = 0.1,
     brightness: float = 0.0,
-    edges: float = 5.0,
+    edges: float = 1.0,
+    speed: float = 1.0,
     steps: int = 150,
 ) -> NDArray[np.float64]:
     """The closed chain of points (n, 2) that `outline` (n, 2; row, column) becomes when edges attract it.
 
     tension pulls it short, stiffness makes it round; brightness and edges are how strongly bright places and steep ones
-    attract it. Raises DataError for fewer than 4 points, for a picture that is not 2D, and for a chain that starts
-    outside. Kass, Witkin & Terzopoulos 1988, doi:10.1007/BF00133570.
+    attract it; speed is how far the forces move it in a step, at most a pixel.
+    Raises DataError for fewer than 4 points, for a picture that is not 2D, and for a chain that starts outside.
+    Kass, Witkin & Terzopoulos 1988, doi:10.1007/BF00133570.
 
     >>> picture = np.pad(np.ones((20, 20)), 10)
     >>> turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     >>> circle = 20 + 14 * np.stack([np.sin(turn), np.cos(turn)], axis=1)
-    >>> bool(np.abs(snake(picture, circle) - 19.5).max() < np.abs(circle - 19.5).max())
+    >>> bool(np.abs(snake(picture, circle, speed=10) - 19.5).max() < np.abs(circle - 19.5).max())
     True
     """
     from skimage.segmentation import active_contour
@@ -161,7 +163,7 @@ def snake(
     if np.ptp(part) == 0 or min(part.shape) < 4:
         return np.asarray(outline, np.float64)
     moved = evolved(
-        part, outline - low, alpha=tension, beta=stiffness, w_line=brightness, w_edge=edges, gamma=0.02,
+        part, outline - low, alpha=tension, beta=stiffness, w_line=brightness, w_edge=edges, gamma=1 / speed,
         max_px_move=1.0, max_num_iter=steps, convergence=0.1, boundary_condition="periodic",
     )  # fmt: skip
     return np.asarray(np.clip(moved + low, 0, size - 1), np.float64)
