@@ -244,7 +244,7 @@ def _drops(one: Entrant, conditions: Mapping[str, Any]) -> list[dict[str, Any]]:
         cells.append(
             {
                 "dice": shown(after),
-                "strength": round(min(1.0, loss / 0.5), 2),
+                "strength": round(min(0.85, loss / 0.5), 2),
                 "loss": f"{after - before:+.2f}",
             }
         )
