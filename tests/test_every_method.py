@@ -7,7 +7,22 @@ import re
 import numpy as np
 import pytest
 
-from delineate.classical import Otsu
+from delineate.classical import (
+    ChanVese,
+    Geodesic,
+    Hysteresis,
+    Li,
+    LocalMean,
+    MultiOtsu,
+    Otsu,
+    RandomWalker,
+    Sauvola,
+    Snake,
+    TextureBoosting,
+    TextureForest,
+    Triangle,
+    Watershed,
+)
 from delineate.core import Case, ClassTable, Method, ModelError, NotFittedError
 from delineate.learn import Overrides, UNetMethod
 
@@ -18,7 +33,23 @@ def small_unet(classes: ClassTable | None = None) -> UNetMethod:
     return UNetMethod(classes, steps=60, overrides=tiny)
 
 
-METHODS = [Otsu, small_unet]
+METHODS = [
+    small_unet,
+    Otsu,
+    MultiOtsu,
+    Li,
+    Triangle,
+    LocalMean,
+    Sauvola,
+    Hysteresis,
+    Watershed,
+    Snake,
+    ChanVese,
+    Geodesic,
+    TextureForest,
+    TextureBoosting,
+    RandomWalker,
+]
 """Factories: called with a class table, each gives a method that is not fitted."""
 
 CLASSES = ClassTable(("background", "blob"), ((0, 0, 0), (1, 2, 3)))

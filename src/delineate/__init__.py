@@ -4,7 +4,7 @@
     method = delineate.train("my_data", minutes=10)
     probabilities = method.predict(image)
 
-The five verbs are `check`, `train`, `predict`, `score` and `demo`; `load` brings a trained model back, `export` takes
+The verbs are `check`, `train`, `predict`, `score`, `compare` and `demo`; `load` brings a trained model back, `export` takes
 it elsewhere and `quantise` makes it faster. The parts
 (`delineate.nets`, `delineate.losses`, `delineate.score`, ...) can be used alone. Names are looked up when they
 are first used, so `import delineate` is instant and loads no torch.
@@ -16,16 +16,49 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from delineate import classical, core, data, inference, learn, losses, nets, report
+    from delineate import classical, core, data, inference, learn, losses, nets, objects, report
     from delineate import score as score
     from delineate.core import UNLABELLED, Case, ClassTable, DelineateError
-    from delineate.flow import check, demo, export, features, load, predict, quantise, train
+    from delineate.flow import (
+        check,
+        compare,
+        demo,
+        export,
+        features,
+        load,
+        predict,
+        quantise,
+        score_several,
+        train,
+    )
 
 __version__ = "0.1.0"
 
-_VERBS = ("check", "demo", "export", "features", "load", "predict", "quantise", "train")
+_VERBS = (
+    "check",
+    "compare",
+    "demo",
+    "export",
+    "features",
+    "load",
+    "predict",
+    "quantise",
+    "score_several",
+    "train",
+)
 _CORE = ("UNLABELLED", "Case", "ClassTable", "DelineateError")
-_PACKAGES = ("classical", "core", "data", "inference", "learn", "losses", "nets", "report", "score")
+_PACKAGES = (
+    "classical",
+    "core",
+    "data",
+    "inference",
+    "learn",
+    "losses",
+    "nets",
+    "objects",
+    "report",
+    "score",
+)
 
 __all__ = [
     "UNLABELLED",
@@ -34,6 +67,7 @@ __all__ = [
     "DelineateError",
     "check",
     "classical",
+    "compare",
     "core",
     "data",
     "demo",
@@ -44,10 +78,12 @@ __all__ = [
     "load",
     "losses",
     "nets",
+    "objects",
     "predict",
     "quantise",
     "report",
     "score",
+    "score_several",
     "train",
 ]
 

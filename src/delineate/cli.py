@@ -107,7 +107,9 @@ def train(
         int | None, typer.Option(help="Number of steps instead of a time: repeatable on a CPU.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed: the same seed and steps give the same weights.")] = 0,
-    method: Annotated[str, typer.Option(help="'unet' or 'otsu'.")] = "unet",
+    method: Annotated[
+        str, typer.Option(help="unet, or an old way: otsu, watershed, texture-forest ...")
+    ] = "unet",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted training in OUT.")
     ] = False,
@@ -185,6 +187,10 @@ def predict(
     objects: Annotated[
         bool, typer.Option("--objects", help="Write 16-bit ids that keep objects apart.")
     ] = False,
+    watershed: Annotated[
+        bool,
+        typer.Option("--watershed", help="With --objects: split touching ones, if the model learnt none."),
+    ] = False,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write probabilities as well.")
     ] = False,
@@ -223,6 +229,7 @@ def predict(
             images,
             out=out,
             objects=objects,
+            watershed=watershed,
             probabilities=probabilities,
             tta=tta,
             tile=tile,
@@ -389,6 +396,49 @@ def score(
 
 
 @app.command()
+def compare(
+    data: Data,
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the page and the methods.")],
+    val: Annotated[Path | None, typer.Option(help="Folder to judge on; else a quarter is held out.")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Names with commas between them; all where not given.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time for the U-Net; 5 where neither is given.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps for the U-Net instead of a time.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the U-Net and of what is held out.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in OUT where a comparison was interrupted.")
+    ] = False,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """Do I need a network? Every method on the same cases, in one table and on one page."""
+    from delineate import flow
+
+    with _training_bar() as (tell, watch):
+        compared = flow.compare(
+            data,
+            out=out,
+            val=val,
+            methods=methods.replace(" ", "").split(",") if methods else None,
+            minutes=minutes,
+            steps=steps,
+            seed=seed,
+            resume=resume,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            tell=tell,
+            watch=watch,
+        )
+    from delineate.report.comparison import comparison_lines
+
+    print("\n".join(comparison_lines(compared.entrants)))
+    print(f"Page: {compared.page}")
+
+
+@app.command()
 def features(
     model: Annotated[Path, typer.Argument(help="Folder of a trained U-Net.")],
     image: Annotated[Path, typer.Argument(help="One image.")],
@@ -417,7 +467,9 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as leave:
         if leave.code == INTERRUPTED:
-            _complain("interrupted: what was finished is kept; `train` and `predict` go on with --resume")
+            _complain(
+                "interrupted: what was finished is kept; `train`, `predict` and `compare` go on with --resume"
+            )
         raise
 
 

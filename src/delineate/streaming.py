@@ -101,7 +101,9 @@ def streams(path: Path, learnt: Learnt | None, wishes: Wishes) -> bool:
 def middle_of(path: Path, *, side: int = 512) -> NDArray[Any]:
     """The middle of an image that can be read in parts, at most `side` pixels along each axis: (*spatial, channels)."""
     with open_large(path) as image:
-        return image.window(tuple(slice((n - side) // 2, (n + side) // 2) if n > side else slice(0, n) for n in image.spatial))
+        return image.window(
+            tuple(slice((n - side) // 2, (n + side) // 2) if n > side else slice(0, n) for n in image.spatial)
+        )
 
 
 def outline_large(

@@ -41,21 +41,21 @@ def test_the_channel_that_shows_the_objects_is_chosen():
     stripes = (np.indices(SQUARE.shape)[1] % 4 < 2) * 200
     image = np.stack([stripes, 20 * SQUARE, stripes // 2], axis=-1).astype(np.uint8)
     method = Otsu().fit([case(image)])
-    assert method.settings.channels == (1,)
+    assert method.settings.look.channels == (1,)
     np.testing.assert_array_equal(method.predict(image)[1], SQUARE)
 
 
 def test_channels_that_are_constant_or_repeated_are_not_averaged():
     grey = 100 * SQUARE
     image = np.stack([grey, grey, grey, np.full_like(grey, 255)], axis=-1)  # a grey picture saved as RGBA
-    assert Otsu().fit([case(image)]).settings.channels == (0,)
+    assert Otsu().fit([case(image)]).settings.look.channels == (0,)
 
 
 def test_noise_calls_for_smoothing_and_a_clean_picture_does_not():
     large = np.kron(SQUARE, np.ones((6, 6), np.uint8))
     noise = np.random.default_rng(1).normal(0, 60, large.shape)
-    assert Otsu().fit([case(50.0 * large + noise, large)]).settings.sigma_px > 0
-    assert Otsu().fit([case(50.0 * large, large)]).settings.sigma_px == 0
+    assert Otsu().fit([case(50.0 * large + noise, large)]).settings.look.sigma_px > 0
+    assert Otsu().fit([case(50.0 * large, large)]).settings.look.sigma_px == 0
 
 
 def test_planes_of_a_stack_are_not_mixed():
@@ -63,7 +63,7 @@ def test_planes_of_a_stack_are_not_mixed():
     noise = np.random.default_rng(2).normal(0, 60, flickering.shape)
     labels = (flickering > 0).astype(np.uint8)
     method = Otsu().fit([case(flickering + noise, labels)])
-    assert method.settings.sigma_px > 0
+    assert method.settings.look.sigma_px > 0
     predicted = method.predict((flickering + noise)[..., None])[1]
     assert predicted[::2].sum() > 5 * predicted[1::2].sum()
 
@@ -131,11 +131,12 @@ def test_pixels_that_are_not_finite_are_refused(bad):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"channels": [5]},
-        {"channels": []},
-        {"channels": ["a"]},
-        {"sigma_px": -1},
-        {"sigma_px": None},
+        {"look": {"channels": [5]}},
+        {"look": {"channels": []}},
+        {"look": {"channels": ["a"]}},
+        {"look": {"sigma_px": -1}},
+        {"look": {"sigma_px": None}},
+        {"look": {"stain": "ink"}},
         {"bright": "yes"},
         {"surprise": 1},
     ],
@@ -143,7 +144,8 @@ def test_pixels_that_are_not_finite_are_refused(bad):
 def test_tampered_settings_are_refused(tmp_path, settings):
     Otsu().fit([case(100 * SQUARE)]).save(tmp_path)
     about = json.loads((tmp_path / "model.json").read_text())
-    about["settings"] |= settings
+    about["settings"]["look"] |= settings.get("look", {})
+    about["settings"] |= {key: value for key, value in settings.items() if key != "look"}
     (tmp_path / "model.json").write_text(json.dumps(about))
     with pytest.raises(ModelError, match="restore it from a copy or fit again"):
         Otsu.load(tmp_path)

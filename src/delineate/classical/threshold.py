@@ -1,253 +1,284 @@
-"""One threshold for each image, found by Otsu's criterion: the honest baseline for everything that learns.
+"""Thresholds: what is brighter, or darker, than some value is an object. The honest baseline for all that learns.
 
-The threshold itself needs no labels: it splits the image's own histogram. Labels only settle what a person would
-otherwise set by hand: which channels, how much smoothing, and whether objects are bright or dark.
+The value comes from the image itself: from its histogram (Otsu, multi-Otsu, Li, triangle), from the surroundings of
+each pixel (local mean, Sauvola), or there are two values, one to find and one to extend (hysteresis). Labels only
+settle what a person would otherwise set by hand: which channel or stain, how much smoothing, whether objects are bright
+or dark, how large the surroundings are.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Self
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import (
-    UNLABELLED,
-    Case,
-    ClassTable,
-    DataError,
-    ModelError,
-    NotFittedError,
-    OutputError,
-    written_whole,
-)
+from delineate.classical.look import SIGMAS_PX, Grey, Look, looks
+from delineate.classical.taught import Taught, known, mean_defined, one_hot, overlap, spread
+from delineate.core import Case
 
-FORMAT, VERSION = "delineate-model", 1
-SIGMAS_PX = (0.0, 1.0, 2.0, 4.0)
-"""The smoothing that `fit` tries, least first."""
-
+MOST_PX = 4e6  # of the cases that settings are tried on; of more, some are taken evenly
 BINS = 4096  # of the histogram: fine enough for a picture that a single hot pixel squeezes into a corner of its range
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class OtsuSettings:
-    """What `Otsu.fit` settles.
+class Threshold:
+    """What `fit` settles for every threshold. bright: objects are above it."""
 
-    channels: indices of the channels whose mean is thresholded, of `in_channels` that an image has. sigma_px: of a
-    Gaussian along the last two axes (planes of a stack are not mixed). bright: objects are above the threshold.
-    """
-
-    in_channels: int
-    channels: tuple[int, ...]
-    sigma_px: float
+    look: Look
     bright: bool
 
 
-class Otsu:
-    """Outlines what is brighter, or darker, than one threshold per image. Otsu 1979, doi:10.1109/TSMC.1979.4310076.
+@dataclass(frozen=True)
+class CorrectedThreshold(Threshold):
+    """correction: by which the threshold's height over the darkest value is multiplied."""
 
-    Two classes. `fit` tries every channel and their mean, SIGMAS_PX and both polarities, and keeps the combination
-    with the highest mean Dice over the labelled pixels of the cases; `settings` tells which.
+    correction: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.correction < 100:
+            raise ValueError(f"correction {self.correction}")
+
+
+@dataclass(frozen=True)
+class LocalThreshold(Threshold):
+    """window_px: side of the square that a pixel is compared with, within the last two axes. weight: how much of the
+    spread within it a pixel must stand out by.
+    """
+
+    window_px: int
+    weight: float
+
+    def __post_init__(self) -> None:
+        if self.window_px < 3 or self.window_px % 2 == 0 or not -2 <= self.weight <= 2:
+            raise ValueError(f"window_px {self.window_px}, weight {self.weight}")
+
+
+@dataclass(frozen=True)
+class TwoThresholds(Threshold):
+    """found: where an object is found, extended: how far it goes; shares of the way from the darkest value (0) to
+    Otsu's threshold (1) and on to the brightest (2).
+    """
+
+    found: float
+    extended: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.extended <= self.found <= 2:
+            raise ValueError(f"found {self.found}, extended {self.extended}")
+
+
+class _Thresholding(Taught[Threshold]):
+    """The search that all have in common: first look and polarity with the rule's first numbers, then its numbers."""
+
+    record: ClassVar[type] = Threshold
+
+    @abstractmethod
+    def above(self, grey: Grey, settings: Any) -> Mask:
+        """Which pixels (*spatial) are objects, in a picture from 0 to 1 that is not constant, objects bright."""
+
+    def numbers(self, look: Look, bright: bool) -> Iterator[Threshold]:
+        """The settings to try for one look and polarity, plainest first."""
+        yield Threshold(look, bright)
+
+    @property
+    def in_channels(self) -> int:
+        """How many channels an image must have."""
+        return self.fitted().look.in_channels
+
+    def choose(self, cases: Sequence[Case]) -> Threshold:
+        """The first best by mean Dice over the cases: plain before elaborate, little smoothing before much."""
+        chosen = spread(cases, most_px=MOST_PX)
+        first: list[tuple[float, Threshold]] = []
+        for look in looks(chosen):
+            greys = [look.grey(case.image) for case in chosen]
+            for bright in (True, False):
+                settings = next(self.numbers(look, bright))
+                first.append((self._agreement(chosen, greys, settings), settings))
+        best = max(first, key=lambda pair: pair[0])  # of equal ones the first
+        for sigma_px in SIGMAS_PX:
+            look = replace(best[1].look, sigma_px=sigma_px)
+            greys = [look.grey(case.image) for case in chosen]
+            tried = itertools.islice(self.numbers(look, best[1].bright), 1, None)
+            rest = [(self._agreement(chosen, greys, settings), settings) for settings in tried]
+            best = max([best, *rest], key=lambda pair: pair[0])
+        return best[1]
+
+    def foreground(self, image: NDArray[Any], settings: Threshold) -> Mask:
+        """Which pixels (*spatial) of an image (*spatial, channels) are objects; none of a constant image."""
+        return self._mask(settings.look.grey(image), settings)
+
+    def likely(self, image: NDArray[Any], settings: Threshold) -> NDArray[np.float32]:
+        """Probabilities of 0 and 1, for a threshold knows no doubt."""
+        return one_hot(self.foreground(image, settings).astype(np.uint8), 2)
+
+    def _mask(self, grey: Grey, settings: Threshold) -> Mask:
+        if np.ptp(grey) == 0:
+            return np.zeros(grey.shape, bool)
+        return self.above(grey if settings.bright else 1 - grey, settings)
+
+    def _agreement(self, cases: Sequence[Case], greys: Sequence[Grey], settings: Threshold) -> float:
+        return mean_defined(
+            overlap(known(case), self._mask(grey, settings)) for case, grey in zip(cases, greys, strict=True)
+        )
+
+
+class Otsu(_Thresholding):
+    """Two groups of values, each as much of one value as can be. Otsu 1979, doi:10.1109/TSMC.1979.4310076.
+
+    Two classes. `fit` tries every channel, stain and their mean, SIGMAS_PX and both polarities, and keeps what has the
+    highest mean Dice over the labelled pixels of the cases; `settings` tells which.
 
     >>> image = np.zeros((8, 8, 1), np.uint8)
     >>> image[2:5, 2:5] = 200
     >>> case = Case("square", image, labels=(image[..., 0] > 0).astype(np.uint8))
     >>> otsu = Otsu().fit([case])
     >>> otsu.settings
-    OtsuSettings(in_channels=1, channels=(0,), sigma_px=0.0, bright=True)
+    Threshold(look=Look(in_channels=1, channels=(0,), stain='', sigma_px=0.0), bright=True)
     >>> int(otsu.predict(image)[1].sum())
     9
     """
 
     name = "otsu"
 
-    def __init__(self, classes: ClassTable | None = None) -> None:
-        """Raises DataError for more than two classes."""
-        self.classes = classes or ClassTable.numbered(2)
-        self.settings: OtsuSettings | None = None
-        if len(self.classes) > 2:
-            raise DataError(
-                f"a threshold tells two classes apart but there are {len(self.classes)} "
-                f"({', '.join(self.classes.names)}): train a U-Net instead, or merge classes"
-            )
-
-    def fit(self, cases: Sequence[Case]) -> Self:
-        """Choose the settings that suit the labelled cases best; cases without labelled pixels are passed over.
-
-        The first best wins: the mean of the channels before single ones, little smoothing before much, bright
-        before dark. Raises DataError where no pixel is labelled, a label is no class, or cases differ in channels.
-        """
-        labelled = [case for case in cases if case.labels is not None and (case.labels != UNLABELLED).any()]
-        if not labelled:
-            raise DataError(
-                f"none of {len(cases)} cases has a labelled pixel: label some, a few scribbles will do"
-            )
-        in_channels = labelled[0].channels
-        for case in labelled:
-            if case.channels != in_channels:
-                raise DataError(
-                    f"image {case.name} has {case.channels} channels but {labelled[0].name} has {in_channels}: "
-                    "convert them to one kind"
-                )
-            _checked(case.image, name=f"image {case.name}")
-            labels = _known(case)
-            highest = int(labels[labels != UNLABELLED].max())
-            if highest > 1:
-                raise DataError(
-                    f"labels of {case.name} hold class {highest} but a threshold knows only 0 and 1: "
-                    "train a U-Net instead, or merge classes"
-                )
-        best = -1.0
-        for channels, sigma_px in itertools.product(_channel_choices(labelled), SIGMAS_PX):
-            overlaps = np.array([_overlaps(case, channels=channels, sigma_px=sigma_px) for case in labelled])
-            for bright, mean in zip((True, False), _means(overlaps), strict=True):
-                if mean > best:
-                    best = mean
-                    self.settings = OtsuSettings(in_channels, channels, sigma_px, bright)
-        return self
-
-    def predict(self, image: NDArray[Any]) -> NDArray[np.float32]:
-        """Probabilities (2, *spatial) for an image (*spatial, channels): 0 or 1, for a threshold knows no doubt.
-
-        A constant image is background throughout. Raises NotFittedError before `fit`, ModelError where the image
-        has other channels than those fitted on, DataError where it holds NaN or infinite pixels.
-        """
-        settings = self._fitted()
-        if image.ndim not in (3, 4) or image.shape[-1] != settings.in_channels:
-            raise ModelError(
-                f"the image has shape {image.shape} but the model was fitted on {settings.in_channels} channels: "
-                "give (*spatial, channels) with as many"
-            )
-        _checked(image, name="the image")
-        foreground = np.zeros(image.shape[:-1], bool)
-        above = _above(image, channels=settings.channels, sigma_px=settings.sigma_px)
-        if above is not None:
-            foreground = above if settings.bright else ~above
-        return np.stack([~foreground, foreground]).astype(np.float32)
-
-    def save(self, folder: str | Path) -> Path:
-        """Write `model.json` into `folder` (made if missing); returns the folder."""
-        path = Path(folder)
-        about = {
-            "format": FORMAT,
-            "version": VERSION,
-            "method": self.name,
-            "classes": asdict(self.classes),
-            "settings": asdict(self._fitted()),
-        }
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"cannot make {path}: {error.strerror or error}; choose another folder"
-            ) from error
-        with written_whole(path / "model.json") as beside:
-            beside.write_text(json.dumps(about, indent=1))
-        return path
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Otsu:
-        """The method that `save` wrote; raises ModelError where `model.json` is missing or damaged."""
-        path = Path(folder) / "model.json"
-        try:
-            about = json.loads(path.read_text())
-            if (about["format"], about["version"], about["method"]) != (FORMAT, VERSION, cls.name):
-                raise ModelError(
-                    f"{path} describes no Otsu model of version {VERSION}: load it with delineate.load"
-                )
-            names, colours = about["classes"]["names"], about["classes"]["colours"]
-            otsu = cls(ClassTable(tuple(names), tuple((r, g, b) for r, g, b in colours)))
-            otsu.settings = _settings(**about["settings"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"{path} cannot be read ({error}): restore it from a copy or fit again"
-            ) from error
-        return otsu
-
-    def _fitted(self) -> OtsuSettings:
-        if self.settings is None:
-            raise NotFittedError("this threshold has not been fitted: call fit(cases) first, or load a model")
-        return self.settings
+    def above(self, grey: Grey, settings: Threshold) -> Mask:
+        """What is above the image's own threshold."""
+        return grey >= otsu_threshold(grey)
 
 
-def _settings(*, in_channels: int, channels: list[int], sigma_px: float, bright: bool) -> OtsuSettings:
-    """Settings as read from a file; raises ValueError where they make no sense."""
-    whole = [type(number) is int for number in (in_channels, *channels)]
-    if not (all(whole) and channels and all(0 <= channel < in_channels for channel in channels)):
-        raise ValueError(f"channels {channels} of {in_channels}")
-    if not 0 <= sigma_px < 1e6 or type(bright) is not bool:
-        raise ValueError(f"sigma_px {sigma_px}, bright {bright}")
-    return OtsuSettings(in_channels, tuple(channels), float(sigma_px), bright)
+class _Corrected(_Thresholding):
+    """A threshold of the whole image, times a factor that the labels choose."""
+
+    record = CorrectedThreshold
+
+    def numbers(self, look: Look, bright: bool) -> Iterator[CorrectedThreshold]:
+        """Factors, none first."""
+        for correction in (1.0, 1.25, 0.8, 1.6, 2.0):
+            yield CorrectedThreshold(look, bright, correction)
 
 
-def _known(case: Case) -> NDArray[np.uint8]:
-    if case.labels is None:
-        raise DataError(f"{case.name} has no labels: pass over it")
-    return case.labels
+class Li(_Corrected):
+    """The threshold with the least cross-entropy between the picture and its two levels.
+
+    Li & Lee 1993, doi:10.1016/0031-3203(93)90115-D. Two classes; `fit` as for `Otsu`, and a factor.
+    """
+
+    name = "li"
+
+    def above(self, grey: Grey, settings: CorrectedThreshold) -> Mask:
+        """What is above the image's own threshold times the factor."""
+        from skimage.filters import threshold_li
+
+        found: Any = threshold_li
+        return np.asarray(grey > settings.correction * found(grey))
 
 
-def _checked(image: NDArray[Any], *, name: str) -> None:
-    if bad := int(np.count_nonzero(~np.isfinite(image))):
-        raise DataError(
-            f"{name} has {bad} pixels that are NaN or infinite: replace them, for example by the median"
+class Triangle(_Corrected):
+    """The value farthest below a line from the histogram's peak to its far end: for few objects on much background.
+
+    Zack, Rogers & Latt 1977, doi:10.1177/25.7.70454. Two classes; `fit` as for `Otsu`, and a factor.
+    """
+
+    name = "triangle"
+
+    def above(self, grey: Grey, settings: CorrectedThreshold) -> Mask:
+        """What is above the image's own threshold times the factor."""
+        from skimage.filters import threshold_triangle
+
+        found: Any = threshold_triangle
+        return np.asarray(grey > settings.correction * found(grey))
+
+
+class LocalMean(_Thresholding):
+    """What stands out from the mean of its surroundings by a share of the picture's spread, so light may be uneven.
+
+    Two classes. `fit` chooses the window and the share as well.
+    """
+
+    name = "local-mean"
+    record = LocalThreshold
+
+    def numbers(self, look: Look, bright: bool) -> Iterator[LocalThreshold]:
+        """Windows and shares of the standard deviation."""
+        for window_px, weight in itertools.product((51, 25, 101, 201), (0.5, 0.25, 0.0, 1.0)):
+            yield LocalThreshold(look, bright, window_px, weight)
+
+    def above(self, grey: Grey, settings: LocalThreshold) -> Mask:
+        """What is above the mean of its window by `weight` standard deviations of the picture."""
+        from scipy.ndimage import uniform_filter
+
+        mean = uniform_filter(grey, settings.window_px, mode="reflect", axes=(-2, -1))
+        return np.asarray(grey > mean + settings.weight * grey.std())
+
+
+class Sauvola(_Thresholding):
+    """What is darker than its surroundings, the more so the more even they are: made for ink on stained paper.
+
+    T = m (1 + k (s / r - 1)) with mean m and standard deviation s of the window and r half of the picture's range;
+    bright objects are turned dark first. Sauvola & Pietikäinen 2000, doi:10.1016/S0031-3203(99)00055-2. Two
+    classes. `fit` chooses the window and k as well.
+    """
+
+    name = "sauvola"
+    record = LocalThreshold
+
+    def numbers(self, look: Look, bright: bool) -> Iterator[LocalThreshold]:
+        """Windows and k."""
+        for window_px, weight in itertools.product((51, 25, 101, 201), (0.2, 0.1, 0.05, 0.35)):
+            yield LocalThreshold(look, bright, window_px, weight)
+
+    def above(self, grey: Grey, settings: LocalThreshold) -> Mask:
+        """What is below Sauvola's threshold in the negative."""
+        from scipy.ndimage import uniform_filter
+
+        dark = 1 - grey.astype(np.float64)
+        window = settings.window_px
+        mean = uniform_filter(dark, window, mode="reflect", axes=(-2, -1))
+        squares = uniform_filter(dark**2, window, mode="reflect", axes=(-2, -1))
+        deviation = np.sqrt(np.maximum(squares - mean**2, 0))
+        return np.asarray(dark < mean * (1 + settings.weight * (deviation / 0.5 - 1)))
+
+
+class Hysteresis(_Thresholding):
+    """Objects are found where they are clearly bright, and extend as far as they are still bright.
+
+    After Canny 1986, doi:10.1109/TPAMI.1986.4767851. Two classes. `fit` chooses both thresholds, relative to Otsu's.
+    """
+
+    name = "hysteresis"
+    record = TwoThresholds
+
+    def numbers(self, look: Look, bright: bool) -> Iterator[TwoThresholds]:
+        """Shares of the way to Otsu's threshold and beyond."""
+        for found, extended in itertools.product((1.2, 1.0, 1.4, 0.8), (0.8, 0.6, 1.0, 0.4)):
+            if extended <= found:
+                yield TwoThresholds(look, bright, found, extended)
+
+    def above(self, grey: Grey, settings: TwoThresholds) -> Mask:
+        """What is connected, above the lower threshold, with something above the higher one."""
+        from skimage.filters import apply_hysteresis_threshold
+
+        reach: Any = apply_hysteresis_threshold
+        low, high = (
+            float(np.interp(share, (0, 1, 2), (0, otsu_threshold(grey), 1)))
+            for share in (settings.extended, settings.found)
         )
+        return np.asarray(reach(grey, low, high), bool)
 
 
-def _channel_choices(cases: Sequence[Case]) -> list[tuple[int, ...]]:
-    """The mean of all channels that say something of their own, then each of them."""
-    distinct: list[int] = []
-    for channel in range(cases[0].channels):
-        varies = any(np.ptp(case.image[..., channel]) for case in cases)
-        repeats = any(
-            all(np.array_equal(case.image[..., channel], case.image[..., other]) for case in cases)
-            for other in distinct
-        )
-        if varies and not repeats:
-            distinct.append(channel)
-    if len(distinct) < 2:
-        return [tuple(distinct) or (0,)]
-    return [tuple(distinct), *((channel,) for channel in distinct)]
+def otsu_threshold(grey: Grey) -> float:
+    """The value from which on a picture (*spatial) from 0 to 1, not constant, is above by Otsu's criterion.
 
-
-def _above(image: NDArray[Any], *, channels: tuple[int, ...], sigma_px: float) -> NDArray[np.bool_] | None:
-    """Which pixels are above the image's own threshold; None for a constant image, which has none."""
-    from scipy.ndimage import gaussian_filter
+    >>> round(otsu_threshold(np.array([0.0, 0.1, 0.1, 0.9, 1.0])), 1)
+    0.1
+    """
     from skimage.filters import threshold_otsu
 
-    grey = image[..., channels].mean(axis=-1, dtype=np.float64)
-    if np.ptp(grey) == 0:
-        return None
-    if sigma_px > 0:
-        grey = gaussian_filter(grey, sigma_px, axes=(-2, -1))
+    found: Any = threshold_otsu
     counts, edges = np.histogram(grey, BINS)
-    threshold = threshold_otsu(hist=(counts, edges[1:]))  # type: ignore[no-untyped-call]
-    above: NDArray[np.bool_] = grey >= threshold  # the upper edge of the last bin that is below
-    return above
-
-
-def _overlaps(case: Case, *, channels: tuple[int, ...], sigma_px: float) -> tuple[float, float]:
-    """Dice of what is above and of what is below the threshold; nan where neither mask holds anything."""
-    labels = _known(case)
-    above = _above(case.image, channels=channels, sigma_px=sigma_px)
-    truth, said = labels == 1, labels != UNLABELLED
-    either = [np.zeros_like(truth)] * 2 if above is None else [above, ~above]
-    sizes = [int(np.count_nonzero(truth) + np.count_nonzero(mask & said)) for mask in either]
-    shared = [int(np.count_nonzero(truth & mask)) for mask in either]
-    bright, dark = (
-        2 * both / size if size else float("nan") for both, size in zip(shared, sizes, strict=True)
-    )
-    return bright, dark
-
-
-def _means(overlaps: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean of each column over the defined cases; 0 where there is none."""
-    bright, dark = (
-        float(column[~np.isnan(column)].mean()) if not np.isnan(column).all() else 0.0
-        for column in overlaps.T
-    )
-    return bright, dark
+    return float(found(hist=(counts, edges[1:])))  # the upper edge of the last bin that is below

@@ -14,7 +14,7 @@ from delineate.flow.methods import METHODS, load
 from delineate.flow.outlining import predict
 from delineate.flow.scoring import score, score_several
 from delineate.flow.showing import demo, features
-from delineate.flow.teaching import train
+from delineate.flow.teaching import is_first, train
 
 __all__ = [
     "METHODS",
@@ -23,6 +23,7 @@ __all__ = [
     "demo",
     "export",
     "features",
+    "is_first",
     "load",
     "predict",
     "quantise",

@@ -87,7 +87,7 @@ def predict(
 
     from delineate.report.prediction import PredictionFolder
 
-    learnt = getattr(method, "learnt", None)
+    learnt: Any = getattr(method, "learnt", None)
     folder = PredictionFolder(
         Path(out),
         model=str(model) if isinstance(model, (str, Path)) else method.name,
@@ -117,10 +117,10 @@ def predict(
     count(0)
     with ExitStack() as stack:
         client = _crew(stack, model, workers=workers, scheduler=scheduler)
-        if client is None:
-            failures = _one_by_one(method, whole, folder, how, count)
-        else:
+        if client is not None and isinstance(model, (str, Path)):
             failures = _on_workers(client, Path(model), whole, folder, how, count)
+        else:
+            failures = _one_by_one(method, whole, folder, how, count)
         for number, entry in enumerate(parts, start=len(whole)):
             count(number)
             source = entry.images[0]
@@ -172,7 +172,7 @@ def answered(
     tile: int | None = None,
 ) -> tuple[Any, Any]:
     """Probabilities (classes, *spatial), and ids (*spatial) or None; a method without objects gives components."""
-    if method.name == "unet":
+    if method.name in ("unet", "onnx"):
         if objects:
             outlined: tuple[Any, Any] = method.outline(image, flips=tta, tile=tile, watershed=watershed)
             return outlined
@@ -244,9 +244,7 @@ def _one_by_one(
     return failures
 
 
-def _put(
-    folder: PredictionFolder, entry: Entry, picture: Picture, likely: Any, ids: Any, how: How
-) -> None:
+def _put(folder: PredictionFolder, entry: Entry, picture: Picture, likely: Any, ids: Any, how: How) -> None:
     files_of = folder.write_files(
         entry.name, picture, likely, ids, source=entry.images[0], probabilities=how.probabilities
     )
@@ -277,7 +275,12 @@ def _crew(stack: ExitStack, model: Any, *, workers: int | None, scheduler: str |
 
 
 def _on_workers(
-    client: Any, model: Path, entries: Sequence[Entry], folder: PredictionFolder, how: How, count: Callable[[int], None]
+    client: Any,
+    model: Path,
+    entries: Sequence[Entry],
+    folder: PredictionFolder,
+    how: How,
+    count: Callable[[int], None],
 ) -> list[str]:
     """Predict whole images on Dask's workers, which write the files; returns what failed, in sentences."""
     from delineate.inference.cluster import spread

@@ -17,7 +17,10 @@ from delineate.flow.methods import Tell, data_set, method_named, saved
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
 
-HELD_OUT, MOST_HELD_OUT = 0.1, 8  # share, and number, of the cases kept for validation where the user gives none
+HELD_OUT, MOST_HELD_OUT = (
+    0.1,
+    8,
+)  # share, and number, of the cases kept for validation where the user gives none
 
 
 def train(

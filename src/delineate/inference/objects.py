@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from delineate.objects import joined, numbered
+
 SIGMA_PX = 1.5
 SIGMA = 0.15  # how far votes are smoothed, in radii of the typical object
 RATIO = 2.8
@@ -65,12 +67,13 @@ def separated(
     seeds, number = ndimage.label(tops & voted, np.ones((3,) * foreground.ndim))
     basins = flood(-hills, seeds, mask=voted)
     ids = np.zeros(foreground.shape, np.int32)
-    ids[foreground] = _joined(basins, hills, number, least=math.log(ratio))[basins.ravel()[aimed]]
+    ids[foreground] = joined(basins, hills, number, least=math.log(ratio))[basins.ravel()[aimed]]
     whole = flood(np.zeros(foreground.shape), _largest_pieces(ids), mask=foreground)
     return numbered(whole, smallest_px=smallest_px)
 
 
 def objects_by_class(
+    labels: NDArray[np.integer[Any]],
     likely: NDArray[np.floating[Any]],
     offsets: NDArray[np.floating[Any]],
     *,
@@ -79,9 +82,9 @@ def objects_by_class(
 ) -> NDArray[np.int32]:
     """Object ids (*spatial), each object of one class: `separated` and `sure` for each class but background.
 
-    likely: (classes, *spatial) probabilities. offsets: as in `separated`. radius_px: of the typical object.
+    labels: (*spatial) class indices. likely: (classes, *spatial) probabilities. offsets: as in `separated`. radius_px: of
+    the typical object.
     """
-    labels = likely.argmax(0)
     ids = np.zeros(labels.shape, np.int32)
     for label in range(1, len(likely)):
         found = separated(labels == label, offsets, sigma_px=SIGMA * radius_px, smallest_px=smallest_px)
@@ -104,53 +107,6 @@ def sure(
     counts = np.maximum(np.bincount(ids.ravel()), 1)
     means = np.bincount(ids.ravel(), weights=likely.ravel()) / counts
     return numbered(np.where(means[ids] >= least, ids, 0))
-
-
-def numbered(ids: NDArray[np.integer[Any]], *, smallest_px: int = 0) -> NDArray[np.int32]:
-    """The same objects with ids 1, 2, 3, ... and without those of fewer than `smallest_px` pixels.
-
-    >>> numbered(np.array([[7, 7, 0, 3]]), smallest_px=2)
-    array([[1, 1, 0, 0]], dtype=int32)
-    """
-    names, inverse, counts = np.unique(ids, return_inverse=True, return_counts=True)
-    kept = (names != 0) & (counts >= smallest_px)
-    new = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-    return new[inverse].reshape(ids.shape)
-
-
-def _joined(
-    basins: NDArray[np.integer[Any]], hills: NDArray[np.floating[Any]], number: int, *, least: float
-) -> NDArray[np.int32]:
-    """The hill that each basin (0 to `number`) belongs to once the low ones have joined.
-
-    From the highest saddle down: where two hills meet, the lower joins unless it rises `least` above the saddle.
-    """
-    saddles: list[NDArray[Any]] = []
-    for axis in range(basins.ndim):
-        here, there = (np.moveaxis(basins, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
-        low, high = (np.moveaxis(hills, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
-        meet = (here != there) & (here > 0) & (there > 0)
-        saddles.append(np.stack([here[meet], there[meet], np.minimum(low[meet], high[meet])]))
-    first, second, height = np.concatenate(saddles, axis=1)
-    order = np.argsort(-height, kind="stable")
-    pairs = np.minimum(first, second) * (number + 1) + np.maximum(first, second)
-    order = order[np.sort(np.unique(pairs[order], return_index=True)[1])]  # of each pair the highest saddle
-    peaks = np.full(number + 1, -np.inf)
-    np.maximum.at(peaks, basins.ravel(), hills.ravel())
-    head = list(range(number + 1))
-
-    def top(basin: int) -> int:
-        while head[basin] != basin:
-            head[basin] = head[head[basin]]
-            basin = head[basin]
-        return basin
-
-    for a, b, saddle in zip(first[order].astype(int), second[order].astype(int), height[order], strict=True):
-        one, other = top(a), top(b)
-        lower, higher = sorted((one, other), key=lambda basin: (peaks[basin], -basin))
-        if one != other and peaks[lower] - saddle < least:
-            head[lower] = higher
-    return np.array([top(basin) for basin in range(number + 1)], np.int32)
 
 
 def _largest_pieces(ids: NDArray[np.int32]) -> NDArray[np.int32]:

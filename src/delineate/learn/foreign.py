@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import ClassTable, DataError, ModelError
-from delineate.inference.objects import numbered, objects_by_class
+from delineate.inference.objects import objects_by_class
 from delineate.inference.tiles import tiled
-from delineate.learn.prepare import pieces
+from delineate.learn.objects import LEARNT, apart
 from delineate.learn.sidecar import Sidecar, made_ready, read_sidecar
 
 WHOLE = {2: 2048, 3: 160}  # images up to this size along each axis are not cut
@@ -92,17 +92,19 @@ class OnnxModel:
         return self.answered(image, flips=flips, tile=tile)[: len(self.classes)]
 
     def outline(
-        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
+        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None, watershed: bool = False
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Probabilities (classes, *spatial) and object ids (*spatial): by offsets, or else connected pieces."""
+        """Probabilities (classes, *spatial) and object ids (*spatial): by offsets, or else as `UNetMethod.outline`."""
         answer = self.answered(image, flips=flips, tile=tile)
         likely, offsets = answer[: len(self.classes)], answer[len(self.classes) :]
+        labels = likely.argmax(0)
         smallest = 0 if self.dims == 2 and image.ndim == 4 else self.sidecar.smallest_px
         if not len(offsets):
-            return likely, numbered(pieces(likely.argmax(0)), smallest_px=smallest)
-        return likely, objects_by_class(
-            likely, offsets, radius_px=self.sidecar.radius_px, smallest_px=smallest
-        )
+            return likely, apart(labels, smallest_px=smallest, watershed=watershed)
+        if watershed:
+            raise ModelError(LEARNT)
+        radius_px = self.sidecar.radius_px
+        return likely, objects_by_class(labels, likely, offsets, radius_px=radius_px, smallest_px=smallest)
 
     def answered(
         self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None

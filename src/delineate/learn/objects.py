@@ -7,33 +7,53 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.inference import separated
-from delineate.inference.objects import numbered, sure
+from delineate.core import ModelError
+from delineate.inference.objects import objects_by_class
 from delineate.learn.learnt import Learnt
 from delineate.learn.prepare import pieces
+from delineate.objects import numbered, split
 
-SIGMA = 0.15  # how far votes for the middle of an object are smoothed, in radii of the typical object
+LEARNT = "this model has learnt to keep objects apart: leave the watershed out"
 MARGIN = 8.0  # radii of the typical object around a tile, so that objects at its border are seen whole
 
 
 def identified(
-    learnt: Learnt, answer: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]
+    learnt: Learnt,
+    answer: NDArray[np.floating[Any]],
+    labels: NDArray[np.integer[Any]],
+    *,
+    watershed: bool = False,
 ) -> NDArray[np.int32]:
     """Object ids (*spatial), 0 for none, of an answer (classes [+ dims], *spatial) and its labels (*spatial).
 
-    An object is of one class. A model that did not learn objects tells connected pieces of a class apart.
+    An object is of one class. A model that did not learn objects tells connected pieces of a class apart, or, with
+    `watershed`, splits them at their necks as well; ModelError where it did learn.
     """
     probabilities, offsets = answer[: len(learnt.classes)], answer[len(learnt.classes) :]
     smallest = learnt.plan.smallest_object_px
     if learnt.plan.dims == 2 and labels.ndim == 3:  # the size is that of an object in one slice
         smallest = 0
     if not len(offsets):
-        return numbered(pieces(labels), smallest_px=smallest)
-    sigma_px = SIGMA * learnt.plan.object_radius_px
+        return apart(labels, smallest_px=smallest, watershed=watershed)
+    if watershed:
+        raise ModelError(LEARNT)
+    radius_px = learnt.plan.object_radius_px
+    return objects_by_class(labels, probabilities, offsets, radius_px=radius_px, smallest_px=smallest)
+
+
+def apart(
+    labels: NDArray[np.integer[Any]], *, smallest_px: int = 0, watershed: bool = False
+) -> NDArray[np.int32]:
+    """Object ids (*spatial), 0 for none, of labels (*spatial) alone: connected pieces of a class, or those split at necks.
+
+    >>> apart(np.array([[1, 1, 0, 2, 1]]))
+    array([[1, 1, 0, 2, 3]], dtype=int32)
+    """
+    if not watershed:
+        return numbered(pieces(labels), smallest_px=smallest_px)
     ids = np.zeros(labels.shape, np.int32)
-    for label in range(1, len(learnt.classes)):
-        found = separated(labels == label, offsets, sigma_px=sigma_px, smallest_px=smallest)
-        found = sure(found, probabilities[label])
+    for label in np.unique(labels[labels > 0]):
+        found = split(labels == label, smallest_px=smallest_px)
         ids = np.where(found > 0, found + ids.max(), ids)
     return ids
 

@@ -72,17 +72,18 @@ class UNetMethod:
         return answered(learnt, image, flips=flips, tile=tile)[: len(learnt.classes)]
 
     def outline(
-        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
+        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None, watershed: bool = False
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Probabilities (classes, *spatial) and object ids (*spatial), 0 for none.
 
-        An object is of one class. A model that did not learn objects tells connected pieces of a class apart.
+        An object is of one class. A model that did not learn objects tells connected pieces of a class apart; with
+        `watershed` they are split at their necks as well (`delineate.objects.split`). ModelError where it did learn.
         """
         learnt = self.fitted()
         answer = answered(learnt, image, flips=flips, tile=tile)
         probabilities = answer[: len(learnt.classes)]
         labels = probabilities.argmax(0)
-        return probabilities, identified(learnt, answer, labels)
+        return probabilities, identified(learnt, answer, labels, watershed=watershed)
 
     def use_engine(
         self,

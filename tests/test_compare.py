@@ -1,0 +1,116 @@
+"""`delineate compare` from files to the page: every method, interrupted and continued, and what cannot be compared."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+import delineate
+from delineate import cli, flow
+from delineate.core import Case, ClassTable, DataError
+from delineate.data import DataSet, samples
+from delineate.learn import Overrides
+
+TINY = Overrides(patch=32, batch=2, width=4, levels=2)
+
+
+def discs(seed):
+    """A small noisy picture with two bright discs and their ids."""
+    rng = np.random.default_rng(seed)
+    grid = np.indices((36, 40))
+    ids = np.zeros((36, 40), np.int32)
+    for number, (row, column) in enumerate(((10, 10), (24, 28)), 1):
+        ids[np.hypot(grid[0] - row, grid[1] - column - rng.integers(3)) < 7] = number
+    image = (50 + 120 * (ids > 0) + rng.normal(0, 12, ids.shape)).clip(0, 255).astype(np.uint8)
+    return Case(f"discs {seed}", image[..., None], labels=(ids > 0).astype(np.uint8), objects=ids)
+
+
+LEARN_FROM, HELD_OUT = [discs(0), discs(1)], [discs(2)]
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """Every method, the U-Net for two steps."""
+    out = tmp_path_factory.mktemp("compared") / "out"
+    return out, delineate.compare(LEARN_FROM, val=HELD_OUT, out=out, steps=2, overrides=TINY)
+
+
+def test_every_method_is_compared_and_can_be_used_afterwards(compared):
+    out, comparison = compared
+    assert {one.name for one in comparison.entrants} == set(flow.METHODS)
+    assert [one.refused for one in comparison.entrants if one.table is None] == []
+    for one in comparison.entrants:
+        assert one.fit_seconds > 0
+        assert one.seconds_per_megapixel > 0
+        assert one.table.objects is not None
+        assert flow.load(out / "methods" / one.name / "model").name == one.name
+    assert comparison["watershed"].dice > 0.5
+
+
+def test_an_interrupted_comparison_goes_on_where_it_stopped(compared):
+    out, first = compared
+    (out / "methods" / "li" / "result.json").unlink()
+    (out / "compare.html").unlink()
+    told = []
+    again = delineate.compare(
+        LEARN_FROM, val=HELD_OUT, out=out, steps=2, overrides=TINY, resume=True, tell=told.append
+    )
+    assert [sentence for sentence in told if sentence.endswith("...")] == ["li ..."]
+    assert {one.name: one.dice for one in again.entrants} == {one.name: one.dice for one in first.entrants}
+    assert again.page.is_file()
+
+
+def test_the_command_line_writes_the_page(tmp_path, monkeypatch, capsys):
+    data = samples.write(tmp_path / "data")
+    words = [
+        "delineate",
+        "compare",
+        data / "train",
+        "--val",
+        data / "test",
+        "-o",
+        tmp_path / "out",
+        "--methods",
+        "otsu, li",
+    ]
+    monkeypatch.setattr(sys, "argv", [str(word) for word in words])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert not left.value.code
+    said = capsys.readouterr().out
+    assert "otsu            Dice 0." in said
+    assert "Page: " in said
+    numbers = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert {one["method"] for one in numbers["methods"]} == {"otsu", "li"}
+
+
+def test_methods_for_two_classes_step_aside_where_there_are_three(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.zeros((40, 40), np.uint8)
+    labels[4:16, 4:16], labels[20:36, 20:36] = 1, 2
+    cases = [
+        Case(
+            str(i),
+            (labels * 90 + rng.integers(0, 30, labels.shape)).astype(np.uint8)[..., None],
+            labels=labels,
+        )
+        for i in range(4)
+    ]
+    data = DataSet(tuple(cases), (), ClassTable(("nothing", "small", "large")), (), {})
+    comparison = delineate.compare(
+        data, out=tmp_path / "out", methods=["otsu", "multi-otsu", "texture-forest"]
+    )
+    assert "two classes apart" in comparison["otsu"].refused
+    assert comparison["multi-otsu"].dice > 0.9
+    assert comparison["texture-forest"].dice > 0.9
+
+
+def test_what_cannot_be_compared_is_said(tmp_path):
+    learn_from, _ = samples.coins()
+    with pytest.raises(DataError, match="choose from unet, otsu"):
+        delineate.compare(learn_from, out=tmp_path / "a", methods=["magic"])
+    with pytest.raises(DataError, match="judge on"):
+        delineate.compare(learn_from[:1], out=tmp_path / "b", methods=["otsu"])
