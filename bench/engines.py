@@ -97,7 +97,8 @@ def engines(net: UNet, images: torch.Tensor) -> dict[str, Engine]:
 
 def eight_bits(net: torch.nn.Module, images: torch.Tensor) -> Engine | None:
     """The 8-bit engine, or None without nncf."""
-    from delineate.inference.engines.openvino import compiled, graph, library
+    from delineate.inference.engines.openvino import compiled, library
+    from delineate.learn.int8 import even_graph
 
     try:
         openvino = library()
@@ -108,7 +109,7 @@ def eight_bits(net: torch.nn.Module, images: torch.Tensor) -> Engine | None:
     data = nncf.Dataset([image[None].numpy() for image in images])
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "int8.xml"
-        openvino.save_model(nncf.quantize(graph(net, images), data, subset_size=len(images)), str(path))
+        openvino.save_model(nncf.quantize(even_graph(net, images), data, subset_size=len(images)), str(path))
         return compiled(openvino.Core().read_model(str(path)), low=True)
 
 

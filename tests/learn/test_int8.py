@@ -5,11 +5,14 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from delineate import flow
 from delineate.core import Case, ClassTable, DataError, ModelError
+from delineate.inference.engines.openvino import compiled
 from delineate.learn import Overrides, UNetMethod
-from delineate.learn.int8 import Cost, opened_int8, quantised
+from delineate.learn.int8 import Cost, even_graph, opened_int8, quantised
+from delineate.nets import UNet, folded
 
 pytest.importorskip("nncf", reason="nncf is not installed")
 
@@ -96,3 +99,26 @@ def test_a_cost_is_a_sentence():
     assert str(Cost(0.91, 0.9085, 0.002, 7)) == (
         "int8: Dice 0.9085, float32: 0.9100, on 7 images; 0.20% of the pixels change their class"
     )
+
+
+@pytest.mark.parametrize("up", ["linear", "transposed"])
+@pytest.mark.parametrize(("dims", "shuffle", "down"), [(2, 1, "max"), (2, 2, "blur"), (3, 1, "max")])
+def test_at_multiples_of_the_divisor_the_even_graph_is_the_network(dims, shuffle, down, up):
+    net = folded(UNet(1, 3, dims=dims, width=4, levels=3, shuffle=shuffle, down=down, up=up))
+    with torch.no_grad():
+        net.head.weight *= 20
+    even = compiled(even_graph(net, torch.zeros(1, 1, *(16,) * dims)), low=False)
+    batch = torch.randn(2, 1, *(16, 24, 32)[:dims])
+    with torch.inference_mode():
+        torch.testing.assert_close(even(batch), net(batch), atol=1e-4, rtol=1e-4)
+
+
+def test_an_odd_image_in_8_bits_stays_near_the_network(made):
+    method = UNetMethod.load(made[0])
+    image = blob(21).image[:37, :43]
+    plain = method.predict(image)
+    method.use_engine("int8")
+    low = method.predict(image)
+    assert low.shape == plain.shape
+    assert (low.argmax(0) != plain.argmax(0)).mean() < 0.01
+    np.testing.assert_allclose(method.predict(image, tile=16), low, atol=1e-4)
