@@ -99,6 +99,29 @@ def runner(learnt: Learnt) -> Callable[[Tensor], Tensor]:
     return run
 
 
+def part_runner(learnt: Learnt) -> Callable[[Tensor, tuple[slice, ...]], Tensor]:
+    """As `runner`, for the part of the windows that is wanted: (n, channels, *window), slices -> (n, outputs, *part).
+
+    What the halo needs of the expanding path is not computed.
+    """
+    plan = learnt.plan
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    layout = memory_layout(plan.dims)
+    net: Any = folded(learnt.net).to(device)
+    net = net.to(memory_format=layout)
+    low = plan.precision == "bf16-mixed" and native_bfloat16()
+    count = len(learnt.classes)
+
+    def run(windows: Tensor, keep: tuple[slice, ...]) -> Tensor:
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
+            logits = net.part(windows.to(device).contiguous(memory_format=layout), keep).float()
+        return torch.cat(
+            [logits[:, :count].softmax(1), logits[:, count:] * plan.object_radius_px], dim=1
+        ).cpu()
+
+    return run
+
+
 def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor:
     """The image as the network wants it: (channels, *spatial), normalised; raises where it does not fit the plan."""
     if image.ndim not in (3, 4) or (plan.dims == 3 and image.ndim != 4) or 0 in image.shape:
