@@ -42,7 +42,10 @@ def main() -> None:
     beside = verbs.add_parser("beside")
     beside.add_argument("--side", type=int, default=4096)
     beside.add_argument("--repeats", type=int, default=1)
-    beside.add_argument("--only", nargs="*", default=[])
+    beside.add_argument("--only", nargs="*", default=[], help="some of: " + ", ".join(PATHS.values()))
+    beside.add_argument(
+        "--peers", default=sys.executable, help="the Python that has MONAI, where it is another one"
+    )
     one = verbs.add_parser("one")
     one.add_argument("path")
     one.add_argument("side", type=int)
@@ -61,7 +64,7 @@ def main() -> None:
     elif wanted.verb == "file":
         measure_file(wanted.scratch, wanted.path)
     elif wanted.verb == "beside":
-        measure_beside(wanted.side, wanted.repeats, wanted.only)
+        measure_beside(wanted.side, wanted.repeats, wanted.only, wanted.peers)
     else:
         sides = [wanted.side] if wanted.verb == "slide" else [math.isqrt(m << 20) for m in wanted.megapixels]
         with tempfile.TemporaryDirectory(dir=wanted.scratch) as scratch:
@@ -170,13 +173,19 @@ def kilobytes(name: str) -> int:
     return int(next(line.split()[1] for line in lines if line.startswith(name)))
 
 
-def measure_beside(side: int, repeats: int, only: list[str]) -> None:
+def measure_beside(side: int, repeats: int, only: list[str], peers: str) -> None:
     """Every path in turns, medians and ratios."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in PATHS if not only or PATHS[name] in only}
     for _ in range(repeats):
         for name, runs in found.items():
             said = subprocess.run(
-                [sys.executable, __file__, "one", PATHS[name], str(side)],
+                [
+                    peers if PATHS[name].startswith("monai") else sys.executable,
+                    __file__,
+                    "one",
+                    PATHS[name],
+                    str(side),
+                ],
                 capture_output=True,
                 text=True,
                 check=False,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from delineate.nets import DOWN, UP, UNet, folded
 from delineate.nets.unet import blocks_to_channels, channels_to_blocks
@@ -118,3 +119,35 @@ def test_without_skips_the_decoder_sees_only_the_coarse_path():
 def test_a_setting_that_cannot_be_built_is_refused(wrong):
     with pytest.raises(ValueError, match=r"choose|give"):
         UNet(1, 2, **wrong)
+
+
+@pytest.mark.parametrize("shuffle", [1, 2])
+@pytest.mark.parametrize("up", UP)
+def test_a_part_is_that_part_of_the_whole(up, shuffle):
+    torch.manual_seed(0)
+    net = UNet(2, 3, dims=2, width=4, levels=4, up=up, shuffle=shuffle).eval()
+    image = torch.rand(1, 2, 101, 143)
+    with torch.no_grad():
+        whole = net(image)
+        for rows, columns in (
+            ((0, 101), (0, 143)),
+            ((33, 50), (64, 97)),
+            ((90, 101), (0, 1)),
+            ((17, 18), (142, 143)),
+        ):
+            part = net.part(image, (slice(*rows), slice(*columns)))
+            torch.testing.assert_close(part, whole[..., slice(*rows), slice(*columns)], rtol=0, atol=1e-5)
+
+
+def test_a_part_of_a_volume_costs_less():
+    torch.manual_seed(0)
+    net = folded(UNet(1, 2, dims=3, width=2, levels=3))
+    image = torch.rand(1, 1, 40, 44, 48)
+    keep = (slice(16, 24), slice(15, 30), slice(20, 21))
+    with torch.no_grad():
+        with FlopCounterMode(display=False) as all_of_it:
+            whole = net(image)
+        with FlopCounterMode(display=False) as some:
+            part = net.part(image, keep)
+    torch.testing.assert_close(part, whole[(..., *keep)], rtol=0, atol=1e-5)
+    assert some.get_total_flops() < 0.6 * all_of_it.get_total_flops()

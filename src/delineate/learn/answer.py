@@ -17,6 +17,7 @@ from torch import Tensor
 
 from delineate.core import ModelError
 from delineate.inference import tiled
+from delineate.inference.engines import part_of
 from delineate.learn.engine import engine_of
 from delineate.learn.learnt import Learnt
 from delineate.learn.plan import Plan
@@ -86,6 +87,18 @@ def runner(learnt: Learnt) -> Callable[[Tensor], Tensor]:
 
     def run(windows: Tensor) -> Tensor:
         logits = logits_of(windows)
+        return torch.cat([logits[:, :count].softmax(1), logits[:, count:] * radius_px], dim=1)
+
+    return run
+
+
+def part_runner(learnt: Learnt) -> Callable[[Tensor, tuple[slice, ...]], Tensor]:
+    """As `runner`, for the part of the windows that is wanted: (n, channels, *window), slices -> (n, outputs, *part)."""
+    engine = learnt.engine or engine_of(learnt)
+    count, radius_px = len(learnt.classes), learnt.plan.object_radius_px
+
+    def run(windows: Tensor, keep: tuple[slice, ...]) -> Tensor:
+        logits = part_of(engine, windows, keep)
         return torch.cat([logits[:, :count].softmax(1), logits[:, count:] * radius_px], dim=1)
 
     return run

@@ -26,7 +26,7 @@ from delineate.data.large.polygons import ObjectTable
 from delineate.data.large.sample import block_boxes, glass_of, is_empty, sampled
 from delineate.inference.regions import Owned, assembled, owned, regions
 from delineate.inference.stream import overlapped, window_of
-from delineate.learn.answer import mirrors, runner
+from delineate.learn.answer import mirrors, part_runner
 from delineate.learn.learnt import Learnt
 from delineate.learn.objects import identified, margin_px
 from delineate.learn.prepare import Scale, as_grey, scale_of, scaled
@@ -73,7 +73,7 @@ class LargePrediction:
         self.dims = self.learnt.plan.dims
         self._margin: int = about["margin"]
         self.tiles: tuple[Box, ...] = tuple(boxes(self.store.levels[0], tuple(about["core"])))
-        self._run = runner(self.learnt)
+        self._run = part_runner(self.learnt)
         self._empty: dict[tuple[int, ...], bool] = {}
 
     @classmethod
@@ -234,11 +234,14 @@ class LargePrediction:
             axes = tuple(axis + 1 for axis in turn)
             slices = []
             for one in window:
-                answer = self._run(one[None].flip(axes) if axes else one[None])[0]
+                sides = one.shape[1:]
+                keep = tuple(
+                    slice(n - part.stop, n - part.start) if axis + 1 in turn else part
+                    for axis, (part, n) in enumerate(zip(inside, sides, strict=True))
+                )
+                answer = self._run(one[None].flip(axes) if axes else one[None], keep)[0]
                 answer = answer.flip(turn) if turn else answer
-                answer = answer[(slice(None), *inside)]
                 if turn and self.learnt.plan.objects:  # in a mirror, offsets point the other way
-                    answer = answer.clone()
                     for axis in turn:
                         answer[count + axis - 1] *= -1
                 slices.append(answer)

@@ -8,6 +8,7 @@ followed by batch norm, and up-sampling may be interpolation. Read `forward` fir
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import cast
 
 import torch
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 
 from delineate.nets.blocks import CONVOLUTION, Block
 from delineate.nets.sampling import DOWN, UP, Sampling
+
+Intervals = tuple[tuple[int, int], ...]
+"""A start and a stop along each axis."""
 
 
 class UNet(nn.Module):
@@ -89,6 +93,52 @@ class UNet(nn.Module):
             x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
         return cropped(channels_to_blocks(self.head(x), self.shuffle), like=images)
 
+    def part(
+        self, images: Float[Tensor, "batch in_channels *spatial"], keep: tuple[slice, ...]
+    ) -> Float[Tensor, "batch classes *kept"]:
+        """The logits of a part of the images, a slice with start and stop along each spatial axis.
+
+        They are those of `forward`, but the expanding path computes no more than they depend on. That saves most of what the
+        halo of a tile costs, in time and in memory.
+
+        >>> net, image = UNet(1, 2, width=4, levels=3).eval(), torch.rand(1, 1, 64, 80)
+        >>> part = net.part(image, (slice(20, 40), slice(24, 56)))
+        >>> torch.allclose(part, net(image)[..., 20:40, 24:56], atol=1e-5)
+        True
+        """
+        finer = []
+        x = self.first(blocks_to_channels(images, self.shuffle))
+        for down, encoder in zip(self.downs, self.encoders, strict=True):
+            finer.append(x)
+            x = encoder(down(x))
+        wanted = self._wanted(keep, [tuple(level.shape[2:]) for level in (*finer, x)])
+        begins = (0,) * len(keep)
+        for level in reversed(range(len(finer))):
+            (outputs, inputs), (coarse, _) = wanted[level], wanted[level + 1]
+            x = self.ups[level](between(x, coarse, begins=begins))
+            x = between(x, inputs, begins=tuple(2 * start for start, _ in coarse))
+            skip = between(finer.pop(), inputs, begins=(0,) * len(keep))
+            x = self.decoders[level](torch.cat([x, skip], dim=1) if self.skips else x)
+            x = between(x, outputs, begins=tuple(start for start, _ in inputs))
+            begins = tuple(start for start, _ in outputs)
+        logits = channels_to_blocks(self.head(between(x, wanted[0][0], begins=begins)), self.shuffle)
+        pixels = tuple((side.start, side.stop) for side in keep)
+        return between(logits, pixels, begins=tuple(self.shuffle * start for start, _ in wanted[0][0]))
+
+    def _wanted(
+        self, keep: tuple[slice, ...], shapes: list[tuple[int, ...]]
+    ) -> list[tuple[Intervals, Intervals]]:
+        """For each level, the finest first, what its decoder must give and what that needs to see, along each axis."""
+        outputs = tuple((side.start // self.shuffle, -(-side.stop // self.shuffle)) for side in keep)
+        wanted = []
+        for level, shape in enumerate(shapes):
+            inputs = clipped((Block.needs(*interval) for interval in outputs), shape)
+            wanted.append((outputs, inputs))
+            if level < len(self.ups):
+                up = cast("Sampling", self.ups[level])
+                outputs = clipped((up.needs(*interval) for interval in inputs), shapes[level + 1])
+        return wanted
+
     def features(self, images: Float[Tensor, "batch in_channels *spatial"]) -> dict[str, Tensor]:
         """What each block answers, by name, in the order of computation: (batch, channels, *coarser).
 
@@ -138,6 +188,26 @@ class UNet(nn.Module):
         reach = self.shuffle * max(-interval[0], interval[1] - length)
         halo: int = -(-reach // self.divisor) * self.divisor
         return halo
+
+
+def clipped(intervals: Iterable[tuple[int, int]], shape: tuple[int, ...]) -> Intervals:
+    """Intervals along each axis, without what lies beyond a map of this shape.
+
+    >>> clipped([(-2, 3), (5, 9)], (8, 8))
+    ((0, 3), (5, 8))
+    """
+    return tuple((max(start, 0), min(stop, n)) for (start, stop), n in zip(intervals, shape, strict=True))
+
+
+def between(x: Tensor, wanted: Intervals, *, begins: tuple[int, ...]) -> Tensor:
+    """The places `wanted` of a map (batch, channels, *places) whose first places are `begins`.
+
+    >>> between(torch.arange(6.0).view(1, 1, 6), ((12, 14),), begins=(10,)).tolist()
+    [[[2.0, 3.0]]]
+    """
+    for axis, ((start, stop), first) in enumerate(zip(wanted, begins, strict=True)):
+        x = x.narrow(axis + 2, start - first, stop - start)
+    return x
 
 
 def blocks_to_channels(

@@ -46,6 +46,19 @@ ENGINES: dict[str, Kind] = {
 """Every engine by name. The reference is "torch" in float32."""
 
 
+def part_of(engine: Engine, windows: Tensor, keep: tuple[slice, ...]) -> Tensor:
+    """The logits of a part of the windows, a slice with start and stop along each spatial axis.
+
+    An engine that has a `part` of its own need not compute what the halo takes of the expanding path.
+
+    >>> part_of(lambda batch: batch, torch.arange(6.0).view(1, 1, 6), (slice(2, 4),)).tolist()
+    [[[2.0, 3.0]]]
+    """
+    part = getattr(engine, "part", None)
+    logits: Tensor = engine(windows)[(..., *keep)].contiguous() if part is None else part(windows, keep)
+    return logits
+
+
 def installed(name: str) -> bool:
     """Whether the library of engine `name` is there.
 

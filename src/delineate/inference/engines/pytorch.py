@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,39 @@ from torch import Tensor, nn
 from delineate.inference.engines import Engine
 
 
+class Eager:
+    """`net` as it is, channels last; under autocast to bfloat16 where `low`. Of a part, it computes what that depends on."""
+
+    def __init__(self, net: nn.Module, example: Tensor, *, low: bool) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.layout = torch.channels_last if example.ndim == 4 else torch.channels_last_3d
+        moved: Any = copy.deepcopy(net).to(self.device)
+        self.net, self.low = moved.to(memory_format=self.layout), low
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Logits of a batch (n, channels, *spatial)."""
+        return self._run(self.net, batch)
+
+    def part(self, batch: Tensor, keep: tuple[slice, ...]) -> Tensor:
+        """Logits of a part of a batch, a slice with start and stop along each spatial axis."""
+        if not hasattr(self.net, "part"):
+            return self(batch)[(..., *keep)].contiguous()
+        return self._run(lambda given: self.net.part(given, keep), batch)
+
+    def _run(self, net: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.low):
+            logits = net(batch.to(self.device).contiguous(memory_format=self.layout))
+            return logits.float().contiguous().cpu()
+
+
 def eager(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = None) -> Engine:
-    """`net` as it is, channels last; under autocast to bfloat16 where `low`. There is nothing to keep."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    layout = torch.channels_last if example.ndim == 4 else torch.channels_last_3d
-    moved: Any = copy.deepcopy(net).to(device)
-    return _running(moved.to(memory_format=layout), device=device, layout=layout, low=low)
+    """See `Eager`. There is nothing to keep."""
+    return Eager(net, example, low=low)
 
 
 def compiled(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = None) -> Engine:
     """The same, compiled at its first call (half a minute) for all sizes that follow."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    layout = torch.channels_last if example.ndim == 4 else torch.channels_last_3d
-    moved: Any = copy.deepcopy(net).to(device)
-    whole: Any = torch.compile(moved.to(memory_format=layout), dynamic=True)
-    return _running(whole, device=device, layout=layout, low=low)
-
-
-def _running(net: Any, *, device: torch.device, layout: torch.memory_format, low: bool) -> Engine:
-    def run(batch: Tensor) -> Tensor:
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
-            logits: Tensor = net(batch.to(device).contiguous(memory_format=layout))
-            return logits.float().contiguous().cpu()
-
-    return run
+    engine = Eager(net, example, low=low)
+    whole: Any = torch.compile(engine.net, dynamic=True)
+    engine.net = whole
+    return engine.__call__
