@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,9 +55,17 @@ def part_of(engine: Engine, windows: Tensor, keep: tuple[slice, ...]) -> Tensor:
     >>> part_of(lambda batch: batch, torch.arange(6.0).view(1, 1, 6), (slice(2, 4),)).tolist()
     [[[2.0, 3.0]]]
     """
-    part = getattr(engine, "part", None)
-    logits: Tensor = engine(windows)[(..., *keep)].contiguous() if part is None else part(windows, keep)
+    part: Any = getattr(engine, "part", None)
+    if part is None:
+        return cut(engine(windows), keep)
+    logits: Tensor = part(windows, keep)
     return logits
+
+
+def cut(logits: Tensor, keep: tuple[slice, ...]) -> Tensor:
+    """A part of logits (n, outputs, *spatial), a slice along each spatial axis."""
+    place: Any = (..., *keep)
+    return logits[place].contiguous()
 
 
 def installed(name: str) -> bool:

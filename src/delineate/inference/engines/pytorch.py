@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from delineate.inference.engines import Engine
+from delineate.inference.engines import Engine, cut
 
 
 class Eager:
@@ -29,7 +29,7 @@ class Eager:
     def part(self, batch: Tensor, keep: tuple[slice, ...]) -> Tensor:
         """Logits of a part of a batch, a slice with start and stop along each spatial axis."""
         if not hasattr(self.net, "part"):
-            return self(batch)[(..., *keep)].contiguous()
+            return cut(self(batch), keep)
         return self._run(lambda given: self.net.part(given, keep), batch)
 
     def _run(self, net: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
