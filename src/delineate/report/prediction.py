@@ -56,7 +56,7 @@ class PredictionFiles:
         entry["labels"] = self._said(write_labels(where, labels, like=picture, colours=self.classes.colours))
         if probabilities:
             where = self.at(f"probabilities/{name}{picture.suffix}")
-            write_image(where, np.moveaxis(likely, 0, -1), like=picture)
+            entry["probabilities"] = self._said(write_image(where, np.moveaxis(likely, 0, -1), like=picture))
         self.draw(name, picture.array, labels, ids)
         return entry
 
