@@ -315,8 +315,9 @@ def test_a_container_goes_all_the_way(tmp_path: Path, capsys: pytest.CaptureFixt
 
     assert run("check", data) == 0, capsys.readouterr().out
     assert run("train", data, "-o", model, *TINY) == 0, capsys.readouterr().err
-    assert run("predict", model, data, "-o", tmp_path / "out") == 0
-    assert run("predict", model, data, "-o", tmp_path / "ids", "--objects", "--probabilities") == 0
+    engine = ("--engine", "torch")  # what `method.outline` below is run by
+    assert run("predict", model, data, "-o", tmp_path / "out", *engine) == 0
+    assert run("predict", model, data, "-o", tmp_path / "ids", "--objects", "--probabilities", *engine) == 0
 
     method = load(model)
     values = set()

@@ -83,7 +83,7 @@ def texture_at(
 
     >>> stripes = np.tile(np.array([0, 1]), (4, 3))
     >>> texture_at(stripes, (np.array([2]), np.array([3])), levels=2, window_px=3, properties=("mean",)).round(3)
-    array([[0.438]], dtype=float32)
+    array([[0.458]], dtype=float32)
     """
     picture = _checked(levels_image, levels, window_px, properties)
     offsets = [_offset(1, angle, window_px) for angle in ANGLES]

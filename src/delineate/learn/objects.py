@@ -47,7 +47,7 @@ def apart(
     """Object ids (*spatial), 0 for none, of labels (*spatial) alone: connected pieces of a class, or those split at necks.
 
     >>> apart(np.array([[1, 1, 0, 2, 1]]))
-    array([[1, 1, 0, 2, 3]], dtype=int32)
+    array([[1, 1, 0, 3, 2]], dtype=int32)
     """
     if not watershed:
         return numbered(pieces(labels), smallest_px=smallest_px)
