@@ -182,6 +182,7 @@ def even_graph(net: nn.Module, example: Tensor) -> Any:
 def filled_up(engine: Engine, divisor: int) -> Engine:
     """An engine for any size from one for multiples of `divisor`: edges are repeated, and their answers cut off.
 
+    >>> import torch
     >>> filled_up(lambda batch: batch, 8)(torch.ones(1, 1, 5, 9)).shape
     torch.Size([1, 1, 5, 9])
     """
