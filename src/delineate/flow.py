@@ -198,6 +198,7 @@ def predict(
     out: str | Path,
     objects: bool = False,
     watershed: bool = False,
+    start: str | Path | None = None,
     probabilities: bool = False,
     tta: bool = False,
     tile: int | None = None,
@@ -211,6 +212,7 @@ def predict(
     files each case is one. Each image gets a label file of its own name and kind of container (class indices with a
     palette; 16-bit ids with `objects`, and then the classes in `classes/`), and outlines drawn in `overlays/`.
     watershed: with `objects`, split touching ones at their necks, where the model has not learnt to.
+    start: a folder of masks of the images' names, from which an active contour starts in place of a threshold.
     probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
     pixels per axis that a tile keeps. resume: go on in an `out` that an interrupted run left behind.
     An image that cannot be read does not stop the others; DataError names it at the end.
@@ -231,6 +233,15 @@ def predict(
     if twins := [name for name in names if names.count(name) > 1]:
         raise DataError(f"two images are called {twins[0]}: predict them into separate folders")
     method: Any = load(model) if isinstance(model, (str, Path)) else model
+    if watershed and (method.name == "watershed" or _keeps_apart(method)):
+        raise DataError("this model keeps objects apart by itself: leave --watershed out")
+    starts = {} if start is None else files.load_masks(start).files
+    if start is not None and not hasattr(method, "predict_from"):
+        raise DataError(
+            f"{method.name} starts from nothing: leave --start out, or train snake, chan-vese or geodesic"
+        )
+    if start is not None and (missing := [name for name in names if name not in starts]):
+        raise DataError(f"there is no mask of the name {missing[0]} in {start} to start from: add it")
 
     from delineate.report.prediction import PredictionFolder
 
@@ -243,6 +254,7 @@ def predict(
         settings={
             "tta": tta,
             "watershed": watershed,
+            "start": "" if start is None else str(start),
             "probabilities": probabilities,
             "trained": [learnt.record.seed, learnt.record.steps, learnt.record.seconds] if learnt else [],
         },
@@ -257,8 +269,15 @@ def predict(
         if target is None:
             try:
                 picture = files.entry_image(entry)
+                given = starts[entry.name].read().labels if starts else None
                 likely, ids = _answer(
-                    method, picture.array, objects=objects, watershed=watershed, tta=tta, tile=tile
+                    method,
+                    picture.array,
+                    objects=objects,
+                    watershed=watershed,
+                    start=None if given is None else (given > 0) & (given != UNLABELLED),
+                    tta=tta,
+                    tile=tile,
                 )
             except (DataError, ModelError) as error:
                 failures.append(str(error) if source.name in str(error) else f"{source}: {error}")
@@ -519,6 +538,7 @@ def _answer(
     *,
     objects: bool,
     watershed: bool = False,
+    start: Any = None,
     tta: bool = False,
     tile: int | None = None,
 ) -> tuple[Any, Any]:
@@ -533,11 +553,9 @@ def _answer(
             f"{method.name} is neither averaged over mirrored images nor cut: leave --tta and --tile out"
         )
     if objects and method.name == "watershed":
-        if watershed:
-            raise DataError("this model is a watershed already: leave --watershed out")
         separated: tuple[Any, Any] = method.outline(image)
         return separated
-    likely = method.predict(image)
+    likely = method.predict(image) if start is None else method.predict_from(image, start)
     if not objects:
         return likely, None
     from delineate.objects import split
