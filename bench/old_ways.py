@@ -157,7 +157,7 @@ def nuclei(train: Path, val: Path) -> None:
     table = ScoreTable(learn_from.classes, tuple(scored))
     print(
         f"texture forest from strokes on {said:.2%} of the pixels: taught in {taken:.1f} s ({worked:.1f} s of "
-        f"processor), mean Dice {table.summary(name, 'dice').mean:.3f}, pooled {table.pooled_dice(name):.3f}"
+        f"processor), mean Dice {table.summary(name, 'dice').mean:.4f}, pooled {table.pooled_dice(name):.3f}"
     )
 
 

@@ -235,6 +235,51 @@ def test_otsu_is_a_method_like_the_network(work, tmp_path):
     assert run("score", tmp_path / "out", data / "test", "-o", tmp_path / "report") == 0
 
 
+def test_touching_objects_are_split_where_it_is_asked_for(work, refused, tmp_path):
+    data, plain = work / "data", tmp_path / "plain"
+    assert run("train", data / "train", "-o", plain, "--method", "otsu") == 0
+    watershed = ["predict", plain, data / "test", "--watershed", "-o"]
+    refused(*watershed, tmp_path / "no", says="ask for --objects as well")
+    assert run(*watershed, tmp_path / "split", "--objects") == 0
+    assert run("predict", plain, data / "test", "-o", tmp_path / "pieces", "--objects") == 0
+    name = "coins_y000_x000.png"
+    pieces, cut = (read_mask(tmp_path / folder / name).array for folder in ("pieces", "split"))
+    np.testing.assert_array_equal(cut > 0, pieces > 0)
+    assert cut.max() > pieces.max()
+    refused(
+        "predict", work / "model", data / "test", "-o", tmp_path / "no2", "--objects", "--watershed",
+        says="leave --watershed out",
+    )  # fmt: skip
+
+
+def test_a_contour_starts_from_masks_of_the_same_names(work, refused, tmp_path):
+    data, model = work / "data", tmp_path / "contour"
+    assert run("train", data / "train", "-o", model, "--method", "chan-vese") == 0
+    truth = data / "test" / "masks"
+    assert run("predict", model, data / "test", "-o", tmp_path / "out", "--start", truth) == 0
+    nothing = copy(truth, tmp_path / "nothing")
+    for path in nothing.iterdir():
+        Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
+    assert run("predict", model, data / "test", "-o", tmp_path / "empty", "--start", nothing) == 0
+    name = "coins_y000_x000.png"
+    assert read_mask(tmp_path / "out" / name).array.max() == 1
+    assert read_mask(tmp_path / "empty" / name).array.max() == 0
+    (nothing / name).unlink()
+    refused(
+        "predict", model, data / "test", "-o", tmp_path / "no", "--start", nothing, says="coins_y000_x000"
+    )
+    refused(
+        "predict",
+        work / "model",
+        data / "test",
+        "-o",
+        tmp_path / "no",
+        "--start",
+        truth,
+        says="starts from nothing",
+    )
+
+
 def test_feature_maps_are_drawn(work, tmp_path):
     image = next((work / "data" / "test" / "images").iterdir())
     assert run("features", work / "model", image, "-o", tmp_path / "maps.png") == 0

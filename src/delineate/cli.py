@@ -191,6 +191,9 @@ def predict(
         bool,
         typer.Option("--watershed", help="With --objects: split touching ones, if the model learnt none."),
     ] = False,
+    start: Annotated[
+        Path | None, typer.Option(help="Masks that a snake, chan-vese or geodesic model starts from.")
+    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write probabilities as well.")
     ] = False,
@@ -230,6 +233,7 @@ def predict(
             out=out,
             objects=objects,
             watershed=watershed,
+            start=start,
             probabilities=probabilities,
             tta=tta,
             tile=tile,

@@ -72,7 +72,7 @@ def test_the_arrays_are_the_forest_of_scikit_learn():
     rows = rng.normal(0, 1, (400, 5)).astype(np.float32)
     labels = (rows[:, 0] + rows[:, 1] ** 2 > 0.5).astype(np.uint8) * 2  # class 1 has no row
     theirs = RandomForestClassifier(
-        n_estimators=7, min_samples_leaf=4, max_features="sqrt", random_state=0
+        n_estimators=7, min_samples_leaf=4, max_features="sqrt", max_samples=0.75, random_state=0
     ).fit(rows, labels)
     ours = random_forest(rows, labels, classes=3, trees=7).probabilities(np.ascontiguousarray(rows.T))
     np.testing.assert_allclose(ours[:, [0, 2]], theirs.predict_proba(rows), atol=1e-5)

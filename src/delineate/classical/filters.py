@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def filter_maps(grey: Plane, aligned: Plane, bank: Bank) -> Iterator[Plane]:
     """
     from scipy import ndimage
 
-    blur = ndimage.gaussian_filter
+    blur = partial(ndimage.gaussian_filter, truncate=3.0)
     yield grey
     yield aligned
     yield blur(aligned, 16.0)

@@ -84,11 +84,16 @@ class Trees:
 
 
 def forest(
-    rows: NDArray[np.float32], labels: NDArray[np.uint8], *, classes: int, trees: int = 60, seed: int = 0
+    rows: NDArray[np.float32], labels: NDArray[np.uint8], *, classes: int, trees: int = 48, seed: int = 0
 ) -> Trees:
     """A random forest grown on rows (n, features) with labels (n,). Breiman 2001, doi:10.1023/A:1010933404324."""
     grower = _scikit_learn().RandomForestClassifier(
-        n_estimators=trees, min_samples_leaf=4, max_features="sqrt", n_jobs=os.cpu_count(), random_state=seed
+        n_estimators=trees,
+        min_samples_leaf=4,
+        max_features="sqrt",
+        max_samples=0.75,
+        n_jobs=os.cpu_count(),
+        random_state=seed,
     )
     grown = grower.fit(rows, labels)
     known = grown.classes_.astype(int)

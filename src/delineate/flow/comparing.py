@@ -11,7 +11,7 @@ from delineate.core import Case, DataError, new_folder
 from delineate.data import DataSet
 from delineate.data.masks import MasksAre
 from delineate.flow.methods import METHODS, Tell, data_set, method_named, saved
-from delineate.flow.outlining import answered
+from delineate.flow.outlining import answered, keeps_apart
 
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
@@ -99,7 +99,7 @@ def compare(
         return fit
 
     def answer(method: Any, image: Any) -> tuple[Any, Any]:
-        return answered(method, image, objects=method.name == "watershed" or _keeps_apart(method))
+        return answered(method, image, objects=method.name == "watershed" or keeps_apart(method))
 
     entrants = contest(
         cases,
@@ -111,8 +111,3 @@ def compare(
         tell=say,
     )
     return write_comparison(list(entrants), judged, folder, conditions=CONDITIONS, tried=tried(judged))
-
-
-def _keeps_apart(method: Any) -> bool:
-    """Whether a U-Net has learnt objects."""
-    return method.name == "unet" and bool(method.learnt.plan.objects)

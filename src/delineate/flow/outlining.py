@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delineate import data as files
-from delineate.core import Behind, DataError, Method, ModelError, ahead
+from delineate.core import UNLABELLED, Behind, DataError, Method, ModelError, ahead
 from delineate.data import Entry, Picture, images
+from delineate.data.labelled import LabelledFile
 from delineate.flow.methods import Progress, Tell, load
 from delineate.streaming import Streamed, Wishes, middle_of, outline_large, streams
 
@@ -26,6 +27,7 @@ def predict(
     out: str | Path,
     objects: bool = False,
     watershed: bool = False,
+    start: str | Path | None = None,
     probabilities: bool = False,
     tta: bool = False,
     tile: int | None = None,
@@ -47,6 +49,7 @@ def predict(
     files each case is one. Each image gets a label file of its own name and kind of container (class indices with a
     palette; 16-bit ids with `objects`, and then the classes in `classes/`), and outlines drawn in `overlays/`.
     watershed: with `objects`, split touching ones at their necks, where the model has not learnt to.
+    start: a folder of masks of the images' names, from which an active contour starts in place of a threshold.
     probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
     pixels per axis that a tile keeps. engine: what runs a U-Net, one of `delineate.inference.engines.ENGINES` or int8
     (None: the fastest that agrees with torch in float32 on a tile of the first image). resume: go on in an `out` that
@@ -76,6 +79,9 @@ def predict(
     if twins := [name for name in names if names.count(name) > 1]:
         raise DataError(f"two images are called {twins[0]}: predict them into separate folders")
     method: Any = load(model, tell=say) if isinstance(model, (str, Path)) else model
+    if watershed and (method.name == "watershed" or keeps_apart(method)):
+        raise DataError("this model keeps objects apart by itself: leave --watershed out")
+    starts = _starts(method, start, names)
     wishes = Wishes(memory, tile, tta, skip_empty, suffix, objects, geojson)
     large = _in_parts(found, getattr(method, "learnt", None), wishes)
     if large and (probabilities or watershed):
@@ -96,6 +102,7 @@ def predict(
         settings={
             "tta": tta,
             "watershed": watershed,
+            "start": "" if start is None else str(start),
             "probabilities": probabilities,
             "engine": engine,
             "geojson": geojson,
@@ -104,7 +111,7 @@ def predict(
         history=learnt.record.history if learnt else (),
         resume=resume,
     )
-    how = How(objects, watershed, probabilities, tta, tile, engine)
+    how = How(objects, watershed, starts, probabilities, tta, tile, engine)
     todo = [entry for entry in found if folder.written(entry.name) is None]
     parts = [entry for entry in todo if entry.name in large]
     whole = [entry for entry in todo if entry.name not in large]
@@ -156,6 +163,7 @@ class How:
 
     objects: bool = False
     watershed: bool = False
+    starts: Mapping[str, LabelledFile] = field(default_factory=dict)
     probabilities: bool = False
     tta: bool = False
     tile: int | None = None
@@ -168,10 +176,14 @@ def answered(
     *,
     objects: bool,
     watershed: bool = False,
+    start: Any = None,
     tta: bool = False,
     tile: int | None = None,
 ) -> tuple[Any, Any]:
-    """Probabilities (classes, *spatial), and ids (*spatial) or None; a method without objects gives components."""
+    """Probabilities (classes, *spatial), and ids (*spatial) or None; a method without objects gives components.
+
+    start: a mask (*spatial) that an active contour starts from.
+    """
     if method.name in ("unet", "onnx"):
         if objects:
             outlined: tuple[Any, Any] = method.outline(image, flips=tta, tile=tile, watershed=watershed)
@@ -182,11 +194,9 @@ def answered(
             f"{method.name} is neither averaged over mirrored images nor cut: leave --tta and --tile out"
         )
     if objects and method.name == "watershed":
-        if watershed:
-            raise DataError("this model is a watershed already: leave --watershed out")
         separated: tuple[Any, Any] = method.outline(image)
         return separated
-    likely = method.predict(image)
+    likely = method.predict(image) if start is None else method.predict_from(image, start)
     if not objects:
         return likely, None
     from delineate.objects import split
@@ -194,6 +204,25 @@ def answered(
 
     foreground = likely.argmax(0) > 0
     return likely, split(foreground) if watershed else components(foreground)
+
+
+def keeps_apart(method: Any) -> bool:
+    """Whether a U-Net has learnt objects."""
+    return method.name == "unet" and bool(method.learnt.plan.objects)
+
+
+def _starts(method: Any, start: str | Path | None, names: Sequence[str]) -> Mapping[str, LabelledFile]:
+    """The masks from which contours start, by the names of the images."""
+    if start is None:
+        return {}
+    if not hasattr(method, "predict_from"):
+        raise DataError(
+            f"{method.name} starts from nothing: leave --start out, or train snake, chan-vese or geodesic"
+        )
+    starts = files.load_masks(start).files
+    if missing := [name for name in names if name not in starts]:
+        raise DataError(f"there is no mask of the name {missing[0]} in {start} to start from: add it")
+    return starts
 
 
 def _in_parts(found: Sequence[Entry], learnt: Any, wishes: Wishes) -> set[str]:
@@ -236,7 +265,7 @@ def _one_by_one(
             count(number)
             try:
                 picture = reading.result()
-                likely, ids = _asked(method, picture.array, how)
+                likely, ids = _asked(method, entry.name, picture.array, how)
             except (DataError, ModelError) as error:
                 failures.append(_told(entry.images[0], error))
                 continue
@@ -251,8 +280,12 @@ def _put(folder: PredictionFolder, entry: Entry, picture: Picture, likely: Any, 
     folder.note(entry.name, files_of)
 
 
-def _asked(method: Any, image: Any, how: How) -> tuple[Any, Any]:
-    return answered(method, image, objects=how.objects, watershed=how.watershed, tta=how.tta, tile=how.tile)
+def _asked(method: Any, name: str, image: Any, how: How) -> tuple[Any, Any]:
+    given = how.starts[name].read().labels if how.starts else None
+    start = None if given is None else (given > 0) & (given != UNLABELLED)
+    return answered(
+        method, image, objects=how.objects, watershed=how.watershed, start=start, tta=how.tta, tile=how.tile
+    )
 
 
 def _told(source: Path, error: Exception) -> str:
@@ -305,7 +338,7 @@ def image_on_worker(model: str, out: str, how: How, entry: Entry) -> dict[str, s
     try:
         method = _loaded_once(model, how.engine)
         picture = files.entry_image(entry)
-        likely, ids = _asked(method, picture.array, how)
+        likely, ids = _asked(method, entry.name, picture.array, how)
         writer = PredictionFiles(Path(out), classes=method.classes, objects=how.objects)
         return writer.write_files(
             entry.name, picture, likely, ids, source=entry.images[0], probabilities=how.probabilities
