@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from delineate import flow
 from delineate.classical import (
     ChanVese,
     Geodesic,
@@ -84,6 +85,10 @@ CASES = {
 @pytest.fixture(params=CASES)
 def cases(request):
     return CASES[request.param]
+
+
+def test_every_method_that_has_a_name_is_held_to_this():
+    assert {factory.name for factory in METHODS if factory is not small_unet} | {"unet"} == set(flow.METHODS)
 
 
 def test_it_is_a_method(factory):

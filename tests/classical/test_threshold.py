@@ -6,9 +6,10 @@ import json
 
 import numpy as np
 import pytest
+from skimage.color import hed2rgb
 from skimage.filters import threshold_otsu
 
-from delineate.classical import Otsu
+from delineate.classical import Hysteresis, LocalMean, MultiOtsu, Otsu, Sauvola, Triangle
 from delineate.core import Case, ClassTable, DataError, ModelError
 
 SQUARE = np.zeros((16, 16), np.uint8)
@@ -49,6 +50,55 @@ def test_channels_that_are_constant_or_repeated_are_not_averaged():
     grey = 100 * SQUARE
     image = np.stack([grey, grey, grey, np.full_like(grey, 255)], axis=-1)  # a grey picture saved as RGBA
     assert Otsu().fit([case(image)]).settings.look.channels == (0,)
+
+
+def test_the_stain_that_shows_the_objects_is_chosen():
+    rng = np.random.default_rng(0)
+    large = np.kron(SQUARE, np.ones((3, 3), np.uint8))
+    hematoxylin = rng.uniform(0.02, 0.25, large.shape)  # beside it, in the same colours but red
+    stains = np.stack([hematoxylin, 0.05 + 0.08 * large, 0 * hematoxylin], axis=-1)
+    image = (255 * hed2rgb(stains)).round().astype(np.uint8)
+    method = Otsu().fit([case(image, large)])
+    assert method.settings.look.stain == "eosin"
+    assert (method.predict(image)[1] == large).mean() > 0.98
+
+
+@pytest.mark.parametrize("method", [LocalMean, Sauvola])
+def test_a_local_threshold_does_not_mind_uneven_light(method):
+    large = np.tile(SQUARE, (6, 6))
+    light = np.linspace(30, 200, large.shape[1])
+    image = (light * (1 + 0.4 * large)).clip(0, 255).astype(np.uint8)
+    fitted = method().fit([case(image, large)])
+    found = fitted.predict(image[..., None])[1]
+    plain = Otsu().fit([case(image, large)]).predict(image[..., None])[1]
+    assert (found == large).mean() > 0.97 > 0.9 > (plain == large).mean()
+
+
+def test_two_thresholds_keep_what_is_connected_with_something_bright():
+    image = np.full((20, 20), 20, np.uint8)
+    image[3:8, 3:15] = 90
+    image[4:6, 4:6] = 220
+    image[14:17, 3:15] = 90  # as bright, but without a bright middle
+    labels = np.zeros_like(image)
+    labels[3:8, 3:15] = 1
+    found = Hysteresis().fit([case(image, labels)]).predict(image[..., None])[1]
+    np.testing.assert_array_equal(found, labels)
+
+
+def test_levels_between_two_thresholds_can_be_the_objects():
+    image = np.where(SQUARE, 120, 30).astype(np.uint8)
+    image[:2] = 240
+    method = MultiOtsu().fit([case(image)])
+    assert method.settings.meaning[0] == method.settings.meaning[-1] == 0
+    np.testing.assert_array_equal(method.predict(image[..., None])[1], SQUARE)
+
+
+def test_a_correction_can_save_a_threshold_that_lies_too_low():
+    noise = np.random.default_rng(3).normal(0, 12, (64, 64))
+    large = np.kron(SQUARE, np.ones((4, 4), np.uint8))
+    image = (60 + 120 * large + noise).clip(0, 255)
+    method = Triangle().fit([case(image, large)])
+    assert (method.predict(image[..., None])[1] == large).mean() > 0.98
 
 
 def test_noise_calls_for_smoothing_and_a_clean_picture_does_not():

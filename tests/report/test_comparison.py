@@ -37,7 +37,9 @@ def test_the_verdict_follows_the_numbers():
     good, bad = (0, 1, 0, 1, 0, 1), (6, 5, 6, 7, 5, 6)
     network = [entrant("unet", *good), entrant("otsu", *bad)]
     assert "the network earns its cost here" in verdict(network)
-    assert "you do not need a network here" in verdict([entrant("otsu", *good), entrant("unet", *bad)])
+    assert "for outlines you do not need a network here" in verdict(
+        [entrant("otsu", *good), entrant("unet", *bad)]
+    )
     assert "hardly need a network" in verdict([entrant("unet", *good), entrant("otsu", *good)])
     assert "cannot be told" in verdict([entrant("unet", 0, 0, 9), entrant("otsu", 5, 6, 5)])
     assert verdict([entrant("otsu", *good)]).startswith("Best by mean Dice: otsu")

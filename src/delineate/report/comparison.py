@@ -116,13 +116,29 @@ def verdict(ranked: Sequence[Entrant]) -> str:
     by = f"The difference is {gap:+.3f}" + (
         f" (95 % interval {interval[0]:+.3f} to {interval[1]:+.3f} over these images)" if interval else ""
     )
+    objects = _objects(entered)
     if interval and interval[0] > 0 and gap > ALIKE:
-        return f"{said}. {by}: the network earns its cost here."
+        return f"{said}. {by}: the network earns its cost here.{objects}"
     if interval and interval[1] < 0:
-        return f"{said}. {by}: you do not need a network here."
+        return f"{said}. {by}: for outlines you do not need a network here.{objects}"
     if abs(gap) <= ALIKE:
-        return f"{said}. {by}: by Dice alone you hardly need a network here; look at the objects and at the panel below."
-    return f"{said}. {by}: with these images it cannot be told which is better; label more to judge on."
+        return f"{said}. {by}: by Dice alone you hardly need a network here.{objects}"
+    return (
+        f"{said}. {by}: with these images it cannot be told which is better; label more to judge on.{objects}"
+    )
+
+
+def _objects(entered: Sequence[Entrant]) -> str:
+    """How the network and the best old way find objects, where objects were judged; entrants that have a table."""
+    found = {one.name: one.table.objects.ap50 for one in entered if one.table and one.table.objects}
+    old = {name: value for name, value in found.items() if name != "unet"}
+    if "unet" not in found or not old:
+        return ""
+    best = max(old, key=lambda name: old[name])
+    return (
+        f" As to single objects (AP@0.5), the U-Net has {shown(found['unet'])}, "
+        f"the best old way, {best}, {shown(old[best])}."
+    )
 
 
 def comparison_lines(ranked: Sequence[Entrant]) -> list[str]:
