@@ -23,13 +23,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 PATHS = {
-    "delineate, tiles of 512": "ours 512",
-    "delineate, tiles of 1024": "ours 1024",
+    "delineate, tiles of 512": "ours 512 torch",
+    "delineate, tiles of 1024": "ours 1024 torch",
+    "delineate, OpenVINO, 1024": "ours 1024 openvino",
+    "delineate, OpenVINO, 2048": "ours 2048 openvino",
     "MONAI, float32 (its default)": "monai float32",
     "MONAI, bfloat16 channels last": "monai bfloat16",
 }
@@ -98,13 +101,15 @@ def measure_one(path: str, side: int) -> None:
 
     learnt = network(width=32, levels=5, shuffle=1)
     image = picture(side, side)
-    kind, how = path.split()
+    kind, how, *engine = path.split()
     if kind == "ours":
         from delineate.data.large import LargeImage
+        from delineate.learn.engine import engine_of
         from delineate.learn.large import LargePrediction
 
         scratch = tempfile.TemporaryDirectory()
         core = (int(how), int(how))
+        learnt = replace(learnt, engine=engine_of(learnt, engine[0]))
         small = LargeImage.of(image[:512, :512])
         list(
             (
