@@ -60,6 +60,18 @@ class SurfaceDistances:
         """The largest distance, in either direction."""
         return self.percentile(100)
 
+    @property
+    def directed(self) -> tuple[float, float]:
+        """The largest distance (from truth to the prediction, from the prediction to truth): what is missed, what is too much.
+
+        >>> truth, predicted = np.array([[1, 1, 0, 0, 1]]), np.array([[1, 1, 0, 0, 0]])
+        >>> surface_distances(truth, predicted, label=1).directed  # a missed pixel, and nothing that is too much
+        (3.0, 0.0)
+        """
+        if self.undefined or self.missed:
+            return self._empty, self._empty
+        return float(self.from_truth.max()), float(self.from_predicted.max())
+
     def percentile(self, share: float) -> float:
         """The larger of the two directions' percentiles, by area: no outlier of less than 100 - share per cent decides.
 
