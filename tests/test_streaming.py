@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -230,6 +231,7 @@ def test_a_slide_of_four_channels_is_refused_before_anything_is_computed(work, t
         (["--memory", "1", "--probabilities"], "without --probabilities"),
         (["--workers", "0"], "give at least 1"),
         (["--workers", "1", "--scheduler", "tcp://127.0.0.1:9"], "give one of them"),
+        (["--tile", "0"], "tiles of 0 pixels cannot be cut"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(work, tmp_path, capsys, words, says):
@@ -263,6 +265,47 @@ def test_speed_and_time_left_are_those_of_this_run():
     now = Streamed("a", done=30, total=90, skipped=0, seconds=2.0, before=10)
     assert (now.per_second, now.remaining) == (10.0, 6.0)
     assert Streamed("a", 0, 90, 0, 0.0).remaining == float("inf")
+
+
+def test_a_worker_that_lives_long_takes_no_other_store_that_lay_there(work, tmp_path):
+    from delineate.data.large import open_large
+    from delineate.learn.large import LargePrediction
+    from delineate.streaming import predicted_tile, state_of
+
+    learnt = flow.load(work / "model").learnt
+    for core in (512, 1024):
+        with open_large(work / "big.ome.tif") as image:
+            begun = LargePrediction.begin(
+                tmp_path / "store", learnt, image, model=str(work / "model"), core=(core, core)
+            )
+            for number in range(len(begun.tiles)):
+                predicted_tile(str(tmp_path / "store"), state_of(tmp_path / "store"), number)
+            assert begun.todo() == []
+        shutil.rmtree(tmp_path / "store")
+
+
+def test_a_run_goes_on_with_the_engine_that_it_was_begun_with(work, tmp_path):
+    out = tmp_path / "out"
+    assert run(*predict(work, out, "--engine", "torch-float32")) == 0
+    before = {path.name: path.read_bytes() for path in out.rglob("*.ome.tif")}
+    about = json.loads((out / "prediction.json").read_text())
+    about["files"] = {}
+    (out / "prediction.json").write_text(json.dumps(about))
+    for path in out.rglob("*.ome.tif"):
+        path.unlink()
+    assert run(*predict(work, out, "--resume")) == 0
+    assert json.loads((out / "prediction.json").read_text())["settings"]["engine"] == "torch-float32"
+    assert {path.name: path.read_bytes() for path in out.rglob("*.ome.tif")} == before
+
+
+def test_a_scheduler_without_workers_is_one_sentence(work, tmp_path, capsys, monkeypatch):
+    from distributed import LocalCluster
+
+    monkeypatch.setattr("delineate.inference.cluster._ANSWER_SECONDS", 1)
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+        said = refused(capsys, *predict(work, tmp_path / "out", "--scheduler", cluster.scheduler_address))
+    assert "has no workers: start some with `dask worker" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_array_in_memory_is_no_work_for_workers(work, tmp_path):

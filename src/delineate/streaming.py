@@ -80,6 +80,7 @@ class Wishes:
     suffix: str | None = None
     objects: bool = False
     geojson: bool = False
+    processes: int = 1
 
 
 def streams(path: Path, learnt: Learnt | None, wishes: Wishes) -> bool:
@@ -132,6 +133,8 @@ def outline_large(
             place, learnt, image, model=model, engine=engine, wishes=wishes, tell=tell, name=name
         )
         skipped = _work_through(prediction, name=name, client=client, watch=watch)
+        if left := len(prediction.todo()):
+            raise OutputError(f"{left} tiles of {name} were not written: go on with --resume")
         total = math.prod(image.spatial)
         if skipped:
             tell(
@@ -147,14 +150,23 @@ def outline_large(
         return files["objects" if wishes.objects else "labels"]
 
 
-def predicted_tile(folder: str, number: int) -> int:
-    """Predict one tile of the store in `folder`, on whichever worker this is called; its pixels that were empty."""
-    prediction = _opened(folder)
+def predicted_tile(folder: str, state: tuple[int, int], number: int) -> int:
+    """Predict one tile of the store in `folder`, on whichever worker this is called; its pixels that were empty.
+
+    state: of the store, so that a worker that lives long does not take another one that lay there for it.
+    """
+    prediction = _opened(folder, state)
     return next(skipped for _, skipped in prediction.predicted([prediction.tiles[number]]))
 
 
+def state_of(folder: Path) -> tuple[int, int]:
+    """What changes when a store is made anew: when and where its description was written."""
+    about = (folder / "zarr.json").stat()
+    return about.st_mtime_ns, about.st_ino
+
+
 @functools.lru_cache(maxsize=1)
-def _opened(folder: str) -> LargePrediction:
+def _opened(folder: str, state: tuple[int, int]) -> LargePrediction:
     from delineate.learn.large import LargePrediction
 
     if not Path(folder).is_dir():
@@ -212,6 +224,8 @@ def _begun(
     else:
         fits(learnt, image)
         memory = None if wishes.memory is None else wishes.memory * 1e9
+        if memory is None and wishes.processes > 1:  # they share this machine
+            memory = min(2e9, 0.8 * available_bytes() / wishes.processes)
         sizes = sizes_for(learnt, image, memory=memory, tile=wishes.tile, objects=with_objects)
         place.parent.mkdir(parents=True, exist_ok=True)
         prediction = LargePrediction.begin(
@@ -261,7 +275,8 @@ def _done(prediction: LargePrediction, missing: list[int], *, client: Any) -> It
     from delineate.inference.cluster import spread
 
     place = str(prediction.store.folder.absolute())
-    for (_, number), empty in spread(client, predicted_tile, [(place, i) for i in missing]):
+    state = state_of(prediction.store.folder)
+    for (*_, number), empty in spread(client, predicted_tile, [(place, state, i) for i in missing]):
         yield number, empty
 
 

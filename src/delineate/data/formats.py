@@ -35,7 +35,7 @@ def read_whole(path: Path) -> Picture:
         if 2 * image.nbytes > available_bytes():
             raise DataError(
                 f"{path} has {image.nbytes / 1e9:.1f} GB of pixels, too many for this machine's memory: "
-                "predict on it as it is (it is read in parts), and train or score on crops of it"
+                "a U-Net predicts it in parts; for all else cut crops out of it"
             )
         array = image.whole()
         array = array.view(np.uint8) if array.dtype == np.bool_ else array

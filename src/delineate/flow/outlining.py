@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,9 @@ from delineate import data as files
 from delineate.core import UNLABELLED, Behind, DataError, Method, ModelError, ahead
 from delineate.data import Entry, Picture, images
 from delineate.data.labelled import LabelledFile
+from delineate.data.problem import listed
 from delineate.flow.methods import Progress, Tell, load
-from delineate.streaming import Streamed, Wishes, middle_of, outline_large, streams
+from delineate.streaming import SUFFIXES, Streamed, Wishes, middle_of, outline_large, streams
 
 if TYPE_CHECKING:
     from delineate.report.prediction import PredictionFolder
@@ -72,6 +74,8 @@ def predict(
     ['coins_y000_x000.png', 'coins_y000_x247.png', 'coins_y225_x210.png']
     """
     say = tell or (lambda _: None)
+    if tile is not None and tile < 1:
+        raise DataError(f"tiles of {tile} pixels cannot be cut: give a positive number of pixels, or none")
     if watershed and not objects:
         raise DataError("watershed splits objects: ask for --objects as well")
     found = images(where)
@@ -82,48 +86,50 @@ def predict(
     if watershed and (method.name == "watershed" or keeps_apart(method)):
         raise DataError("this model keeps objects apart by itself: leave --watershed out")
     starts = _starts(method, start, names)
-    wishes = Wishes(memory, tile, tta, skip_empty, suffix, objects, geojson)
-    large = _in_parts(found, getattr(method, "learnt", None), wishes)
+    wishes = Wishes(memory, tile, tta, skip_empty, suffix, objects, geojson, processes=workers or 1)
+    large = _in_parts(found, method, wishes, say)
     if large and (probabilities or watershed):
         option = "--probabilities" if probabilities else "--watershed"
         raise DataError(
             f"{min(large)} is predicted in parts, without {option}: leave that out, or crop the image"
         )
+    if engine is None and resume:
+        engine = _engine_before(Path(out))
     engine = _engine(method, engine, found, large, say)
 
     from delineate.report.prediction import PredictionFolder
 
     learnt: Any = getattr(method, "learnt", None)
-    folder = PredictionFolder(
-        Path(out),
-        model=str(model) if isinstance(model, (str, Path)) else method.name,
-        classes=method.classes,
-        objects=objects,
-        settings={
-            "tta": tta,
-            "watershed": watershed,
-            "start": "" if start is None else str(start),
-            "probabilities": probabilities,
-            "engine": engine,
-            "geojson": geojson,
-            "trained": [learnt.record.seed, learnt.record.steps, learnt.record.seconds] if learnt else [],
-        },
-        history=learnt.record.history if learnt else (),
-        resume=resume,
-    )
-    how = How(objects, watershed, starts, probabilities, tta, tile, engine)
-    todo = [entry for entry in found if folder.written(entry.name) is None]
-    parts = [entry for entry in todo if entry.name in large]
-    whole = [entry for entry in todo if entry.name not in large]
-    done = len(found) - len(todo)
-
-    def count(more: int) -> None:
-        if progress:
-            progress(done + more, len(found))
-
-    count(0)
     with ExitStack() as stack:
         client = _crew(stack, model, workers=workers, scheduler=scheduler)
+        folder = PredictionFolder(
+            Path(out),
+            model=str(model) if isinstance(model, (str, Path)) else method.name,
+            classes=method.classes,
+            objects=objects,
+            settings={
+                "tta": tta,
+                "watershed": watershed,
+                "start": "" if start is None else str(start),
+                "probabilities": probabilities,
+                "engine": engine,
+                "geojson": geojson,
+                "trained": [learnt.record.seed, learnt.record.steps, learnt.record.seconds] if learnt else [],
+            },
+            history=learnt.record.history if learnt else (),
+            resume=resume,
+        )
+        how = How(objects, watershed, starts, probabilities, tta, tile, engine)
+        todo = [entry for entry in found if folder.written(entry.name) is None]
+        parts = [entry for entry in todo if entry.name in large]
+        whole = [entry for entry in todo if entry.name not in large]
+        done = len(found) - len(todo)
+
+        def count(more: int) -> None:
+            if progress:
+                progress(done + more, len(found))
+
+        count(0)
         if client is not None and isinstance(model, (str, Path)):
             failures = _on_workers(client, Path(model), whole, folder, how, count)
         else:
@@ -225,15 +231,45 @@ def _starts(method: Any, start: str | Path | None, names: Sequence[str]) -> Mapp
     return starts
 
 
-def _in_parts(found: Sequence[Entry], learnt: Any, wishes: Wishes) -> set[str]:
+def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell) -> set[str]:
     """The names of the images that are predicted in parts."""
+    learnt = getattr(method, "learnt", None)
+    asked = [
+        option
+        for option, is_asked in (
+            ("--memory", wishes.memory is not None),
+            ("--suffix", wishes.suffix is not None),
+            ("--geojson", wishes.geojson),
+            ("--no-skip-empty", not wishes.skip_empty),
+        )
+        if is_asked
+    ]
+    if asked and learnt is None:
+        raise DataError(f"{method.name} predicts whole images only: leave {listed(asked)} out")
+    if wishes.suffix is not None and wishes.suffix not in SUFFIXES:
+        raise DataError(
+            f"labels of large images are not written as {wishes.suffix}: choose from {', '.join(SUFFIXES)}"
+        )
     large = {e.name for e in found if len(e.images) == 1 and streams(e.images[0], learnt, wishes)}
     if wishes.geojson and len(large) < len(found):
         whole = next(entry.images[0] for entry in found if entry.name not in large)
         raise DataError(
             f"{whole} cannot be read in parts, which --geojson needs: save it as TIFF, or leave that out"
         )
+    if asked and len(large) < len(found):
+        say(
+            f"{len(found) - len(large)} of {len(found)} images are read whole: {listed(asked)} does nothing for them"
+        )
     return large
+
+
+def _engine_before(out: Path) -> str | None:
+    """The engine of the run that is gone on with, so that it is one prediction and not two."""
+    try:
+        before = json.loads((out / "prediction.json").read_text(encoding="utf-8"))["settings"]["engine"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # nothing to go on with, or damaged: PredictionFolder says so
+    return None if before is None else str(before)
 
 
 def _engine(
@@ -321,7 +357,8 @@ def _on_workers(
     failures = []
     places = str(model.absolute()), str(folder.folder.absolute())
     absolute = [replace(e, images=tuple(path.absolute() for path in e.images)) for e in entries]
-    tasks = [(*places, how, entry) for entry in absolute]
+    state = (model / "model.json").stat().st_mtime_ns
+    tasks = [(*places, state, replace(how, starts=_sent(how.starts, entry)), entry) for entry in absolute]
     for done, ((*_, entry), outcome) in enumerate(spread(client, image_on_worker, tasks), start=1):
         if isinstance(outcome, str):
             failures.append(outcome)
@@ -331,12 +368,23 @@ def _on_workers(
     return failures
 
 
-def image_on_worker(model: str, out: str, how: How, entry: Entry) -> dict[str, str] | str:
-    """Predict one image and write its files, on whichever worker this is called; what the index says, or the trouble."""
+def _sent(starts: Mapping[str, LabelledFile], entry: Entry) -> Mapping[str, LabelledFile]:
+    """What a worker needs of the starts: that of its image, by a path that holds everywhere."""
+    if entry.name not in starts:
+        return {}
+    start = starts[entry.name]
+    return {entry.name: replace(start, path=start.path.absolute())}
+
+
+def image_on_worker(model: str, out: str, state: int, how: How, entry: Entry) -> dict[str, str] | str:
+    """Predict one image and write its files, on whichever worker this is called; what the index says, or the trouble.
+
+    state: of the model folder, so that a worker that lives long does not take another model that lay there for it.
+    """
     from delineate.report.prediction import PredictionFiles
 
     try:
-        method = _loaded_once(model, how.engine)
+        method = _loaded_once(model, state, how.engine)
         picture = files.entry_image(entry)
         likely, ids = _asked(method, entry.name, picture.array, how)
         writer = PredictionFiles(Path(out), classes=method.classes, objects=how.objects)
@@ -348,7 +396,7 @@ def image_on_worker(model: str, out: str, how: How, entry: Entry) -> dict[str, s
 
 
 @lru_cache(maxsize=1)
-def _loaded_once(model: str, engine: str | None) -> Any:
+def _loaded_once(model: str, state: int, engine: str | None) -> Any:
     method = load(model)
     if engine is not None:
         method.use_engine(engine)

@@ -46,6 +46,12 @@ def crew(*, scheduler: str | None = None, workers: int | None = None) -> Iterato
                 f"no scheduler answers at {scheduler}: start one with `dask scheduler` and give the address that it prints"
             ) from error
         with client:
+            try:
+                client.wait_for_workers(1, timeout=_ANSWER_SECONDS)
+            except TimeoutError as error:
+                raise DataError(
+                    f"the scheduler at {scheduler} has no workers: start some with `dask worker {scheduler} --nthreads 1`"
+                ) from error
             yield client
         return
     count = workers or os.cpu_count() or 1
@@ -74,7 +80,7 @@ def spread(
     work must be importable on the workers, and doing a task twice must do no harm. Raises what `work` raises where
     that is a sentence for the user, and OutputError where workers die of one task again and again.
     """
-    from distributed import KilledWorker, as_completed
+    from distributed import CancelledError, KilledWorker, as_completed
 
     futures = [client.submit(work, *task, pure=False) for task in tasks]
     known = dict(zip(futures, tasks, strict=True))
@@ -87,6 +93,10 @@ def spread(
         raise OutputError(
             "workers died again and again of one piece of work: give each more memory, or smaller tiles with --memory; "
             "what was finished is kept"
+        ) from error
+    except (CancelledError, OSError) as error:
+        raise OutputError(
+            f"the scheduler is gone ({error}): start it again and go on with --resume; what was finished is kept"
         ) from error
     finally:
         client.cancel(futures)

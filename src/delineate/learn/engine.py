@@ -27,6 +27,7 @@ from delineate.learn.learnt import Learnt
 from delineate.learn.plan import native_bfloat16
 from delineate.nets import folded
 
+REFERENCE = "torch-float32"
 SIDE = {2: 512, 3: 64}  # of the tile on which engines are tried, at most
 
 
@@ -79,7 +80,7 @@ def chosen(
         return Chosen(*known, engine_of(learnt, known[0], low=known[1], keep=path))
     tile = middle(picture, dims=learnt.plan.dims, side=SIDE[learnt.plan.dims])
     low = low_precision(learnt)
-    reference = engine_of(learnt, low=False)
+    reference = engine_of(learnt, REFERENCE)
     open_engines: dict[str, Engine] = {}
 
     def kept(name: str) -> Engine:
@@ -96,7 +97,7 @@ def chosen(
     best = fastest(trials)
     if best is None:
         say("no engine agrees with torch in float32, so that is taken")
-        found = Chosen("torch", False, reference, trials)
+        found = Chosen(REFERENCE, False, reference, trials)
     else:
         say(f"engine: {best}")
         found = Chosen(best.engine, low, open_engines[best.engine], trials)

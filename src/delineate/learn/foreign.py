@@ -137,7 +137,9 @@ class OnnxModel:
         divisor, sides = self._divisor, tuple(picture.shape[1:])
         around = HALO[self.dims] if self.sidecar.halo is None else self.sidecar.halo
         if small := [
-            f for f, side in zip(self._fixed, sides, strict=True) if f and side > f and f <= 2 * around
+            f
+            for f, side in zip(self._fixed, sides, strict=True)
+            if f and side > f and f < 2 * around + divisor
         ]:
             around = min(small) // 4 // divisor * divisor  # as much context as a small window can give
         core = []

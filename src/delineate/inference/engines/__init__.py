@@ -27,24 +27,24 @@ Engine = Callable[[Tensor], Tensor]
 class Kind:
     """How an engine is made. maker: module:function, called with (net, example, low=, keep=). library: what it needs.
 
-    extra: what to install Delineate with where the library is missing. gpu: whether it uses one.
+    extra: what to install Delineate with where the library is missing.
     """
 
     maker: str
     library: str
     extra: str = ""
-    gpu: bool = False
 
 
 _HERE = "delineate.inference.engines"
 
 ENGINES: dict[str, Kind] = {
-    "torch": Kind(f"{_HERE}.pytorch:eager", "torch", gpu=True),
-    "compiled": Kind(f"{_HERE}.pytorch:compiled", "torch", gpu=True),
+    "torch": Kind(f"{_HERE}.pytorch:eager", "torch"),
+    "torch-float32": Kind(f"{_HERE}.pytorch:exact", "torch"),
+    "compiled": Kind(f"{_HERE}.pytorch:compiled", "torch"),
     "openvino": Kind(f"{_HERE}.openvino:converted", "openvino", "fast"),
     "onnxruntime": Kind(f"{_HERE}.onnxruntime:converted", "onnxruntime", "export"),
 }
-"""Every engine by name. The reference is "torch" in float32."""
+"""Every engine by name. The reference is "torch-float32"; the others compute in bfloat16 where the model was taught so."""
 
 
 def part_of(engine: Engine, windows: Tensor, keep: tuple[slice, ...]) -> Tensor:
@@ -87,7 +87,7 @@ def candidates() -> tuple[str, ...]:
     True
     """
     if torch.cuda.is_available():
-        return tuple(name for name, kind in ENGINES.items() if kind.gpu)
+        return ("torch", "compiled")
     other = "openvino" if installed("openvino") else "onnxruntime"
     return ("torch", other) if installed(other) else ("torch",)
 

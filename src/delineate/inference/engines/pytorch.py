@@ -43,6 +43,11 @@ def eager(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = Non
     return Eager(net, example, low=low)
 
 
+def exact(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = None) -> Engine:
+    """The reference: in float32, whatever was asked. There is nothing to keep."""
+    return Eager(net, example, low=False)
+
+
 def compiled(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = None) -> Engine:
     """The same, compiled at its first call (half a minute) for all sizes that follow."""
     engine = Eager(net, example, low=low)
