@@ -205,7 +205,9 @@ def predict(
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option(help="torch, openvino, onnxruntime, compiled or int8; else the fastest that agrees."),
+        typer.Option(
+            help="torch, torch-float32, openvino, onnxruntime, compiled or int8; else the fastest that agrees."
+        ),
     ] = None,
     memory: Annotated[
         float | None, typer.Option(help="Gigabytes that a process may take; larger images go in parts.")

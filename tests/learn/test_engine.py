@@ -98,13 +98,13 @@ def test_where_no_engine_agrees_torch_in_float32_is_taken(learnt, tmp_path, monk
 
     def wrong(learnt, name="torch", *, low=None, keep=None):
         engine = real(learnt, name, low=low)
-        return engine if low is False and name == "torch" else lambda batch: -engine(batch)
+        return engine if name == "torch-float32" else lambda batch: -engine(batch)
 
     monkeypatch.setattr(module, "engine_of", wrong)
     monkeypatch.setattr(module, "low_precision", lambda _: True)
     said = []
     found = chosen(learnt, picture(learnt, 40, 40), tell=said.append, cache=tmp_path)
-    assert (found.name, found.low) == ("torch", False)
+    assert (found.name, found.low) == ("torch-float32", False)
     assert said[-1] == "no engine agrees with torch in float32, so that is taken"
     assert all(sentence.startswith("not taken: ") for sentence in said[:-1])
 
