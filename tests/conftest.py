@@ -7,6 +7,8 @@ from hypothesis import settings
 
 # Before torch loads: threads that wait for each other sleep, as they do in `delineate`.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores: one thread each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What is remembered about engines stays with the tests.
 os.environ["DELINEATE_CACHE"] = tempfile.mkdtemp(prefix="delineate-tests-")

@@ -2,7 +2,7 @@
 
 `dice`, `iou` and `hausdorff` score one label of one image; `match_objects` scores object ids. `score_case` is
 every score of one image, and a ScoreTable holds many, with means that never hide their counts. The package can
-itself be called, as one of the six verbs: `delineate.score("outlined", "truth")` gives the ScoreTable of two folders.
+itself be called, as a verb: `delineate.score("outlined", "truth")` gives the ScoreTable of two folders.
 """
 
 import importlib
