@@ -108,7 +108,9 @@ def test_compiled_it_gives_the_networks_own_answer(monkeypatch):
 
 
 def test_an_unknown_engine_is_refused_with_those_there_are():
-    with pytest.raises(ModelError, match="choose from torch, torch-float32, compiled, openvino, onnxruntime, int8"):
+    with pytest.raises(
+        ModelError, match="choose from torch, torch-float32, compiled, openvino, onnxruntime, int8"
+    ):
         opened("tensorflow", torch.nn.Identity(), torch.zeros(1, 1, 4, 4), low=False)
 
 

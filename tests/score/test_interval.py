@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from delineate.score import intervals
+from delineate.score.interval import ratio_interval
 
 
 def test_of_many_values_it_is_the_textbook_interval_of_the_mean() -> None:
@@ -51,3 +52,12 @@ def test_it_is_the_same_each_time_and_for_a_thousand_cases_quick_enough_to_repea
     values = np.linspace(0, 1, 1000)
     names = [str(i) for i in range(1000)]
     assert intervals(values, names) == intervals(values, names)
+
+
+def test_a_pooled_ratio_varies_as_its_groups_do() -> None:
+    same = ratio_interval([5, 5, 5, 5], [10, 10, 10, 10], "abcd")
+    assert same == (0.5, 0.5)
+    low, high = ratio_interval([10, 0, 10, 0], [10, 10, 10, 10], "abcd")
+    assert low < 0.3 < 0.7 < high
+    assert ratio_interval([10, 0, 10, 0], [10, 10, 10, 10], "aaaa") is None
+    assert ratio_interval([1, 0], [10, 0], "ab") is None  # the second has nothing to say

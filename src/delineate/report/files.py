@@ -67,7 +67,13 @@ def scores_json(tables: Mapping[str, ScoreTable], *, asked: Asked | None = None)
         "pooled": {name: {"dice": _number(table.pooled_dice(name))} for name in table.names},
         "objects": None
         if objects is None
-        else _objects(objects) | {"by_size": [_size_class(one) for one in objects.by_size(asked.sizes)]},
+        else _objects(objects)
+        | {
+            "intervals": {
+                name: None if one is None else list(one) for name, one in table.object_intervals.items()
+            }
+        }
+        | {"by_size": [_size_class(one) for one in objects.by_size(asked.sizes)]},
         "calibration": calibration_json(table),
         "methods": {method: _classes(one) for method, one in tables.items()} if len(tables) > 1 else {},
         "paired": paired_json(paired(tables)) if len(tables) > 1 and _alike(tables) else [],

@@ -155,6 +155,7 @@ def _objects(table: ScoreTable, size_edges: Sequence[float] | None) -> dict[str,
     missed.sort(key=lambda pair: (-pair[1].size, pair[0].name))
     axes = max((len(case.shape) for case in table.cases), default=2)
     part = objects.partition
+    within = {name: spread(one) or "no interval" for name, one in table.object_intervals.items()}
     return {
         "tiles": [
             (f"{objects.tp:,}", f"found, of {objects.tp + objects.fn:,}"),
@@ -162,11 +163,11 @@ def _objects(table: ScoreTable, size_edges: Sequence[float] | None) -> dict[str,
             (f"{objects.fp:,}", "predicted that match none"),
             (f"{objects.merges:,}", "merges: predicted ones that hold several"),
             (f"{objects.splits:,}", "splits: true ones that hold several"),
-            (shown(objects.f1), "F1"),
+            (shown(objects.f1), f"F1, {within['f1']}"),
             (shown(objects.sq), "mean IoU of the found"),
-            (shown(objects.pq), "panoptic quality"),
+            (shown(objects.pq), f"panoptic quality, {within['pq']}"),
         ],
-        "ap": [(f"{at:g}", shown(objects.ap(at))) for at in AP_AT],
+        "ap": [(f"{at:g}", shown(objects.ap(at)), within["ap50"] if at == AP_AT[0] else "") for at in AP_AT],
         "partition": [
             ("V_rand", shown(part.v_rand), f"split {shown(part.rand_split)}, merge {shown(part.rand_merge)}"),
             ("V_info", shown(part.v_info), "shared information; 1 is best"),

@@ -86,6 +86,28 @@ def difference_interval(
     return _middle(np.concatenate(differences))
 
 
+def ratio_interval(
+    parts: Sequence[float], wholes: Sequence[float], groups: Sequence[str], *, resamples: int = RESAMPLES
+) -> Interval | None:
+    """95 % percentile bootstrap interval of a pooled ratio, such as objects found of all objects: sum of parts by sum of wholes.
+
+    parts, wholes: one of each per case. groups: as `intervals`. None where fewer than two groups have a whole.
+
+    >>> low, high = ratio_interval([9, 8, 1, 9], [10, 10, 10, 10], "abcd")
+    >>> round(low, 2), round(high, 2)
+    (0.3, 0.9)
+    """
+    part, whole = np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)
+    names = np.asarray(list(groups))
+    if len(np.unique(names[whole > 0])) < 2:
+        return None
+    ratios = []
+    for times in _drawn(names, resamples):
+        total = times @ whole
+        ratios.append((times @ part)[total > 0] / total[total > 0])
+    return _middle(np.concatenate(ratios))
+
+
 def _drawn(groups: NDArray[np.str_], resamples: int) -> Iterator[NDArray[np.int64]]:
     """How often each case is in each resample (resamples, cases), some at a time; always the same ones."""
     members, member = np.unique(groups, return_inverse=True)

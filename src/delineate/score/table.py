@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, ClassTable, DataError
 from delineate.data.problem import listed
-from delineate.score.interval import Intervals, intervals
+from delineate.score.interval import Interval, Intervals, intervals, ratio_interval
 from delineate.score.matching import match_objects
 from delineate.score.objects import ObjectScores, pool_objects
 from delineate.score.overlap import Counts, counted, pooled
@@ -125,6 +125,19 @@ class ScoreTable:
         """Objects of all cases, pooled; None where no case has any ids."""
         scored = [case.objects for case in self.cases if case.objects is not None]
         return pool_objects(scored) if scored else None
+
+    @property
+    def object_intervals(self) -> dict[str, Interval | None]:
+        """Bootstrap intervals of the pooled AP@0.5, F1 and PQ of objects, over groups of cases, by name."""
+        scored = [(case.group, case.objects) for case in self.cases if case.objects is not None]
+        names = [group for group, _ in scored]
+        every = [(one.tp, one.fp + one.fn, float(one.found_iou.sum())) for _, one in scored]
+        ratios = {
+            "ap50": ([tp for tp, _, _ in every], [tp + wrong for tp, wrong, _ in every]),
+            "f1": ([2 * tp for tp, _, _ in every], [2 * tp + wrong for tp, wrong, _ in every]),
+            "pq": ([2 * iou for _, _, iou in every], [2 * tp + wrong for tp, wrong, _ in every]),
+        }
+        return {name: ratio_interval(*parts, names) if names else None for name, parts in ratios.items()}
 
     def calibration(self, name: str) -> Calibrations | None:
         """Calibration of class `name` over the pixels of all cases that have probabilities; None where none has."""
