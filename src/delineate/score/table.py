@@ -131,13 +131,17 @@ class ScoreTable:
         """Bootstrap intervals of the pooled AP@0.5, F1 and PQ of objects, over groups of cases, by name."""
         scored = [(case.group, case.objects) for case in self.cases if case.objects is not None]
         names = [group for group, _ in scored]
-        every = [(one.tp, one.fp + one.fn, float(one.found_iou.sum())) for _, one in scored]
-        ratios = {
-            "ap50": ([tp for tp, _, _ in every], [tp + wrong for tp, wrong, _ in every]),
-            "f1": ([2 * tp for tp, _, _ in every], [2 * tp + wrong for tp, wrong, _ in every]),
-            "pq": ([2 * iou for _, _, iou in every], [2 * tp + wrong for tp, wrong, _ in every]),
+        found = [one.tp for _, one in scored]
+        wrong = [one.fp + one.fn for _, one in scored]
+        iou = [float(one.found_iou.sum()) for _, one in scored]
+        weights = [2 * tp + w for tp, w in zip(found, wrong, strict=True)]
+        if not names:
+            return dict.fromkeys(("ap50", "f1", "pq"))
+        return {
+            "ap50": ratio_interval(found, [tp + w for tp, w in zip(found, wrong, strict=True)], names),
+            "f1": ratio_interval([2 * tp for tp in found], weights, names),
+            "pq": ratio_interval([2 * one for one in iou], weights, names),
         }
-        return {name: ratio_interval(*parts, names) if names else None for name, parts in ratios.items()}
 
     def calibration(self, name: str) -> Calibrations | None:
         """Calibration of class `name` over the pixels of all cases that have probabilities; None where none has."""
