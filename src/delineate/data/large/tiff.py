@@ -34,6 +34,7 @@ def open_tiff(path: Path) -> LargeImage:
     from tifffile import TiffFile
 
     tiff = TiffFile(path)
+    tiff.filehandle.set_lock(True)  # several threads may read
     try:
         return _opened(tiff, path)
     except BaseException:
