@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +252,47 @@ def test_objects_and_polygons_of_a_model_without_objects_are_connected_pieces(wo
     assert len(features) == parts.max()
     assert features[0]["properties"]["objectType"] == "annotation"
     assert (tmp_path / "parts" / "classes" / "a.ome.tif").is_file()
+
+
+def test_polygons_of_a_stack_are_refused_before_anything_is_predicted(work, tmp_path, capsys):
+    stack = np.zeros((5, 64, 64), np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.tif", stack, tile=(32, 32), photometric="minisblack", metadata={"axes": "ZYX"}
+    )
+    words = ["predict", work / "model", tmp_path / "a.tif", "-o", tmp_path / "out", "--geojson"]
+    assert "GeoJSON has no place" in refused(capsys, *words)
+    assert not list((tmp_path / "out").glob(".unfinished/*"))
+
+
+def test_an_ome_zarr_of_labels_is_shipped_without_scratch_and_finds_its_image(tmp_path):
+    """With a model that separates objects, whose tiles keep what they own beside the labels until the end."""
+    flow.train(coins()[0], out=tmp_path / "model", steps=1, overrides=replace(TINY, objects=True))
+    tifffile.imwrite(tmp_path / "a.tif", coins()[0][0].image[..., 0], tile=(256, 256))
+    words = ["predict", tmp_path / "model", tmp_path / "a.tif", "-o", tmp_path / "out", "--objects"]
+    assert run(*words, "--suffix", ".ome.zarr") == 0
+    for folder in (tmp_path / "out", tmp_path / "out" / "classes"):
+        store = folder / "a.ome.zarr"
+        assert {path.name for path in store.iterdir()} == {"zarr.json", "0"}
+        about = json.loads((store / "zarr.json").read_text())["attributes"]["ome"]
+        assert (store / about["image-label"]["source"]["image"]).resolve() == tmp_path / "a.tif"
+        assert about["multiscales"][0]["name"] == "a"
+
+
+def test_after_a_resume_the_empty_share_is_that_of_the_run(work, tmp_path):
+    """The first of two tiles is done before; the second is all empty."""
+    array = np.zeros((512, 1024), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", array, tile=(256, 256))
+    told: list[str] = []
+    options = {"out": tmp_path / "out", "tile": 512, "suffix": ".ome.zarr", "tell": told.append}
+
+    def stop(now: Streamed) -> None:
+        if now.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        flow.predict(work / "model", tmp_path / "a.tif", watch=stop, **options)
+    flow.predict(work / "model", tmp_path / "a.tif", resume=True, **options)
+    assert any("100% of what this run did is empty background" in line for line in told)
 
 
 def test_polygons_of_what_is_read_at_once_only_are_refused(work, tmp_path, capsys):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -40,7 +39,8 @@ _COMFORT = 0.25  # of the free memory, that an image predicted at once may take
 class Streamed:
     """How far the prediction of one large image has come, in pixels of all it has.
 
-    seconds: of this run; before: pixels that an earlier run had done; skipped: of `done`, empty background.
+    seconds: of this run; before: pixels that an earlier run had done; skipped: pixels of this run that were empty
+    background.
     """
 
     name: str
@@ -127,15 +127,20 @@ def outline_large(
     """
     with open_large(path) as image:
         suffix = _suffix(image, learnt, wishes)
+        if wishes.geojson and len(image.spatial) != 2:
+            raise DataError(
+                f"{path} is a stack, and GeoJSON has no place for its polygons: leave --geojson out"
+            )
         place = folder.unfinished(name)
         prediction = _begun(
             place, learnt, image, model=model, engine=engine, wishes=wishes, tell=tell, name=name
         )
-        skipped = _work_through(prediction, name=name, client=client, watch=watch)
-        total = math.prod(image.spatial)
-        if skipped:
+        last = _work_through(prediction, name=name, client=client, watch=watch)
+        if last.skipped:
+            of = "what this run did" if last.before else "the image"
             tell(
-                f"{name}: {skipped / total:.0%} of the image is empty background and was not predicted (--no-skip-empty does)"
+                f"{name}: {last.skipped / (last.total - last.before):.0%} of {of} is empty background and was not "
+                "predicted (--no-skip-empty does)"
             )
         prediction.store.finish()
         _drawn(prediction, image, folder, name)
@@ -236,19 +241,20 @@ def _begun(
 
 def _work_through(
     prediction: LargePrediction, *, name: str, client: Any, watch: Callable[[Streamed], None]
-) -> int:
-    """Predict every tile that is missing; the number of pixels that were empty."""
+) -> Streamed:
+    """Predict every tile that is missing; how far that came: to the end."""
     every = list(prediction.tiles)
     sizes = [math.prod(side.stop - side.start for side in tile) for tile in every]
     missing = [i for i, tile in enumerate(every) if not prediction.store.written(tile)]
     total = sum(sizes)
     before = total - sum(sizes[i] for i in missing)
-    done, skipped, begun = before, 0, time.monotonic()
-    watch(Streamed(name, done, total, skipped, 0.0, before))
+    now, begun = Streamed(name, before, total, 0, 0.0, before), time.monotonic()
+    watch(now)
     for number, empty in _done(prediction, missing, client=client):
-        done, skipped = done + sizes[number], skipped + empty
-        watch(Streamed(name, done, total, skipped, time.monotonic() - begun, before))
-    return skipped
+        done, skipped = now.done + sizes[number], now.skipped + empty
+        now = Streamed(name, done, total, skipped, time.monotonic() - begun, before)
+        watch(now)
+    return now
 
 
 def _done(prediction: LargePrediction, missing: list[int], *, client: Any) -> Iterator[tuple[int, int]]:
@@ -304,6 +310,7 @@ def _objects(
 def _written(store: LabelStore, image: LargeImage, target: Path, *, classes: ClassTable | None) -> Path:
     """A finished store as the file that was asked for; classes None: it holds object ids."""
     from delineate.data.large.pyramid import write_nifti, write_ome_tiff
+    from delineate.learn.large import OBJECTS
 
     if target.name.endswith(".ome.tif"):
         write_ome_tiff(target, store, image, classes=classes)
@@ -312,7 +319,8 @@ def _written(store: LabelStore, image: LargeImage, target: Path, *, classes: Cla
     else:
         if target.exists():  # of a run that was killed here
             shutil.rmtree(target)
-        os.replace(store.folder, target)
+        store.move(target, image)
+        shutil.rmtree(target / OBJECTS, ignore_errors=True)  # what tiles owned is in the ids by now
     return target
 
 

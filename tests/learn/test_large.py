@@ -16,7 +16,7 @@ from delineate.learn import large as module
 from delineate.learn.answer import answered
 from delineate.learn.large import LargePrediction, bytes_with, labels_of, sizes_for
 from delineate.learn.learnt import network
-from delineate.learn.objects import identified
+from delineate.learn.objects import apart, identified
 from delineate.learn.prepare import Normalisation
 
 
@@ -167,6 +167,30 @@ def test_an_image_of_other_channels_or_axes_is_refused(tmp_path):
         begun(tmp_path, untrained(channels=3), np.zeros((20, 20, 4), np.uint8), core=(512, 512))
     with pytest.raises(ModelError, match="flat but the model works on volumes"):
         begun(tmp_path, untrained(dims=3), np.zeros((20, 20, 1), np.uint8), core=(64, 64))
+
+
+def test_a_colour_image_is_refused_by_a_model_of_grey_ones(tmp_path):
+    learnt = untrained()
+    learnt = replace(learnt, plan=replace(learnt.plan, grey=True))
+    grey = np.repeat(np.random.default_rng(0).random((60, 60, 1)), 3, axis=-1)
+    assert labels(begun(tmp_path, learnt, grey, core=(512, 512))).shape == (60, 60)
+    grey[5, 5, 1] += 1
+    with pytest.raises(ModelError, match="is in colour, and the model was trained on grey images"):
+        begun(tmp_path, learnt, grey, core=(512, 512), name="b")
+
+
+def test_pieces_have_the_smallest_size_of_the_model(tmp_path, small_chunks):
+    learnt = untrained()
+    learnt = replace(learnt, plan=replace(learnt.plan, smallest_object_px=4))
+    prediction = begun(tmp_path, learnt, np.zeros((60, 90, 1)), core=(32, 64))
+    found = np.random.default_rng(1).integers(0, 3, (60, 90)).astype(np.uint8)
+    for tile in prediction.tiles:
+        prediction.store.write(tile, found[tile])
+    ids, scratch = (
+        LabelStore.create(tmp_path / name, prediction.image, classes=None, dims=2, dtype=np.uint32)
+        for name in ("ids", "scratch")
+    )
+    assert 0 < len(prediction.objects_of(ids, scratch)) == apart(found, smallest_px=4).max()
 
 
 def test_tiles_follow_the_memory_that_is_allowed():

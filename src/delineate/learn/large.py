@@ -97,9 +97,12 @@ class LargePrediction:
         """
         fits(learnt, image)
         sample = sampled(image)
-        scale = scale_of(
-            as_grey(sample) if learnt.plan.grey else sample, learnt.plan.normalisation, name=image.path.name
-        )
+        seen = as_grey(sample) if learnt.plan.grey else sample
+        if seen.shape[-1] != learnt.plan.channels:
+            raise ModelError(
+                f"{image.path} is in colour, and the model was trained on grey images: convert it to grey"
+            )
+        scale = scale_of(seen, learnt.plan.normalisation, name=image.path.name)
         LabelStore.create(
             folder,
             image,
@@ -166,7 +169,9 @@ class LargePrediction:
         scratch: an empty store of the same shape, for work in between.
         """
         if not self._margin:
-            return regions(self.store, scratch, ids)
+            flat = self.dims == 2 and len(self.image.spatial) == 3  # the size is that in one slice
+            smallest_px = 0 if flat else self.learnt.plan.smallest_object_px
+            return regions(self.store, scratch, ids, smallest_px=smallest_px)
         return assembled([path for tile in self.tiles if (path := self._objects_at(tile)).exists()], ids)
 
     def _objects_at(self, box: Box) -> Path:
