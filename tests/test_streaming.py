@@ -295,6 +295,24 @@ def test_after_a_resume_the_empty_share_is_that_of_the_run(work, tmp_path):
     assert any("100% of what this run did is empty background" in line for line in told)
 
 
+def test_a_resume_takes_smaller_tiles_and_tells_what_it_cannot_take(work, tmp_path, capsys):
+    out = tmp_path / "out"
+
+    def stop(now: Streamed) -> None:
+        if now.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        flow.predict(work / "model", work / "big.ome.tif", out=out, tile=1024, suffix=".ome.tif", watch=stop)
+    words = [*predict(work, out, "--suffix", ".ome.tif", "--resume")]
+    assert "begun with skipping empty background" in refused(capsys, *words, "--no-skip-empty")
+    assert "too little" in refused(capsys, *words, "--memory", "0.01")
+    assert run(*words, "--tile", 512) == 0
+    told = capsys.readouterr().err
+    assert "of 30 tiles are done already" in told
+    assert "in tiles of 512 x 512" in told
+
+
 def test_polygons_of_what_is_read_at_once_only_are_refused(work, tmp_path, capsys):
     Image.fromarray(np.zeros((50, 50), np.uint8)).save(tmp_path / "a.png")
     said = refused(capsys, "predict", work / "model", tmp_path / "a.png", "-o", tmp_path / "out", "--geojson")

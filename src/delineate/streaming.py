@@ -152,10 +152,13 @@ def outline_large(
         return files["objects" if wishes.objects else "labels"]
 
 
-def predicted_tile(folder: str, number: int) -> int:
-    """Predict one tile of the store in `folder`, on whichever worker this is called; its pixels that were empty."""
-    prediction = _opened(folder)
-    return next(skipped for _, skipped in prediction.predicted([prediction.tiles[number]]))
+def predicted_tile(folder: str, corners: tuple[tuple[int, int], ...]) -> int:
+    """Predict one tile of the store in `folder`, on whichever worker this is called; its pixels that were empty.
+
+    corners: start and stop along each axis.
+    """
+    tile = tuple(slice(start, stop) for start, stop in corners)
+    return next(skipped for _, skipped in _opened(folder).predicted([tile]))
 
 
 @functools.lru_cache(maxsize=1)
@@ -200,6 +203,13 @@ def _begun(
     from delineate.learn.large import LargePrediction, bytes_with, fits, sizes_for
 
     with_objects = learnt.plan.objects and (wishes.objects or wishes.geojson)
+    sizes = functools.partial(
+        sizes_for,
+        memory=None if wishes.memory is None else wishes.memory * 1e9,
+        tile=wishes.tile,
+        flips=wishes.flips,
+        objects=with_objects,
+    )
     for note in image.notes:
         tell(f"{name}: {note}")
     if image.fixed_whole and image.nbytes > _COMFORT * available_bytes():
@@ -212,12 +222,19 @@ def _begun(
             raise OutputError(
                 f"{place} was begun {'without' if with_objects else 'with'} objects: choose another output folder"
             )
+        if prediction.store.settings["skip_empty"] != wishes.skip_empty:
+            raise OutputError(
+                f"{place} was begun {'without' if wishes.skip_empty else 'with'} skipping empty background: "
+                f"{'give' if wishes.skip_empty else 'leave out'} --no-skip-empty, or choose another output folder"
+            )
+        if wishes.tile is not None or wishes.memory is not None:
+            core = sizes(learnt, image).core
+            if core[-1] < prediction.store.settings["core"][-1]:
+                prediction.recut(core)
         left = len(prediction.todo())
         tell(f"{name}: {len(prediction.tiles) - left} of {len(prediction.tiles)} tiles are done already")
     else:
         fits(learnt, image)
-        memory = None if wishes.memory is None else wishes.memory * 1e9
-        sizes = sizes_for(learnt, image, memory=memory, tile=wishes.tile, objects=with_objects)
         place.parent.mkdir(parents=True, exist_ok=True)
         prediction = LargePrediction.begin(
             place,
@@ -225,14 +242,14 @@ def _begun(
             image,
             model=model,
             engine=engine,
-            core=sizes.core,
+            core=sizes(learnt, image).core,
             flips=wishes.flips,
             skip_empty=wishes.skip_empty,
             objects=with_objects,
         )
     core = prediction.store.settings["core"]
     shape, tiles = (" x ".join(map(str, sides)) for sides in (image.spatial, core))
-    needed = bytes_with(learnt, image, tuple(core), objects=with_objects)
+    needed = bytes_with(learnt, image, tuple(core), flips=wishes.flips, objects=with_objects)
     tell(
         f"{name}: {shape} pixels in tiles of {tiles}, in at most {needed / 1e9:.2g} GB of memory for each process"
     )
@@ -267,8 +284,9 @@ def _done(prediction: LargePrediction, missing: list[int], *, client: Any) -> It
     from delineate.inference.cluster import spread
 
     place = str(prediction.store.folder.absolute())
-    for (_, number), empty in spread(client, predicted_tile, [(place, i) for i in missing]):
-        yield number, empty
+    numbers = {tuple((side.start, side.stop) for side in prediction.tiles[i]): i for i in missing}
+    for (_, corners), empty in spread(client, predicted_tile, [(place, corners) for corners in numbers]):
+        yield numbers[corners], empty
 
 
 def _objects(

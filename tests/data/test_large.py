@@ -229,6 +229,22 @@ def test_threads_that_share_a_volume_or_a_picture_get_each_its_own_part(tmp_path
                 np.testing.assert_array_equal(part[..., 0], array[slab])
 
 
+def test_what_is_stored_in_one_piece_is_counted_as_decoded_in_one_piece(tmp_path):
+    zarr, h5py = pytest.importorskip("zarr"), pytest.importorskip("h5py")
+    array = np.zeros((400, 300), np.uint16)
+    tifffile.imwrite(tmp_path / "strip.tif", array, compression="zlib", rowsperstrip=400)
+    tifffile.imwrite(tmp_path / "plain.tif", array)
+    whole = zarr.create_array(tmp_path / "a.zarr", shape=(400, 300), chunks=(400, 300), dtype="uint16")
+    whole[:] = array + np.uint16(1)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("data", data=array, chunks=(400, 300))
+    with open_large(tmp_path / "plain.tif") as plain:
+        assert plain.decoded == 0
+    for name in ("strip.tif", "a.zarr", "a.h5"):
+        with open_large(tmp_path / name) as image:
+            assert image.decoded >= array.nbytes, name
+
+
 def test_hdf5_is_understood_by_its_own_words(tmp_path):
     array = picture(2, 9, 30, 40)
     with h5py.File(tmp_path / "a.h5", "w") as file:

@@ -205,6 +205,44 @@ def test_tiles_follow_the_memory_that_is_allowed():
         sizes_for(wide, image, memory=0.5e9)
 
 
+def test_what_is_stated_counts_mirrors_float32_and_the_decoder():
+    learnt = untrained(channels=3)
+    image = LargeImage.of(np.broadcast_to(np.zeros(3, np.uint8), (4000, 4000, 3)))
+    stated = bytes_with(learnt, image, (512, 512))
+    window = (512 + 2 * learnt.net.halo) ** 2
+    mirrored = bytes_with(learnt, image, (512, 512), flips=True)
+    assert mirrored - stated >= 2 * 3 * (window * 3 * 4), "three more windows in float32, of two tiles"
+    assert bytes_with(learnt, replace(image, decoded=10**9), (512, 512)) - stated == 10**9
+    low = replace(learnt, plan=replace(learnt.plan, precision="bf16-mixed"))
+    unknown = replace(low, engine=lambda batch: batch)
+    assert bytes_with(unknown, image, (512, 512)) == stated, (
+        "an engine that does not tell may compute in float32"
+    )
+
+
+def test_a_run_goes_on_in_smaller_tiles_and_does_no_pixel_twice(tmp_path, small_chunks):
+    learnt = untrained()
+    pixels = np.random.default_rng(1).random((101, 143, 1)).astype(np.float32)
+    prediction = begun(tmp_path, learnt, pixels, core=(64, 64))
+    list(prediction.predicted(prediction.tiles[:2]))
+    done = prediction.store.read((slice(0, 64), slice(0, 128)))
+    prediction.recut((32, 32))
+    again = LargePrediction(tmp_path / "a.ome.zarr", learnt=learnt, image=LargeImage.of(pixels))
+    assert again.tiles == prediction.tiles
+    assert len(again.tiles) == 4 * 5
+    assert len(again.todo()) == 20 - 2 * 4
+    found = labels(again)
+    np.testing.assert_array_equal(found[:64, :128], done)
+    assert not again.todo()
+
+
+def test_tiles_that_keep_their_objects_stay_as_they_are(tmp_path, small_chunks):
+    learnt = untrained(objects=True)
+    prediction = begun(tmp_path, learnt, np.zeros((101, 143, 1)), core=(64, 64), objects=True)
+    with pytest.raises(OutputError, match="begun in tiles of 64 pixels that keep their objects"):
+        prediction.recut((32, 32))
+
+
 def test_labels_are_the_first_of_the_most_likely_classes():
     likely = torch.from_numpy(np.random.default_rng(0).integers(0, 3, (4, 50, 60)).astype(np.float32))
     np.testing.assert_array_equal(labels_of(likely), likely.numpy().argmax(0))

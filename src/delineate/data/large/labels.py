@@ -124,15 +124,27 @@ class LabelStore:
 
     def move(self, target: Path, image: LargeImage) -> None:
         """Move the folder; from where it lies then, its metadata name it and find `image`. Open it anew there."""
-        path = self.folder / "zarr.json"
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = self._about()
         ome = about["attributes"]["ome"]
         ome["image-label"]["source"]["image"] = _source(image, target)
         ome["multiscales"][0]["name"] = _name(target)
-        with _full_disk_told(self.folder), written_whole(path) as beside:
-            beside.write_text(json.dumps(about, indent=2), encoding="utf-8")
+        self._describe(about)
         with _full_disk_told(target):
             os.replace(self.folder, target)
+
+    def settle(self, settings: Mapping[str, Any]) -> None:
+        """Replace the settings."""
+        about = self._about()
+        about["attributes"][_OWN] = self.settings = dict(settings)
+        self._describe(about)
+
+    def _about(self) -> dict[str, Any]:
+        about: dict[str, Any] = json.loads((self.folder / "zarr.json").read_text(encoding="utf-8"))
+        return about
+
+    def _describe(self, about: dict[str, Any]) -> None:
+        with _full_disk_told(self.folder), written_whole(self.folder / "zarr.json") as beside:
+            beside.write_text(json.dumps(about, indent=2), encoding="utf-8")
 
     def read(self, box: Box, level: int = 0) -> NDArray[Any]:
         """The labels of a box, of the finest level or another."""

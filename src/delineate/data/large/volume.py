@@ -71,6 +71,7 @@ def open_volume(path: Path) -> LargeImage:
         chunk=(*(1 for _ in spatial[:-2]), *spatial[-2:]),
         read=read,
         fixed_whole=compressed,
+        decoded=2 * announced if compressed else 0,
     )
 
 
