@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -255,6 +256,65 @@ def test_objects_and_polygons_of_a_model_without_objects_are_connected_pieces(wo
     assert (tmp_path / "parts" / "classes" / "a.ome.tif").is_file()
 
 
+def test_polygons_of_a_stack_are_refused_before_anything_is_predicted(work, tmp_path, capsys):
+    stack = np.zeros((5, 64, 64), np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.tif", stack, tile=(32, 32), photometric="minisblack", metadata={"axes": "ZYX"}
+    )
+    words = ["predict", work / "model", tmp_path / "a.tif", "-o", tmp_path / "out", "--geojson"]
+    assert "GeoJSON has no place" in refused(capsys, *words)
+    assert not list((tmp_path / "out").glob(".unfinished/*"))
+
+
+def test_an_ome_zarr_of_labels_is_shipped_without_scratch_and_finds_its_image(tmp_path):
+    """With a model that separates objects, whose tiles keep what they own beside the labels until the end."""
+    flow.train(coins()[0], out=tmp_path / "model", steps=1, overrides=replace(TINY, objects=True))
+    tifffile.imwrite(tmp_path / "a.tif", coins()[0][0].image[..., 0], tile=(256, 256))
+    words = ["predict", tmp_path / "model", tmp_path / "a.tif", "-o", tmp_path / "out", "--objects"]
+    assert run(*words, "--suffix", ".ome.zarr") == 0
+    for folder in (tmp_path / "out", tmp_path / "out" / "classes"):
+        store = folder / "a.ome.zarr"
+        assert {path.name for path in store.iterdir()} == {"zarr.json", "0"}
+        about = json.loads((store / "zarr.json").read_text())["attributes"]["ome"]
+        assert (store / about["image-label"]["source"]["image"]).resolve() == tmp_path / "a.tif"
+        assert about["multiscales"][0]["name"] == "a"
+
+
+def test_after_a_resume_the_empty_share_is_that_of_the_run(work, tmp_path):
+    """The first of two tiles is done before; the second is all empty."""
+    array = np.zeros((512, 1024), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", array, tile=(256, 256))
+    told: list[str] = []
+    options = {"out": tmp_path / "out", "tile": 512, "suffix": ".ome.zarr", "tell": told.append}
+
+    def stop(now: Streamed) -> None:
+        if now.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        flow.predict(work / "model", tmp_path / "a.tif", watch=stop, **options)
+    flow.predict(work / "model", tmp_path / "a.tif", resume=True, **options)
+    assert any("100% of what this run did is empty background" in line for line in told)
+
+
+def test_a_resume_takes_smaller_tiles_and_tells_what_it_cannot_take(work, tmp_path, capsys):
+    out = tmp_path / "out"
+
+    def stop(now: Streamed) -> None:
+        if now.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        flow.predict(work / "model", work / "big.ome.tif", out=out, tile=1024, suffix=".ome.tif", watch=stop)
+    words = [*predict(work, out, "--suffix", ".ome.tif", "--resume")]
+    assert "begun with skipping empty background" in refused(capsys, *words, "--no-skip-empty")
+    assert "too little" in refused(capsys, *words, "--memory", "0.01")
+    assert run(*words, "--tile", 512) == 0
+    told = capsys.readouterr().err
+    assert "of 30 tiles are done already" in told
+    assert "in tiles of 512 x 512" in told
+
+
 def test_polygons_of_what_is_read_at_once_only_are_refused(work, tmp_path, capsys):
     Image.fromarray(np.zeros((50, 50), np.uint8)).save(tmp_path / "a.png")
     said = refused(capsys, "predict", work / "model", tmp_path / "a.png", "-o", tmp_path / "out", "--geojson")
@@ -278,8 +338,9 @@ def test_a_worker_that_lives_long_takes_no_other_store_that_lay_there(work, tmp_
             begun = LargePrediction.begin(
                 tmp_path / "store", learnt, image, model=str(work / "model"), core=(core, core)
             )
-            for number in range(len(begun.tiles)):
-                predicted_tile(str(tmp_path / "store"), state_of(tmp_path / "store"), number)
+            for tile in begun.tiles:
+                corners = tuple((side.start, side.stop) for side in tile)
+                predicted_tile(str(tmp_path / "store"), state_of(tmp_path / "store"), corners)
             assert begun.todo() == []
         shutil.rmtree(tmp_path / "store")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -40,7 +39,8 @@ _COMFORT = 0.25  # of the free memory, that an image predicted at once may take
 class Streamed:
     """How far the prediction of one large image has come, in pixels of all it has.
 
-    seconds: of this run; before: pixels that an earlier run had done; skipped: of `done`, empty background.
+    seconds: of this run; before: pixels that an earlier run had done; skipped: pixels of this run that were empty
+    background.
     """
 
     name: str
@@ -128,17 +128,22 @@ def outline_large(
     """
     with open_large(path) as image:
         suffix = _suffix(image, learnt, wishes)
+        if wishes.geojson and len(image.spatial) != 2:
+            raise DataError(
+                f"{path} is a stack, and GeoJSON has no place for its polygons: leave --geojson out"
+            )
         place = folder.unfinished(name)
         prediction = _begun(
             place, learnt, image, model=model, engine=engine, wishes=wishes, tell=tell, name=name
         )
-        skipped = _work_through(prediction, name=name, client=client, watch=watch)
+        last = _work_through(prediction, name=name, client=client, watch=watch)
         if left := len(prediction.todo()):
             raise OutputError(f"{left} tiles of {name} were not written: go on with --resume")
-        total = math.prod(image.spatial)
-        if skipped:
+        if last.skipped:
+            of = "what this run did" if last.before else "the image"
             tell(
-                f"{name}: {skipped / total:.0%} of the image is empty background and was not predicted (--no-skip-empty does)"
+                f"{name}: {last.skipped / (last.total - last.before):.0%} of {of} is empty background and was not "
+                "predicted (--no-skip-empty does)"
             )
         prediction.store.finish()
         _drawn(prediction, image, folder, name)
@@ -150,13 +155,14 @@ def outline_large(
         return files["objects" if wishes.objects else "labels"]
 
 
-def predicted_tile(folder: str, state: tuple[int, int], number: int) -> int:
+def predicted_tile(folder: str, state: tuple[int, int], corners: tuple[tuple[int, int], ...]) -> int:
     """Predict one tile of the store in `folder`, on whichever worker this is called; its pixels that were empty.
 
-    state: of the store, so that a worker that lives long does not take another one that lay there for it.
+    state: of the store, so that a worker that lives long does not take another one that lay there for it. corners: start
+    and stop along each axis.
     """
-    prediction = _opened(folder, state)
-    return next(skipped for _, skipped in prediction.predicted([prediction.tiles[number]]))
+    tile = tuple(slice(start, stop) for start, stop in corners)
+    return next(skipped for _, skipped in _opened(folder, state).predicted([tile]))
 
 
 def state_of(folder: Path) -> tuple[int, int]:
@@ -207,6 +213,16 @@ def _begun(
     from delineate.learn.large import LargePrediction, bytes_with, fits, sizes_for
 
     with_objects = learnt.plan.objects and (wishes.objects or wishes.geojson)
+    memory = None if wishes.memory is None else wishes.memory * 1e9
+    if memory is None and wishes.processes > 1:  # they share this machine
+        memory = min(2e9, 0.8 * available_bytes() / wishes.processes)
+    sizes = functools.partial(
+        sizes_for,
+        memory=memory,
+        tile=wishes.tile,
+        flips=wishes.flips,
+        objects=with_objects,
+    )
     for note in image.notes:
         tell(f"{name}: {note}")
     if image.fixed_whole and image.nbytes > _COMFORT * available_bytes():
@@ -219,14 +235,19 @@ def _begun(
             raise OutputError(
                 f"{place} was begun {'without' if with_objects else 'with'} objects: choose another output folder"
             )
+        if prediction.store.settings["skip_empty"] != wishes.skip_empty:
+            raise OutputError(
+                f"{place} was begun {'without' if wishes.skip_empty else 'with'} skipping empty background: "
+                f"{'give' if wishes.skip_empty else 'leave out'} --no-skip-empty, or choose another output folder"
+            )
+        if wishes.tile is not None or wishes.memory is not None:
+            core = sizes(learnt, image).core
+            if core[-1] < prediction.store.settings["core"][-1]:
+                prediction.recut(core)
         left = len(prediction.todo())
         tell(f"{name}: {len(prediction.tiles) - left} of {len(prediction.tiles)} tiles are done already")
     else:
         fits(learnt, image)
-        memory = None if wishes.memory is None else wishes.memory * 1e9
-        if memory is None and wishes.processes > 1:  # they share this machine
-            memory = min(2e9, 0.8 * available_bytes() / wishes.processes)
-        sizes = sizes_for(learnt, image, memory=memory, tile=wishes.tile, objects=with_objects)
         place.parent.mkdir(parents=True, exist_ok=True)
         prediction = LargePrediction.begin(
             place,
@@ -234,14 +255,14 @@ def _begun(
             image,
             model=model,
             engine=engine,
-            core=sizes.core,
+            core=sizes(learnt, image).core,
             flips=wishes.flips,
             skip_empty=wishes.skip_empty,
             objects=with_objects,
         )
     core = prediction.store.settings["core"]
     shape, tiles = (" x ".join(map(str, sides)) for sides in (image.spatial, core))
-    needed = bytes_with(learnt, image, tuple(core), objects=with_objects)
+    needed = bytes_with(learnt, image, tuple(core), flips=wishes.flips, objects=with_objects)
     tell(
         f"{name}: {shape} pixels in tiles of {tiles}, in at most {needed / 1e9:.2g} GB of memory for each process"
     )
@@ -250,19 +271,20 @@ def _begun(
 
 def _work_through(
     prediction: LargePrediction, *, name: str, client: Any, watch: Callable[[Streamed], None]
-) -> int:
-    """Predict every tile that is missing; the number of pixels that were empty."""
+) -> Streamed:
+    """Predict every tile that is missing; how far that came: to the end."""
     every = list(prediction.tiles)
     sizes = [math.prod(side.stop - side.start for side in tile) for tile in every]
     missing = [i for i, tile in enumerate(every) if not prediction.store.written(tile)]
     total = sum(sizes)
     before = total - sum(sizes[i] for i in missing)
-    done, skipped, begun = before, 0, time.monotonic()
-    watch(Streamed(name, done, total, skipped, 0.0, before))
+    now, begun = Streamed(name, before, total, 0, 0.0, before), time.monotonic()
+    watch(now)
     for number, empty in _done(prediction, missing, client=client):
-        done, skipped = done + sizes[number], skipped + empty
-        watch(Streamed(name, done, total, skipped, time.monotonic() - begun, before))
-    return skipped
+        done, skipped = now.done + sizes[number], now.skipped + empty
+        now = Streamed(name, done, total, skipped, time.monotonic() - begun, before)
+        watch(now)
+    return now
 
 
 def _done(prediction: LargePrediction, missing: list[int], *, client: Any) -> Iterator[tuple[int, int]]:
@@ -276,8 +298,10 @@ def _done(prediction: LargePrediction, missing: list[int], *, client: Any) -> It
 
     place = str(prediction.store.folder.absolute())
     state = state_of(prediction.store.folder)
-    for (*_, number), empty in spread(client, predicted_tile, [(place, state, i) for i in missing]):
-        yield number, empty
+    numbers = {tuple((side.start, side.stop) for side in prediction.tiles[i]): i for i in missing}
+    tasks = [(place, state, corners) for corners in numbers]
+    for (*_, corners), empty in spread(client, predicted_tile, tasks):
+        yield numbers[corners], empty
 
 
 def _objects(
@@ -319,6 +343,7 @@ def _objects(
 def _written(store: LabelStore, image: LargeImage, target: Path, *, classes: ClassTable | None) -> Path:
     """A finished store as the file that was asked for; classes None: it holds object ids."""
     from delineate.data.large.pyramid import write_nifti, write_ome_tiff
+    from delineate.learn.large import OBJECTS
 
     if target.name.endswith(".ome.tif"):
         write_ome_tiff(target, store, image, classes=classes)
@@ -327,7 +352,8 @@ def _written(store: LabelStore, image: LargeImage, target: Path, *, classes: Cla
     else:
         if target.exists():  # of a run that was killed here
             shutil.rmtree(target)
-        os.replace(store.folder, target)
+        store.move(target, image)
+        shutil.rmtree(target / OBJECTS, ignore_errors=True)  # what tiles owned is in the ids by now
     return target
 
 

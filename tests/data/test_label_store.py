@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -131,6 +132,34 @@ def test_a_stack_is_a_stack_of_pyramids(tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / "a.ome.tif").array, labels)
 
 
+def test_a_deep_volume_keeps_its_slices_at_every_level(tmp_path):
+    """OME-TIFF has one sub-image for each slice; an OME-Zarr halves the slices as well."""
+    labels = np.broadcast_to((np.arange(70) // 2).astype(np.uint8)[:, None, None], (70, 20, 530))
+    picture = image(70, 20, 530, tmp_path=tmp_path)
+    store = filled(LabelStore.create(tmp_path / "a.ome.zarr", picture, classes=None, dims=3), labels)
+    assert store.levels[1] == (35, 10, 265)
+    write_ome_tiff(tmp_path / "a.ome.tif", store, picture, classes=None)
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+        levels = file.series[0].levels
+        assert [level.shape for level in levels] == [(70, 20, 530), (70, 10, 265)]
+        np.testing.assert_array_equal(levels[1].asarray()[:, 0, 0], labels[:, 0, 0])
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.ome.tif").array, labels)
+
+
+def test_a_store_that_moves_says_from_there_where_its_image_is(tmp_path):
+    picture = image(60, 60, tmp_path=tmp_path)
+    (tmp_path / "out" / ".unfinished").mkdir(parents=True)
+    store = LabelStore.create(
+        tmp_path / "out" / ".unfinished" / "b.ids.ome.zarr", picture, classes=CLASSES, dims=2
+    )
+    filled(store, np.ones((60, 60), np.uint8)).move(tmp_path / "out" / "b.ome.zarr", picture)
+    about = json.loads((tmp_path / "out" / "b.ome.zarr" / "zarr.json").read_text())["attributes"]["ome"]
+    assert about["image-label"]["source"]["image"] == "../../image.tif"
+    assert about["multiscales"][0]["name"] == "b"
+    moved = LabelStore(tmp_path / "out" / "b.ome.zarr")
+    assert moved.read((slice(0, 60), slice(0, 60))).all()
+
+
 def test_a_nifti_of_labels_lies_where_the_nifti_of_the_image_lies(tmp_path):
     nibabel = pytest.importorskip("nibabel")
     affine = np.array([[-0.5, 0.1, 0, 10], [0.1, 0.5, 0, -20], [0, 0, 3, 5], [0, 0, 0, 1.0]])
@@ -161,6 +190,43 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_was_written(tmp_path, monkey
     monkeypatch.undo()
     assert LabelStore(tmp_path / "a.ome.zarr").written(first)
     assert not store.written(second)
+
+
+def test_a_disk_that_fills_up_under_a_nifti_is_one_sentence(tmp_path):
+    """The system refuses to let a file grow, as a full disk does; through a memory map that would kill the process."""
+    nibabel, resource = pytest.importorskip("nibabel"), pytest.importorskip("resource")
+    nibabel.save(nibabel.Nifti1Image(np.zeros((300, 200, 9), np.uint8), np.eye(4)), tmp_path / "image.nii")
+    with open_large(tmp_path / "image.nii") as picture:
+        store = LabelStore.create(tmp_path / "a.ome.zarr", picture, classes=CLASSES, dims=3)
+        filled(store, np.ones((9, 200, 300), np.uint8))
+        before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        try:
+            with pytest.raises(OutputError, match=r"cannot write .*labels.nii: File too large; free space"):
+                write_nifti(tmp_path / "labels.nii", store, picture)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, ignored)
+    assert not (tmp_path / "labels.nii").exists()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_rows_of_a_nifti_are_put_together_from_many_chunks(tmp_path, monkeypatch, order):
+    nibabel = pytest.importorskip("nibabel")
+    monkeypatch.setattr("delineate.data.large.labels.CHUNK", {2: 16, 3: 16})
+    header = nibabel.Nifti1Header(endianness=order)
+    for shape in ((40, 50), (20, 40, 50)):
+        nibabel.save(
+            nibabel.Nifti1Image(np.zeros(shape[::-1], np.uint8), np.eye(4), header), tmp_path / "image.nii"
+        )
+        labels = np.random.default_rng(0).integers(0, 1 << 20, shape).astype(np.uint32)
+        with open_large(tmp_path / "image.nii") as picture:
+            store = LabelStore.create(
+                tmp_path / f"{len(shape)}.ome.zarr", picture, classes=None, dims=len(shape), dtype=np.uint32
+            )
+            write_nifti(tmp_path / "labels.nii", filled(store, labels), picture)
+        np.testing.assert_array_equal(np.asarray(nibabel.load(tmp_path / "labels.nii").dataobj).T, labels)
 
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path):

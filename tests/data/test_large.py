@@ -215,6 +215,36 @@ def test_a_volume_is_read_by_slab_where_it_lies_in_the_body(tmp_path, suffix):
         np.testing.assert_array_equal(image.window(box), whole.array[box])
 
 
+def test_threads_that_share_a_volume_or_a_picture_get_each_its_own_part(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    sitk = pytest.importorskip("SimpleITK")
+    array = np.arange(60 * 100 * 100, dtype=np.uint32).reshape(60, 100, 100)
+    sitk.WriteImage(sitk.GetImageFromArray(array), tmp_path / "a.nii")
+    tifffile.imwrite(tmp_path / "a.tif", array, tile=(16, 16), compression="zlib", metadata={"axes": "ZYX"})
+    slabs = [(slice(z, z + 2), slice(0, 100), slice(0, 100)) for z in range(0, 60, 2)] * 4
+    for name in ("a.nii", "a.tif"):
+        with open_large(tmp_path / name) as image, ThreadPoolExecutor(8) as threads:
+            for slab, part in zip(slabs, threads.map(image.window, slabs), strict=True):
+                np.testing.assert_array_equal(part[..., 0], array[slab])
+
+
+def test_what_is_stored_in_one_piece_is_counted_as_decoded_in_one_piece(tmp_path):
+    zarr, h5py = pytest.importorskip("zarr"), pytest.importorskip("h5py")
+    array = np.zeros((400, 300), np.uint16)
+    tifffile.imwrite(tmp_path / "strip.tif", array, compression="zlib", rowsperstrip=400)
+    tifffile.imwrite(tmp_path / "plain.tif", array)
+    whole = zarr.create_array(tmp_path / "a.zarr", shape=(400, 300), chunks=(400, 300), dtype="uint16")
+    whole[:] = array + np.uint16(1)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("data", data=array, chunks=(400, 300))
+    with open_large(tmp_path / "plain.tif") as plain:
+        assert plain.decoded == 0
+    for name in ("strip.tif", "a.zarr", "a.h5"):
+        with open_large(tmp_path / name) as image:
+            assert image.decoded >= array.nbytes, name
+
+
 def test_hdf5_is_understood_by_its_own_words(tmp_path):
     array = picture(2, 9, 30, 40)
     with h5py.File(tmp_path / "a.h5", "w") as file:

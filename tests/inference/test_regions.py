@@ -14,6 +14,7 @@ from delineate.data.large.labels import LabelStore, boxes
 from delineate.data.large.polygons import area, write_geojson
 from delineate.inference import regions as module
 from delineate.inference.regions import Owned, assembled, owned, regions
+from delineate.learn.objects import apart
 from delineate.learn.prepare import pieces
 
 
@@ -54,6 +55,22 @@ def test_pieces_are_those_of_the_whole_image(stores, shape, dims):
         assert [(s.start, s.stop) for s in extent] == list(
             zip(table.start[number].tolist(), table.stop[number].tolist(), strict=True)
         )
+
+
+def test_pieces_below_the_smallest_size_are_left_out_as_of_the_whole_image(stores):
+    noise = ndimage.gaussian_filter(np.random.default_rng(3).random((75, 90)), 1.2)
+    labels = np.digitize(noise, np.quantile(noise, [0.6, 0.8])).astype(np.uint8)
+    said = stores("labels", labels.shape, np.uint8)
+    for box in boxes(labels.shape, said.chunk):
+        said.write(box, labels[box])
+    ids = stores("ids", labels.shape, np.uint32)
+    table = regions(said, stores("scratch", labels.shape, np.uint32), ids, smallest_px=20)
+    found, expected = ids.read((slice(0, 75), slice(0, 90))), apart(labels, smallest_px=20)
+    assert pieces(labels).max() > expected.max() > 5
+    assert same_partition(found, expected)
+    assert len(table) == expected.max()
+    assert table.pixels.min() >= 20
+    assert all(labels[found == number + 1][0] == label for number, label in enumerate(table.classes))
 
 
 def test_an_object_at_a_seam_is_owned_once_and_stays_whole(stores, tmp_path):

@@ -16,7 +16,7 @@ from delineate.learn import large as module
 from delineate.learn.answer import answered
 from delineate.learn.large import LargePrediction, bytes_with, labels_of, sizes_for
 from delineate.learn.learnt import network
-from delineate.learn.objects import identified
+from delineate.learn.objects import apart, identified
 from delineate.learn.prepare import Normalisation
 
 
@@ -169,6 +169,30 @@ def test_an_image_of_other_channels_or_axes_is_refused(tmp_path):
         begun(tmp_path, untrained(dims=3), np.zeros((20, 20, 1), np.uint8), core=(64, 64))
 
 
+def test_a_colour_image_is_refused_by_a_model_of_grey_ones(tmp_path):
+    learnt = untrained()
+    learnt = replace(learnt, plan=replace(learnt.plan, grey=True))
+    grey = np.repeat(np.random.default_rng(0).random((60, 60, 1)), 3, axis=-1)
+    assert labels(begun(tmp_path, learnt, grey, core=(512, 512))).shape == (60, 60)
+    grey[5, 5, 1] += 1
+    with pytest.raises(ModelError, match="is in colour, and the model was trained on grey images"):
+        begun(tmp_path, learnt, grey, core=(512, 512), name="b")
+
+
+def test_pieces_have_the_smallest_size_of_the_model(tmp_path, small_chunks):
+    learnt = untrained()
+    learnt = replace(learnt, plan=replace(learnt.plan, smallest_object_px=4))
+    prediction = begun(tmp_path, learnt, np.zeros((60, 90, 1)), core=(32, 64))
+    found = np.random.default_rng(1).integers(0, 3, (60, 90)).astype(np.uint8)
+    for tile in prediction.tiles:
+        prediction.store.write(tile, found[tile])
+    ids, scratch = (
+        LabelStore.create(tmp_path / name, prediction.image, classes=None, dims=2, dtype=np.uint32)
+        for name in ("ids", "scratch")
+    )
+    assert 0 < len(prediction.objects_of(ids, scratch)) == apart(found, smallest_px=4).max()
+
+
 def test_tiles_follow_the_memory_that_is_allowed():
     learnt = untrained(channels=3)
     wide = replace(learnt, plan=replace(learnt.plan, width=64))
@@ -179,6 +203,44 @@ def test_tiles_follow_the_memory_that_is_allowed():
     assert sizes_for(learnt, image, memory=None, tile=700).core == (1024, 1024)
     with pytest.raises(ModelError, match=r"0\.5 GB of memory are too little.*give --memory"):
         sizes_for(wide, image, memory=0.5e9)
+
+
+def test_what_is_stated_counts_mirrors_float32_and_the_decoder():
+    learnt = untrained(channels=3)
+    image = LargeImage.of(np.broadcast_to(np.zeros(3, np.uint8), (4000, 4000, 3)))
+    stated = bytes_with(learnt, image, (512, 512))
+    window = (512 + 2 * learnt.net.halo) ** 2
+    mirrored = bytes_with(learnt, image, (512, 512), flips=True)
+    assert mirrored - stated >= 2 * 3 * (window * 3 * 4), "three more windows in float32, of two tiles"
+    assert bytes_with(learnt, replace(image, decoded=10**9), (512, 512)) - stated == 10**9
+    low = replace(learnt, plan=replace(learnt.plan, precision="bf16-mixed"))
+    unknown = replace(low, engine=lambda batch: batch)
+    assert bytes_with(unknown, image, (512, 512)) == stated, (
+        "an engine that does not tell may compute in float32"
+    )
+
+
+def test_a_run_goes_on_in_smaller_tiles_and_does_no_pixel_twice(tmp_path, small_chunks):
+    learnt = untrained()
+    pixels = np.random.default_rng(1).random((101, 143, 1)).astype(np.float32)
+    prediction = begun(tmp_path, learnt, pixels, core=(64, 64))
+    list(prediction.predicted(prediction.tiles[:2]))
+    done = prediction.store.read((slice(0, 64), slice(0, 128)))
+    prediction.recut((32, 32))
+    again = LargePrediction(tmp_path / "a.ome.zarr", learnt=learnt, image=LargeImage.of(pixels))
+    assert again.tiles == prediction.tiles
+    assert len(again.tiles) == 4 * 5
+    assert len(again.todo()) == 20 - 2 * 4
+    found = labels(again)
+    np.testing.assert_array_equal(found[:64, :128], done)
+    assert not again.todo()
+
+
+def test_tiles_that_keep_their_objects_stay_as_they_are(tmp_path, small_chunks):
+    learnt = untrained(objects=True)
+    prediction = begun(tmp_path, learnt, np.zeros((101, 143, 1)), core=(64, 64), objects=True)
+    with pytest.raises(OutputError, match="begun in tiles of 64 pixels that keep their objects"):
+        prediction.recut((32, 32))
 
 
 def test_labels_are_the_first_of_the_most_likely_classes():

@@ -115,16 +115,17 @@ def _placed(one: Owned) -> tuple[Box, NDArray[np.uint8]]:
     return place, one.classes
 
 
-def regions(labels: LabelStore, scratch: LabelStore, ids: LabelStore) -> ObjectTable:
+def regions(labels: LabelStore, scratch: LabelStore, ids: LabelStore, *, smallest_px: int = 0) -> ObjectTable:
     """Write the connected pieces of each class but background into `ids`, numbered from 1; scratch: as large, empty.
 
-    Pixels that share a side and a class are of one piece.
+    Pixels that share a side and a class are of one piece; those of fewer than `smallest_px` pixels are left out.
     """
     from skimage.measure import label
 
     connected: Any = label
     head: list[int] = [0]
     of_class: list[NDArray[np.uint8]] = [np.zeros(1, np.uint8)]
+    sizes: list[NDArray[np.int64]] = [np.zeros(1, np.int64)]
 
     def top(number: int) -> int:
         while head[number] != number:
@@ -139,6 +140,7 @@ def regions(labels: LabelStore, scratch: LabelStore, ids: LabelStore) -> ObjectT
         classes = np.zeros(count + 1, np.uint8)
         classes[pieces.ravel()] = here.ravel()
         of_class.append(classes[1:])
+        sizes.append(np.bincount(pieces.ravel(), minlength=count + 1)[1:])
         pieces[pieces > 0] += len(head) - 1
         head.extend(range(len(head), len(head) + count))
         scratch.write(box, pieces.astype(scratch.dtype))
@@ -153,10 +155,11 @@ def regions(labels: LabelStore, scratch: LabelStore, ids: LabelStore) -> ObjectT
                 low, high = sorted((top(int(one)), top(int(other))))
                 head[high] = low
     roots = np.array([top(number) for number in range(len(head))], np.int64)
-    is_root = (roots == np.arange(len(roots))) & (roots > 0)
-    final = np.cumsum(is_root)[roots] * (roots > 0)
-    classes = np.concatenate(of_class)[is_root]
-    table = _Tally(int(is_root.sum()), len(labels.levels[0]))
+    pixels = np.bincount(roots, weights=np.concatenate(sizes), minlength=len(roots)).astype(np.int64)
+    kept = (pixels >= smallest_px) & (pixels > 0)  # counted at the root; 0 stays what is no object
+    final = np.where(kept, np.cumsum(kept), 0)[roots]
+    classes = np.concatenate(of_class)[kept]
+    table = _Tally(int(kept.sum()), len(labels.levels[0]))
     for box in boxes(labels.levels[0], _steps(labels)):
         part = final[scratch.read(box)].astype(np.uint32)
         ids.write(box, part)

@@ -27,6 +27,7 @@ from delineate.data.large.sample import block_boxes, glass_of, is_empty, sampled
 from delineate.inference.regions import Owned, assembled, owned, regions
 from delineate.inference.stream import overlapped, window_of
 from delineate.learn.answer import mirrors, part_runner
+from delineate.learn.engine import low_precision
 from delineate.learn.learnt import Learnt
 from delineate.learn.objects import identified, margin_px
 from delineate.learn.prepare import Scale, as_grey, scale_of, scaled
@@ -97,9 +98,12 @@ class LargePrediction:
         """
         fits(learnt, image)
         sample = sampled(image)
-        scale = scale_of(
-            as_grey(sample) if learnt.plan.grey else sample, learnt.plan.normalisation, name=image.path.name
-        )
+        seen = as_grey(sample) if learnt.plan.grey else sample
+        if seen.shape[-1] != learnt.plan.channels:
+            raise ModelError(
+                f"{image.path} is in colour, and the model was trained on grey images: convert it to grey"
+            )
+        scale = scale_of(seen, learnt.plan.normalisation, name=image.path.name)
         LabelStore.create(
             folder,
             image,
@@ -119,6 +123,19 @@ class LargePrediction:
             },
         )
         return cls(folder, learnt=learnt, image=image)
+
+    def recut(self, core: tuple[int, ...]) -> None:
+        """Go on in tiles of this size, whole chunks, here and wherever the store is opened from now on.
+
+        Raises OutputError where tiles keep the objects that they own, for then they stay as they are.
+        """
+        if self._margin:
+            raise OutputError(
+                f"{self.store.folder} was begun in tiles of {self.store.settings['core'][-1]} pixels that keep their "
+                "objects: go on with these, or choose another output folder"
+            )
+        self.store.settle({**self.store.settings, "core": list(core)})
+        self.tiles = tuple(boxes(self.store.levels[0], core))
 
     def todo(self) -> list[Box]:
         """The tiles that are not written yet."""
@@ -166,7 +183,9 @@ class LargePrediction:
         scratch: an empty store of the same shape, for work in between.
         """
         if not self._margin:
-            return regions(self.store, scratch, ids)
+            flat = self.dims == 2 and len(self.image.spatial) == 3  # the size is that in one slice
+            smallest_px = 0 if flat else self.learnt.plan.smallest_object_px
+            return regions(self.store, scratch, ids, smallest_px=smallest_px)
         return assembled([path for tile in self.tiles if (path := self._objects_at(tile)).exists()], ids)
 
     def _objects_at(self, box: Box) -> Path:
@@ -305,11 +324,13 @@ def sizes_for(
     *,
     memory: float | None,
     tile: int | None = None,
+    flips: bool = False,
     objects: bool = False,
 ) -> Sizes:
     """Tiles for a process that takes no more than `memory` bytes; None: 2 GB, or a half of what is free.
 
-    tile: pixels along each axis instead, rounded up to whole chunks. objects: these are looked for as well.
+    tile: pixels along each axis instead, rounded up to whole chunks. flips: mirrors are predicted too. objects: these
+    are looked for as well.
     Raises ModelError where even the smallest tiles take more.
     """
     dims = learnt.plan.dims
@@ -320,7 +341,7 @@ def sizes_for(
     asked = [-(-tile // step) * step] if tile is not None else list(range(most, 0, -step))
     for side in asked:
         core = (1,) * (len(image.spatial) - dims) + (side,) * dims
-        needed = bytes_with(learnt, image, core, objects=objects)
+        needed = bytes_with(learnt, image, core, flips=flips, objects=objects)
         if needed <= allowed or (tile is not None and memory is None):
             return Sizes(core, needed)
     raise ModelError(
@@ -329,18 +350,28 @@ def sizes_for(
     )
 
 
-def bytes_with(learnt: Learnt, image: LargeImage, core: tuple[int, ...], *, objects: bool = False) -> int:
-    """An upper estimate of what the process takes with tiles that keep `core` pixels along each axis."""
+def bytes_with(
+    learnt: Learnt, image: LargeImage, core: tuple[int, ...], *, flips: bool = False, objects: bool = False
+) -> int:
+    """An upper estimate of what the process takes with tiles that keep `core` pixels along each axis.
+
+    flips: the windows of all mirrors are there, of the tile that is computed and of the next. What a file's decoder takes
+    beside the window counts as well.
+    """
     plan, halo = learnt.plan, learnt.net.halo + (margin_px(learnt) if objects else 0)
     dims = plan.dims
     sides = [min(c + 2 * halo, n) for c, n in zip(core[-dims:], image.spatial[-dims:], strict=True)]
     window = math.prod(sides)
-    number = 2 if plan.precision == "bf16-mixed" else 4
+    number = 2 if getattr(learnt.engine, "low", learnt.engine is None and low_precision(learnt)) else 4
     outputs = len(learnt.classes) + plan.dims * plan.objects
     inside = 9 * plan.width * number / plan.shuffle**dims
     around = 2 * image.channels * (image.dtype.itemsize + 8) + 12 * outputs + 8
+    if flips:
+        around += 8 * plan.channels * (len(mirrors(dims)) - 1) + 4 * plan.channels + 8 * outputs
     around += 80 * objects  # maps of votes, hills and basins
-    return int(PROGRAM + window * (inside + around))
+    block = math.prod(min(BLOCK[dims], n) for n in image.spatial[-dims:])
+    judged = block * image.channels * (image.dtype.itemsize + 1)  # whether it is empty
+    return int(PROGRAM + image.decoded + judged + window * (inside + around))
 
 
 def shared(one: Box, other: Box) -> Box:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -119,5 +120,6 @@ def _image(path: Path, file: Any, data: Any, axes: str) -> LargeImage:
         suffix=path.suffix.lower(),
         chunk=tuple(int(chunks[i]) for i in spatial),
         read=read,
+        decoded=2 * math.prod(data.chunks) * data.dtype.itemsize if data.chunks else 0,
         close=file.close,
     )

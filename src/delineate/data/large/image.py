@@ -29,6 +29,7 @@ class LargeImage:
     levels: spatial shape of each resolution, the full one first. channels, dtype: of every window.
     spacing, unit, affine: of the full resolution, as in `Picture`. chunk: along each axis, what is stored in one piece;
     windows that respect it read fastest. notes: what was understood. read: (box, level) -> (*window, channels).
+    decoded: bytes that reading a window takes beside it, at most: what is stored in one piece is decoded in one piece.
     fixed_whole: reading any window costs reading all of it (a compressed file without tiles). palette: (n, 3) colours of
     the indices in one channel, where the file has them and `open_large` was asked for indices.
 
@@ -51,6 +52,7 @@ class LargeImage:
     notes: tuple[str, ...] = ()
     fixed_whole: bool = False
     palette: NDArray[np.uint8] | None = None
+    decoded: int = 0
     close: Callable[[], None] = field(default=lambda: None)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from delineate.core.classes import ClassTable
 from delineate.core.errors import OutputError
+from delineate.core.output import written_whole
 from delineate.data.large.image import Box, LargeImage
 from delineate.data.large.zarr import zarr_library
 
@@ -89,7 +90,6 @@ class LabelStore:
         side = CHUNK[dims]
         spatial = len(image.spatial)
         chunk = (1,) * (spatial - dims) + (side,) * dims
-        source = os.path.relpath(image.path.absolute(), folder.absolute())
         beside = folder.with_name(f".{os.getpid()}.{folder.name}")
         with _full_disk_told(folder):
             group = zarr.open_group(str(beside), mode="w", zarr_format=3)
@@ -104,7 +104,7 @@ class LabelStore:
                 )
             group.attrs.update(
                 {
-                    "ome": _metadata(image, shapes, classes, source, folder.name),
+                    "ome": _metadata(image, shapes, classes, folder),
                     _OWN: dict(settings or {}),
                 }
             )
@@ -121,6 +121,30 @@ class LabelStore:
         """Write a box that starts and ends at chunks, or at the border; raises OutputError where the disk is full."""
         with _full_disk_told(self.folder):
             self._arrays[level][box] = labels
+
+    def move(self, target: Path, image: LargeImage) -> None:
+        """Move the folder; from where it lies then, its metadata name it and find `image`. Open it anew there."""
+        about = self._about()
+        ome = about["attributes"]["ome"]
+        ome["image-label"]["source"]["image"] = _source(image, target)
+        ome["multiscales"][0]["name"] = _name(target)
+        self._describe(about)
+        with _full_disk_told(target):
+            os.replace(self.folder, target)
+
+    def settle(self, settings: Mapping[str, Any]) -> None:
+        """Replace the settings."""
+        about = self._about()
+        about["attributes"][_OWN] = self.settings = dict(settings)
+        self._describe(about)
+
+    def _about(self) -> dict[str, Any]:
+        about: dict[str, Any] = json.loads((self.folder / "zarr.json").read_text(encoding="utf-8"))
+        return about
+
+    def _describe(self, about: dict[str, Any]) -> None:
+        with _full_disk_told(self.folder), written_whole(self.folder / "zarr.json") as beside:
+            beside.write_text(json.dumps(about, indent=2), encoding="utf-8")
 
     def read(self, box: Box, level: int = 0) -> NDArray[Any]:
         """The labels of a box, of the finest level or another."""
@@ -174,10 +198,10 @@ def _levels(image: LargeImage, dims: int) -> list[tuple[int, ...]]:
 
 
 def _metadata(
-    image: LargeImage, shapes: list[tuple[int, ...]], classes: ClassTable | None, source: str, name: str
+    image: LargeImage, shapes: list[tuple[int, ...]], classes: ClassTable | None, folder: Path
 ) -> dict[str, Any]:
     unit = {"unit": _UNITS[image.unit]} if image.unit in _UNITS else {}
-    label: dict[str, Any] = {"source": {"image": Path(source).as_posix()}}
+    label: dict[str, Any] = {"source": {"image": _source(image, folder)}}
     if classes is not None:
         label["colors"] = [
             {"label-value": i, "rgba": [*colour, 0 if i == 0 else 255]}
@@ -188,7 +212,7 @@ def _metadata(
         "version": "0.5",
         "multiscales": [
             {
-                "name": name.removesuffix(".ome.zarr"),
+                "name": _name(folder),
                 "axes": [{"name": axis, "type": "space", **unit} for axis in "zyx"[3 - len(image.spatial) :]],
                 "datasets": [
                     {
@@ -209,6 +233,15 @@ def _metadata(
         ],
         "image-label": label,
     }
+
+
+def _source(image: LargeImage, folder: Path) -> str:
+    """Where the image lies, seen from a folder of labels."""
+    return Path(os.path.relpath(image.path.absolute(), folder.absolute())).as_posix()
+
+
+def _name(folder: Path) -> str:
+    return folder.name.removesuffix(".ome.zarr")
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from delineate.data.large.image import Box, LargeImage
 
 SLIDES = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide")
 
+_CACHE = 64 << 20  # bytes: OpenSlide keeps tiles of 32 MB, and decodes
+
 
 def open_slide(path: Path) -> LargeImage:
     """A slide as RGB, its pixel size in µm where the scanner tells it."""
@@ -71,6 +73,7 @@ def open_slide(path: Path) -> LargeImage:
         suffix=path.suffix.lower(),
         chunk=tile,
         read=read,
+        decoded=_CACHE,
         close=close,
     )
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PALETTE, _SEPARATED = 3, 5
 _JPEG = (6, 7, 34892, 33007)
 _PIECE = 1 << 28  # a strip of more bytes than this, once decoded, is no window any more
+_TOGETHER = 1 << 24  # bytes of compressed pieces that are read together
 _LOOKS = 64  # windows in which alpha is looked at
 
 
@@ -34,6 +35,7 @@ def open_tiff(path: Path) -> LargeImage:
     from tifffile import TiffFile
 
     tiff = TiffFile(path)
+    tiff.filehandle.set_lock(True)  # several threads may read
     try:
         return _opened(tiff, path)
     except BaseException:
@@ -76,6 +78,7 @@ def _opened(tiff: TiffFile, path: Path) -> LargeImage:
         read=read,
         notes=tuple(notes),
         fixed_whole=_stored_whole(series),
+        decoded=_TOGETHER + 2 * _piece_bytes(page) if series.dataoffset is None or page.is_tiled else 0,
         palette=_palette(page) if channels == 1 else None,
         close=tiff.close,
     )
@@ -168,6 +171,7 @@ def _page_window(page: Any, keyframe: TiffPage, box: Box, *, into: NDArray[Any])
         [page.databytecounts[i] for i in wanted],
         indices=wanted,
         lock=handle.lock,
+        buffersize=_TOGETHER,
         flat=True,
     )
     sizes = dict(zip(wanted, (page.databytecounts[i] for i in wanted), strict=True))
@@ -206,10 +210,12 @@ def _piece(page: TiffPage) -> tuple[int, int]:
 def _stored_whole(series: TiffPageSeries) -> bool:
     """Whether the file is in pieces too large to be read as windows, and not plain numbers either."""
     page = series.keyframe
-    if page.is_tiled or series.dataoffset is not None or page.dtype is None:
-        return False
-    tall, wide = _piece(page)
-    return tall * wide * page.samplesperpixel * page.dtype.itemsize > _PIECE
+    return not page.is_tiled and series.dataoffset is None and _piece_bytes(page) > _PIECE
+
+
+def _piece_bytes(page: TiffPage) -> int:
+    """Bytes of a tile or strip once decoded."""
+    return math.prod(_piece(page)) * page.samplesperpixel * (page.dtype.itemsize if page.dtype else 1)
 
 
 def _palette(page: TiffPage) -> NDArray[np.uint8] | None:

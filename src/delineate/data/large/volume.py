@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import struct
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 from delineate.core.errors import DataError
 from delineate.data.large.image import Box, LargeImage
 from delineate.data.medical import picture_of, silent_itk
+
+NIFTI_HEAD = 352
+"""Bytes of a NIfTI file before its voxels."""
 
 
 def open_volume(path: Path) -> LargeImage:
@@ -40,10 +44,12 @@ def open_volume(path: Path) -> LargeImage:
     if suffix == ".nii" and compressed:
         raise DataError(f"{path} is cut short ({path.stat().st_size} of {announced} bytes): copy it again")
 
+    one_at_a_time = Lock()
+
     def extracted(box: Box) -> Any:
-        reader.SetExtractIndex([side.start for side in reversed(box)] + [0] * flat)
-        reader.SetExtractSize([side.stop - side.start for side in reversed(box)] + [1] * flat)
-        with silent_itk():
+        with one_at_a_time, silent_itk():  # the reader remembers which part it was asked for
+            reader.SetExtractIndex([side.start for side in reversed(box)] + [0] * flat)
+            reader.SetExtractSize([side.stop - side.start for side in reversed(box)] + [1] * flat)
             return reader.Execute()
 
     spatial = tuple(reversed(size[:3]))
@@ -65,6 +71,7 @@ def open_volume(path: Path) -> LargeImage:
         chunk=(*(1 for _ in spatial[:-2]), *spatial[-2:]),
         read=read,
         fixed_whole=compressed,
+        decoded=2 * announced if compressed else 0,
     )
 
 
@@ -77,30 +84,27 @@ def _bytes(pixel_id: int) -> int:
     return 8 if pixel_id in eight else 4 if pixel_id in four else 2 if pixel_id in two else 1
 
 
-def nifti_of_labels(
-    source: Path, target: Path, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> np.memmap[Any, np.dtype[Any]]:
-    """A new, empty NIfTI file of uint8 or uint32 labels in the space of `source`, mapped into memory for writing.
+def begun_nifti(source: Path, target: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Write the head of a NIfTI file of uint8 or uint32 labels in the space of `source`; the dtype of its voxels.
 
-    The header is that of the source: position and orientation are the same to the last bit.
+    They follow in C order after NIFTI_HEAD bytes. The header is that of the source: position and orientation are the same
+    to the last bit.
     """
-    header = bytearray(source.read_bytes()[:352] if source.stat().st_size < 1 << 20 else _head(source))
+    header = bytearray(source.read_bytes()[:NIFTI_HEAD] if source.stat().st_size < 1 << 20 else _head(source))
     order: Literal["<", ">"] = "<" if struct.unpack_from("<i", header)[0] == 348 else ">"
     dims = [3, *reversed(shape), 1, 1, 1, 1] if len(shape) == 3 else [2, *reversed(shape), 1, 1, 1, 1, 1]
     struct.pack_into(f"{order}8h", header, 40, *dims)
     struct.pack_into(
         f"{order}2h", header, 70, *{1: (2, 8), 4: (768, 32)}[dtype.itemsize]
     )  # DT_UINT8, DT_UINT32
-    struct.pack_into(f"{order}f", header, 108, 352.0)
+    struct.pack_into(f"{order}f", header, 108, float(NIFTI_HEAD))
     struct.pack_into(f"{order}2f", header, 112, 1.0, 0.0)  # values as they are
     struct.pack_into(f"{order}2f", header, 124, 0.0, 0.0)
     header[344:348] = b"n+1\0"
-    with target.open("wb") as file:
-        file.write(bytes(header[:348]) + b"\0\0\0\0")
-        file.truncate(352 + math.prod(shape) * dtype.itemsize)
-    return np.memmap(target, dtype=dtype.newbyteorder(order), mode="r+", offset=352, shape=shape)
+    target.write_bytes(bytes(header[:348]) + b"\0\0\0\0")
+    return dtype.newbyteorder(order)
 
 
 def _head(source: Path) -> bytes:
     with source.open("rb") as file:
-        return file.read(352)
+        return file.read(NIFTI_HEAD)

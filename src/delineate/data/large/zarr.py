@@ -18,6 +18,7 @@ from delineate.data.large.image import Box, LargeImage
 from delineate.data.picture import length_unit
 
 _MOST_CHANNELS = 8
+_AT_ONCE = 10  # chunks that zarr decodes at the same time
 _COUNTED = 100_000  # chunks; of more it takes too long to ask which are there
 
 
@@ -132,6 +133,7 @@ def _image(path: Path, arrays: list[Any], axes: str, spacing: tuple[float, ...],
         chunk=chunk,
         read=read,
         notes=notes,
+        decoded=2 * min(_AT_ONCE, first.nchunks) * math.prod(first.chunks) * first.dtype.itemsize,
     )
 
 
