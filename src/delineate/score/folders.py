@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -99,18 +100,22 @@ def _read(
     path: Path, *, classes: ClassTable | None, unlabelled: int | None, masks_are: MasksAre | None
 ) -> LabelledSet:
     """The masks at `path`; masks_are is an answer to masks that number something, so binary ones do without."""
+    understood = partial(load_masks, path, classes=classes, unlabelled=unlabelled)
     if masks_are is None:
-        return load_masks(path, classes=classes, unlabelled=unlabelled, most=classes is not None)
+        return understood(most=True)
     try:
-        found = load_masks(path, classes=classes, unlabelled=unlabelled)
+        found = understood()
     except DataError:
-        return load_masks(path, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+        try:
+            return understood(masks_are=masks_are, most=True)
+        except DataError:
+            return understood(most=True)  # binary ones, but for some that are neither
     conventions = [file.convention for file in found.files.values()]
     if all(not c.objects and len(set(c.index) - {0, UNLABELLED}) <= 1 for c in conventions) or all(
         c.objects == (masks_are == "instances") for c in conventions
     ):
         return found
-    return load_masks(path, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+    return understood(masks_are=masks_are, most=True)
 
 
 def _class_index(predicted: ClassTable, truth: ClassTable) -> tuple[Index, list[str]]:
