@@ -85,6 +85,22 @@ class LabelledSet:
     notes: tuple[str, ...]
 
 
+def mask_names(path: str | Path) -> tuple[str, ...]:
+    """The names of the cases that `load_masks` finds at `path`, without a look into the masks; raises as it does.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import write
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     len(mask_names(write(Path(scratch) / "data") / "test"))
+    3
+    """
+    root = Path(path)
+    if (root / PREDICTION).is_file():
+        return tuple(_prediction(root).files)
+    folder = _mask_folder(root)
+    return tuple(entry.name for entry in (*folder.train, *folder.validation) if entry.labels)
+
+
 def load_masks(
     path: str | Path,
     *,

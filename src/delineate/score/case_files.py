@@ -122,7 +122,8 @@ def _check_place(truth: Labelled, predicted: Labelled) -> None:
         places = [_place(side.affine) for side in (predicted, truth)]
         raise DataError(
             f"its prediction lies elsewhere in space than truth: {places[0]} against {places[1]}, up to "
-            f"{apart:.3g} {truth.unit} apart: write it with the header of its image, or resample it there (labels by nearest neighbour)"
+            f"{apart:.3g} {truth.unit} apart: write it with the header of its image, or resample it there (labels by nearest "
+            "neighbour)"
         )
 
 
