@@ -98,6 +98,28 @@ def test_one_file_against_one_file_needs_no_common_name(folders: tuple[Path, Pat
     assert table.values("foreground", "dice") == [60 / 72]
 
 
+def test_folders_of_one_file_each_of_another_name_are_paired_with_a_word_about_it(tmp_path: Path) -> None:
+    save(tmp_path / "truth" / "a.png", square(slice(2, 8), slice(3, 9)))
+    save(tmp_path / "predicted" / "b.png", square(slice(2, 8), slice(3, 9)))
+    table = score_folders(tmp_path / "predicted", tmp_path / "truth")
+    assert "the only prediction, b, is scored against the only truth, a, of another name" in table.notes
+    (tmp_path / "predicted" / "b.png").rename(tmp_path / "predicted" / "a.png")
+    assert not any(
+        "of another name" in note for note in score_folders(tmp_path / "predicted", tmp_path / "truth").notes
+    )
+
+
+def test_groups_that_names_tell_of_are_stated(tmp_path: Path) -> None:
+    for name in ("patient05_1", "patient05_2", "patient06_1"):
+        save(tmp_path / "truth" / f"{name}.png", square(slice(2, 8), slice(3, 9)))
+    table = score_folders(tmp_path / "truth", tmp_path / "truth")
+    assert [case.group for case in table.cases] == ["patient05", "patient05", "patient06"]
+    assert (
+        "images are grouped by the start of their names (patient05_…): 2 groups of 3 images; intervals are over groups"
+        in table.notes
+    )
+
+
 @pytest.mark.parametrize("value", [1, 255])
 def test_predictions_may_be_0_1_or_0_255(folders: tuple[Path, Path], value: int) -> None:
     for path in sorted(folders[0].iterdir()):

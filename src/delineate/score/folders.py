@@ -65,11 +65,22 @@ def score_folders(
             f"no prediction in {predicted} has the name of a mask in {truth} ({listed(guess.files, most=3)}; "
             f"{listed(there.files, most=3)}): give the folders that belong together, or rename the files"
         )
+    lone = next(iter(pairs.items()))
+    if lone[1] is not None and lone[0] != lone[1].name and not Path(predicted).is_file():
+        notes.append(
+            f"the only prediction, {lone[1].name}, is scored against the only truth, {lone[0]}, of another name"
+        )
     if extra:
         notes.append(f"predictions without truth are not scored: {listed(extra, most=5)}")
     from_ids, said = _object_sources(there, guess, objects=objects)
     notes += said
     group_of = groups(there.files)
+    if group_of:
+        grouped = sorted(set(group_of.values()))
+        notes.append(
+            f"images are grouped by the start of their names ({grouped[0]}_…): {len(grouped)} groups of {len(there.files)} "
+            "images; intervals are over groups"
+        )
     jobs = {
         name: CaseFiles(
             there.files[name], file, index, from_ids, there.classes, group_of.get(name, name), scores
