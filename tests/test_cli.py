@@ -197,6 +197,9 @@ def test_what_cannot_be_asked_of_scores_is_refused_and_leaves_no_folder(work, tw
         says="the tolerance is -1.0: give a number >= 0",
     )
     refused("score", folder / "far", truth, *report, "--sizes", "9,3", "--objects", says="sizes must rise")
+    refused("score", folder / "far", truth, *report, "--sizes", "9,inf", says="sizes must be finite")
+    table = ("--metadata", folder / "cases.csv")
+    refused("score", folder / "far", truth, *report, *table, says="say by which of its columns")
     refused(
         "score",
         folder / "far",
@@ -213,6 +216,26 @@ def test_what_cannot_be_asked_of_scores_is_refused_and_leaves_no_folder(work, tw
     assert run("score", truth, *report) == 2
     assert run("score", folder / "far", truth, *report, "--sizes", "small") == 2
     assert not (folder / "report").exists()
+
+
+def test_a_column_that_names_no_case_is_refused_before_the_work(work, two_methods, refused, monkeypatch):
+    folder, truth = two_methods, work / "data" / "test" / "masks"
+    (folder / "others.csv").write_text("name,side\nsomebody,left\n")
+    monkeypatch.setattr("delineate.score.score_folders", None)
+    words = ("-o", folder / "report", "--by", "side", "--metadata", folder / "others.csv")
+    for predicted in ([folder / "far"], [folder / "far", folder / "close"]):
+        refused("score", *predicted, truth, *words, says="names none of the cases")
+
+
+def test_what_was_noticed_while_scoring_is_printed(work, two_methods, capsys):
+    folder, truth = two_methods, work / "data" / "test" / "masks"
+    first = next((folder / "far").iterdir())
+    (folder / "far" / "stranger.png").write_bytes(first.read_bytes())
+    words = ("-o", folder / "report", "--sizes", "10", "--no-objects")
+    assert run("score", folder / "far", truth, *words) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert "  predictions without truth are not scored: stranger" in said
+    assert "  classes of size were asked for, but no objects were scored" in said
 
 
 def test_what_is_missed_and_what_has_no_prediction_is_printed(work, tmp_path, capsys):

@@ -394,6 +394,8 @@ def score(
     if len(tables) > 1:
         print("\n".join(paired_lines(tables)))
     print(f"Report: {out / 'report.html'}")
+    for note in dict.fromkeys(note for table in tables.values() for note in table.notes):
+        print(f"  {note}", file=sys.stderr)
     left_out = [sentence for table in tables.values() for sentence in table.left_out]
     for sentence in dict.fromkeys(left_out):
         _complain(sentence)

@@ -152,7 +152,7 @@ def test_a_volume_is_shown_by_its_worst_slice_with_square_pixels() -> None:
         reread=lambda: Masks(truth, predicted),
     )
     (seen,) = views([case], side=80)
-    assert seen.caption == "slice 4 of 6, the one with most wrong pixels"
+    assert seen.caption == "slice 3 (of 6, counted from 0), the one with most wrong pixels"
     assert seen.plain.shape == seen.marked.shape == (40, 80, 3)
 
 
@@ -188,13 +188,37 @@ def volume_case(name: str, *, moved: int) -> CaseScores:
 def test_a_volume_is_seen_from_three_sides_with_an_arrow_to_the_farthest_error() -> None:
     case = volume_case("heart", moved=1)
     seen = views([case])[0]
-    assert [caption for _, caption in seen.across] == ["across, at row 29", "across, at column 29"]
+    assert [caption for _, caption in seen.across] == [
+        "across, at row 38",
+        "across, at column 47",
+    ]  # through the false alarm
     truth, predicted = case.farthest["cell"]
     assert (truth[1:], predicted) == ((29.0, 29.0), (8.0, 38.0, 47.0))
     for picture, _ in seen.across:
         assert (picture == 255).all(-1).any()  # the arrow is the only white
     flat = (seen.marked == 255).all(-1).any()
-    assert flat == (f"slice {predicted[0] + 1:.0f} " in seen.caption and truth[0] == predicted[0])
+    assert flat == (f"slice {predicted[0]:.0f} " in seen.caption and truth[0] == predicted[0])
+
+
+def test_a_volume_in_which_all_was_missed_is_seen_from_three_sides_through_the_middle_of_it() -> None:
+    truth = np.zeros((12, 40, 50), np.uint8)
+    truth[3:9, 10:31, 20:41] = 1
+    for there, guess in ((truth, np.zeros_like(truth)), (np.zeros_like(truth), truth)):
+        masks = Masks(there, guess)
+        case = score_case(there, guess, classes=CELLS, spacing=(2, 1, 1), reread=lambda masks=masks: masks)
+        (seen,) = views([case])
+        assert [caption for _, caption in seen.across] == ["across, at row 20", "across, at column 30"]
+        assert not any((picture == 255).all(-1).any() for picture, _ in seen.across)  # no arrow
+
+
+def test_a_class_that_was_missed_is_shown_where_the_others_are_right() -> None:
+    truth = np.zeros((6, 20, 20), np.uint8)
+    truth[1:5, 2:8, 2:8], truth[1:5, 12:15, 14:17] = 1, 2
+    guess = np.where(truth == 1, 1, 0).astype(np.uint8)
+    classes = ClassTable(("background", "liver", "lesion"))
+    case = score_case(truth, guess, classes=classes, reread=lambda: Masks(truth, guess))
+    (seen,) = views([case])
+    assert [caption for _, caption in seen.across] == ["across, at row 13", "across, at column 15"]
 
 
 def test_the_arrow_of_a_flat_image_is_drawn_where_the_distance_is_attained() -> None:

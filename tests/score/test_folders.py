@@ -98,6 +98,28 @@ def test_one_file_against_one_file_needs_no_common_name(folders: tuple[Path, Pat
     assert table.values("foreground", "dice") == [60 / 72]
 
 
+def test_folders_of_one_file_each_of_another_name_are_paired_with_a_word_about_it(tmp_path: Path) -> None:
+    save(tmp_path / "truth" / "a.png", square(slice(2, 8), slice(3, 9)))
+    save(tmp_path / "predicted" / "b.png", square(slice(2, 8), slice(3, 9)))
+    table = score_folders(tmp_path / "predicted", tmp_path / "truth")
+    assert "the only prediction, b, is scored against the only truth, a, of another name" in table.notes
+    (tmp_path / "predicted" / "b.png").rename(tmp_path / "predicted" / "a.png")
+    assert not any(
+        "of another name" in note for note in score_folders(tmp_path / "predicted", tmp_path / "truth").notes
+    )
+
+
+def test_groups_that_names_tell_of_are_stated(tmp_path: Path) -> None:
+    for name in ("patient05_1", "patient05_2", "patient06_1"):
+        save(tmp_path / "truth" / f"{name}.png", square(slice(2, 8), slice(3, 9)))
+    table = score_folders(tmp_path / "truth", tmp_path / "truth")
+    assert [case.group for case in table.cases] == ["patient05", "patient05", "patient06"]
+    assert (
+        "images are grouped by the start of their names (patient05_…): 2 groups of 3 images; intervals are over groups"
+        in table.notes
+    )
+
+
 @pytest.mark.parametrize("value", [1, 255])
 def test_predictions_may_be_0_1_or_0_255(folders: tuple[Path, Path], value: int) -> None:
     for path in sorted(folders[0].iterdir()):
@@ -249,15 +271,22 @@ def test_numbers_that_may_be_ids_are_read_as_asked_and_binary_truth_stays_binary
 
 
 def volume(
-    path: Path, *, spacing: tuple[float, ...] = (1, 1, 2), origin: tuple[float, ...] = (0, 0, 0)
+    path: Path,
+    *,
+    spacing: tuple[float, ...] = (1, 1, 2),
+    origin: tuple[float, ...] = (0, 0, 0),
+    turned: float = 0,
+    size: int = 6,
 ) -> None:
     import SimpleITK
 
-    labels = np.zeros((4, 6, 5), np.uint8)
+    labels = np.zeros((4, size, 5), np.uint8)
     labels[1:3, 2:4, 1:4] = 1
     image = SimpleITK.GetImageFromArray(labels)
     image.SetSpacing([float(s) for s in spacing])
     image.SetOrigin([float(x) for x in origin])
+    cos, sin = math.cos(math.radians(turned)), math.sin(math.radians(turned))
+    image.SetDirection([cos, -sin, 0, sin, cos, 0, 0, 0, 1])
     path.parent.mkdir(parents=True, exist_ok=True)
     SimpleITK.WriteImage(image, str(path))
 
@@ -276,6 +305,25 @@ def test_another_spacing_or_place_is_named_with_both_and_the_others_are_scored(t
     assert "a spacing of 3 x 1 x 1 mm but truth one of 2 x 1 x 1 mm" in why["coarser"]
     assert "elsewhere in space than truth: first voxel at (10, 0, 0)" in why["moved"]
     assert "against first voxel at (0, 0, 0)" in why["moved"]
+
+
+def test_a_prediction_that_is_turned_is_named_even_if_no_entry_of_its_header_differs_much(
+    tmp_path: Path,
+) -> None:
+    for name, told in (
+        ("same", {"origin": (0.2, 0, 0)}),
+        ("turned", {"turned": 5}),
+        ("wider", {"spacing": (1, 1.008, 2)}),
+    ):
+        volume(tmp_path / "truth" / f"{name}.nii.gz", size=100)
+        volume(tmp_path / "predicted" / f"{name}.nii.gz", size=100, **told)
+    table = score_folders(tmp_path / "predicted", tmp_path / "truth")
+    assert [case.name for case in table.cases] == ["same"]
+    why = dict(table.unscored)
+    # the far corner, 99 and 4 mm away: sqrt(99² + 4²) * 2 sin(2.5°)
+    assert "elsewhere in space than truth" in why["turned"]
+    assert "up to 8.64 mm apart" in why["turned"]
+    assert "a spacing of 2 x 1.008 x 1 mm but truth one of 2 x 1 x 1 mm" in why["wider"]
 
 
 def test_an_image_of_which_nothing_is_labelled_is_undefined_and_named(tmp_path: Path) -> None:
@@ -318,6 +366,42 @@ def test_a_label_that_truth_has_no_class_for_is_named_and_the_others_are_scored(
     table = score_folders(*folders)
     assert [case.name for case in table.cases] == ["a", "c", "d"]
     assert "holds 7, but only 0 and 1 have a meaning here" in dict(table.unscored)["b"]
+
+
+def test_a_label_beyond_the_classes_of_truth_leaves_its_case_out_on_either_side(
+    folders: tuple[Path, Path],
+) -> None:
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            save(path, np.asarray(Image.open(path)) // 255)
+    (folders[1] / "classes.json").write_text('{"background": 0, "cell": 1}')
+    save(folders[1] / "b.png", square(slice(2, 8), slice(3, 9), value=7))
+    table = score_folders(*folders)
+    assert table.names == ("cell",)
+    assert [case.name for case in table.cases] == ["a", "c", "d"]
+    assert "holds 7" in dict(table.unscored)["b"]
+    save(folders[1] / "b.png", square(slice(2, 8), slice(3, 9), value=1))
+    save(folders[0] / "b.png", square(slice(2, 8), slice(3, 9), value=7))
+    table = score_folders(*folders, masks_are="classes")
+    assert [case.name for case in table.cases] == ["a", "c", "d"]
+    assert "holds 7" in dict(table.unscored)["b"]
+
+
+def test_a_blurred_mask_is_named_and_the_others_are_scored(folders: tuple[Path, Path]) -> None:
+    soft = np.array(
+        Image.fromarray(square(slice(4, 16), slice(5, 19))).resize((60, 50), Image.Resampling.BICUBIC)
+    )
+    for side in folders:
+        kept = (side / "b.png").read_bytes()
+        save(side / "b.png", soft)
+        table = score_folders(*folders)
+        assert [case.name for case in table.cases] == ["a", "c", "d"]
+        assert "as JPEG and smooth resampling leave them" in dict(table.unscored)["b"]
+        (side / "b.png").write_bytes(kept)
+    for name in "ab":
+        save(folders[0] / f"{name}.png", soft)
+    with pytest.raises(DataError, match="smooth resampling"):
+        score_folders(*folders)
 
 
 def test_probabilities_beside_the_masks_are_judged(folders: tuple[Path, Path], tmp_path: Path) -> None:

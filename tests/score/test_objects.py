@@ -207,3 +207,11 @@ def test_partitions_of_several_images_weigh_by_their_pixels() -> None:
     assert (both.voi_split, both.voi_merge) == (0.5, 0.0)
     assert both.rand_split == (12 + 4) / (12 + 12)
     assert math.isnan(Partition().v_rand)
+
+
+def test_an_object_touched_by_a_single_pixel_was_not_missed_completely() -> None:
+    truth, predicted = np.ones((180, 180), int), np.zeros((180, 180), int)
+    predicted[0, 0] = 1
+    found = match_objects(truth, predicted)
+    assert found.untouched == 0
+    assert found.missed[0].covered == 1 / 32_400

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import wilcoxon
 
 from delineate.core import ClassTable, DataError
-from delineate.score import CaseScores, ScoreTable, holm, paired, score_case, subgroups
+from delineate.score import CaseScores, ScoreTable, holm, paired, score_case, scores_asked, subgroups
 
 CELLS = ClassTable(("background", "cell"))
 TRUTH = np.zeros((1, 20), np.uint8)
@@ -130,3 +130,30 @@ def test_few_cases_give_a_difference_without_an_interval() -> None:
     one = subgroups(table(5, 9), {"0": "a", "1": "b"})[0]
     assert one.difference < 0
     assert one.difference_interval is None
+
+
+def test_scores_that_were_asked_for_are_compared_and_told_by_subgroup() -> None:
+    asked = scores_asked(also=["boundary_iou"], tolerance=1)
+    cases = [score_case(TRUTH, TRUTH, classes=CELLS, name=f"{i}", scores=asked) for i in range(3)]
+    whole = ScoreTable(CELLS, tuple(cases), scores=asked)
+    names = {"dice", "hausdorff", "hausdorff95", "average_surface_distance", "boundary_iou", "surface_dice_1"}
+    assert {one.score for one in paired({"a": whole, "b": whole})} == names
+    assert {one.score for one in subgroups(whole, {"0": "old"})} == names
+    assert {one.score for one in paired({"a": whole, "b": table(5, 6, 7)})} == names - {
+        "boundary_iou",
+        "surface_dice_1",
+    }
+
+
+def test_ranges_of_large_numbers_are_told_apart() -> None:
+    days = {f"{i}": str(20230101 + i) for i in range(12)}
+    found = [one for one in subgroups(table(*[5] * 12), days) if one.score == "dice"]
+    assert [one.value for one in found] == [
+        "20230101 to 20230104", "20230104 to 20230107", "20230107 to 20230109", "20230109 to 20230112",
+    ]  # fmt: skip
+
+
+def test_na_is_not_stated_and_does_not_make_words_of_numbers() -> None:
+    ages = {f"{i}": str(20 + i) for i in range(12)} | {"12": "NA", "13": "nan", "14": "n/a", "15": ""}
+    found = [one for one in subgroups(table(*[5] * 16), ages) if one.score == "dice"]
+    assert [(one.value, one.cases) for one in found][-2:] == [("28 to 31", 4), ("not stated", 4)]

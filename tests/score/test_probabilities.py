@@ -102,3 +102,11 @@ def test_only_the_pixels_of_the_band_count_there() -> None:
 def test_what_is_no_probability_is_refused_with_a_remedy(likely: np.ndarray, said: str) -> None:
     with pytest.raises(DataError, match=said):
         calibration(np.array([[0, 1]]), likely, label=1)
+
+
+def test_a_probability_that_does_not_count_may_be_anything() -> None:
+    truth = np.array([[1, 0, 255, 255]], np.uint8)
+    found = calibration(truth, np.array([[1.0, 0.0, math.nan, 7.0]]), label=1)
+    assert (found.ece, found.pixels.sum()) == (0, 2)
+    with pytest.raises(DataError, match="1 of 2 probabilities are not finite"):
+        calibration(truth, np.array([[1.0, math.nan, 0.0, 0.0]]), label=1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -53,11 +54,22 @@ def test_much_work_is_handed_out_and_gives_the_same() -> None:
     assert set(threads.values()) == {"1"}
 
 
-def test_a_process_that_is_killed_costs_a_sentence_and_not_the_run() -> None:
-    found = every(os._exit, {"a": 9, "b": 9}, workers=2, patience_s=-1.0)
-    assert set(found.values()) == {
-        "a process was ended from outside, most often for lack of memory: use fewer workers"
-    }
+def test_a_process_that_is_killed_costs_its_piece_and_no_other() -> None:
+    pieces = {f"{i}": "__import__('os')._exit(9)" if i == 2 else f"{i} * {i}" for i in range(6)}
+    told: list[int] = []
+    found = every(eval, pieces, workers=2, patience_s=-1.0, progress=told.append)
+    assert "ended from outside" in str(found.pop("2"))
+    assert found == {f"{i}": i * i for i in range(6) if i != 2}
+    assert told == list(range(1, 7))
+
+
+def test_what_does_not_fit_beside_others_is_done_alone(tmp_path: Path) -> None:
+    mark = tmp_path / "tried"  # the first to come ends its process, and all that run beside it
+    once = (
+        f"(p := __import__('pathlib').Path({str(mark)!r})).exists() or (p.touch(), __import__('os')._exit(9))"
+    )
+    found = every(eval, {f"{i}": once for i in range(3)}, workers=2, patience_s=-1.0)
+    assert found == {"0": True, "1": True, "2": True}
 
 
 def test_an_interruption_ends_all() -> None:

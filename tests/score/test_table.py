@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from delineate.core import ClassTable
-from delineate.score import ScoreTable, score_case
+from delineate.score import SCORES, ScoreTable, score_case
 
 CLASSES = ClassTable(("background", "cell"))
 CELL = np.array([[0, 1, 1, 0, 0, 0]], np.uint8)
@@ -71,6 +71,24 @@ def test_the_worst_case_comes_first_and_an_undefined_one_last() -> None:
         "right",
         "nothing",
     ]
+
+
+def test_a_table_without_dice_and_hausdorff_is_a_table() -> None:
+    scores = (SCORES["iou"], SCORES["average_surface_distance"])
+    cases = tuple(
+        score_case(CELL, guess, classes=CLASSES, name=name, scores=scores)
+        for name, guess in (("b", CELL), ("a", NONE))
+    )
+    bare = ScoreTable(CLASSES, cases, scores=scores)
+    assert math.isnan(cases[0].mean_dice)
+    assert [case.name for case in bare.worst_first] == ["a", "b"]
+    assert bare.warnings[0].startswith(
+        "Average surface distance and other distances of cell are infinite in 1 of 2"
+    )
+    only = ScoreTable(
+        CLASSES, (score_case(CELL, NONE, classes=CLASSES, scores=scores[:1]),), scores=scores[:1]
+    )
+    assert only.warnings == ()
 
 
 def test_units_that_differ_are_said() -> None:

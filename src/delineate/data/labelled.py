@@ -45,7 +45,7 @@ class Labelled:
 @dataclass(frozen=True)
 class LabelledFile:
     """A mask file that is read when asked. path: the labels (or ids). image: the image they belong to, probabilities: those
-    that were predicted with it, where known."""
+    that were predicted with it, where known. fault: why it cannot be read, in one sentence; "" where nothing is known of it."""
 
     name: str
     path: Path
@@ -53,9 +53,12 @@ class LabelledFile:
     image: Path | None
     convention: Convention
     probabilities: Path | None = None
+    fault: str = ""
 
     def read(self) -> Labelled:
         """The labels and objects; raises DataError where a file cannot be read or holds an unknown value."""
+        if self.fault:
+            raise DataError(self.fault)
         mask = read_mask(self.path)
         ids = read_mask(self.objects_path) if self.objects_path else None
         labels, objects, _ = labels_and_objects(mask, ids, convention=self.convention, where=self.path.name)
@@ -82,6 +85,22 @@ class LabelledSet:
     notes: tuple[str, ...]
 
 
+def mask_names(path: str | Path) -> tuple[str, ...]:
+    """The names of the cases that `load_masks` finds at `path`, without a look into the masks; raises as it does.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import write
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     len(mask_names(write(Path(scratch) / "data") / "test"))
+    3
+    """
+    root = Path(path)
+    if (root / PREDICTION).is_file():
+        return tuple(_prediction(root).files)
+    folder = _mask_folder(root)
+    return tuple(entry.name for entry in (*folder.train, *folder.validation) if entry.labels)
+
+
 def load_masks(
     path: str | Path,
     *,
@@ -94,8 +113,9 @@ def load_masks(
 
     Cases are named by file stem, without an ending such as _mask that all of the files have. In a data folder
     the masks of training and validation are taken. The arguments are those of `load`; a prediction folder
-    needs none. A file that cannot be read is kept, and its `read` raises; with `most`, so
-    does one whose values have no meaning among `classes`, as long as more than half of the files are understood.
+    needs none. A file that cannot be read is kept, and its `read` raises; with `most`, so does one that was blurred by
+    interpolation or compression, and one whose values have no meaning among the classes, where these are known (from
+    `classes` or a legend beside the masks), as long as more than half of the files are understood.
     Raises DataError where there is no mask that can be read, or where masks can be read in more than one way.
     """
     root = Path(path)
@@ -112,27 +132,38 @@ def load_masks(
     evidence = [seen for seen in looks if isinstance(seen, Evidence)]
     if not evidence and looks and isinstance(looks[0], DataError):
         raise looks[0]
-    for problem in map(fringes, evidence):
-        if problem:
-            raise problem.error
+    faults = {
+        file: problem.error
+        for file, seen in zip(paths, looks, strict=True)
+        if isinstance(seen, Evidence) and (problem := fringes(seen))
+    }
+    sharp = [seen for seen in evidence if not fringes(seen)]
+    if faults and not (most and 2 * len(sharp) > len(evidence)):
+        raise next(iter(faults.values()))
+    legend = legend_of(folder)
     understood = partial(
         understand,
         kind=folder.kind,
-        legend=legend_of(folder),
+        legend=legend,
         unlabelled=unlabelled,
         masks_are=masks_are,
         classes=classes,
     )
     try:
-        convention = understood(evidence)
+        convention = understood(sharp)
     except DataError:
-        fitting = _fitting(evidence, understood) if most else []
+        fitting = _fitting(sharp, understood) if most and (classes or legend) else []
         if 2 * len(fitting) <= len(evidence):
             raise
         convention = understood(fitting)
     files = {
         entry.name: LabelledFile(
-            entry.name, file, entry.objects, entry.images[0] if entry.images else None, convention
+            entry.name,
+            file,
+            entry.objects,
+            entry.images[0] if entry.images else None,
+            convention,
+            fault=str(faults.get(file, "")),
         )
         for entry, file in zip(entries, paths, strict=True)
     }

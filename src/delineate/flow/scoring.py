@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from delineate.core import DataError
+from delineate.data.labelled import mask_names
 from delineate.data.masks import MasksAre
 from delineate.data.metadata import MetadataColumn, metadata_column
 from delineate.flow.methods import Progress
 
 if TYPE_CHECKING:
+    from delineate.report import Asked
     from delineate.score import ScoreTable
 
 
@@ -51,11 +53,9 @@ def score(
     >>> table.names, table.summary(table.names[0], "dice").mean
     (('foreground',), 1.0)
     """
-    from delineate.report import Asked
     from delineate.score import score_folders, scores_asked
 
-    column = _column(by, metadata, Path(truth)) if by else None
-    asked = Asked(by or "", sizes=sizes)  # whatever cannot be asked is refused before the work
+    wanted = _asked(Path(truth), sizes=sizes, by=by, metadata=metadata)
     table = score_folders(
         predicted,
         truth,
@@ -67,14 +67,16 @@ def score(
         workers=workers,
         progress=progress,
     )
-    if column is not None:
-        asked = replace(asked, values=column.of(case.name for case in table.cases))
+    if sizes and table.objects is None:
+        table = replace(
+            table, notes=(*table.notes, "classes of size were asked for, but no objects were scored")
+        )
     if out is not None:
         from delineate.report import write_score_report
         from delineate.report.prediction import learning_curve_of
 
         history = learning_curve_of(Path(predicted))
-        write_score_report(table, out, history=history, baselines=baselines, method=method, asked=asked)
+        write_score_report(table, out, history=history, baselines=baselines, method=method, asked=wanted)
     return table
 
 
@@ -107,6 +109,7 @@ def score_several(
     """
     if not predictions:
         raise DataError("there are no predictions to score: give one folder or more")
+    _asked(Path(truth), sizes=sizes, by=by, metadata=metadata)
     first, *others = predictions
     tables = {
         name: score(
@@ -140,6 +143,18 @@ def score_several(
         progress=progress,
     )
     return {first: table, **tables}
+
+
+def _asked(
+    truth: Path, *, sizes: Sequence[float] | None, by: str | None, metadata: str | Path | None
+) -> Asked:
+    """What the report shall tell beyond the scores; whatever cannot be asked is refused here, before the work."""
+    from delineate.report import Asked
+
+    if metadata is not None and not by:
+        raise DataError(f"nothing is asked of {metadata}: say by which of its columns, such as --by scanner")
+    values = _column(by, metadata, truth).of(mask_names(truth)) if by else {}
+    return Asked(by or "", values, sizes=sizes)
 
 
 def _column(title: str, metadata: str | Path | None, truth: Path) -> MetadataColumn:

@@ -112,7 +112,7 @@ def _rows(case: CaseScores, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     found = ("",) * 4 if objects is None else (objects.tp, objects.fn, objects.untouched, objects.fp)
     spacing = " ".join(f"{s:g}" for s in case.spacing)
     for name, values in case.values.items():
-        numbers = ("" if math.isnan(values[score]) else repr(values[score]) for score in names)
+        numbers = ("" if math.isnan(value := values.get(score, math.nan)) else repr(value) for score in names)
         pixels = case.counts[name]
         counts = (pixels.truth, pixels.predicted, pixels.both, pixels.labelled)
         yield (case.name, case.group, name, *numbers, *counts, *found, spacing, case.unit)

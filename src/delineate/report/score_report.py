@@ -20,7 +20,14 @@ from delineate.report.files import POLICY, scores_csv, scores_json
 from delineate.report.gallery import cell, compared_cases, groups, source
 from delineate.report.headline import findings, lead
 from delineate.report.overlay import FALSE_ALARM, HIT, MISS, OTHER_CLASS
-from delineate.report.sections import Asked, calibration_rows, paired_rows, spread, subgroup_rows
+from delineate.report.sections import (
+    Asked,
+    calibration_rows,
+    paired_rows,
+    spread,
+    subgroup_rows,
+    subgroup_scores,
+)
 from delineate.score import AP_AT, CaseScores, Score, ScoreTable, SizeClass
 from delineate.score.summary import shown
 
@@ -90,7 +97,9 @@ def report_html(
         objects=_objects(table, asked.sizes),
         distribution=_themes(lambda theme: distribution(tables, theme=theme)) if table.cases else None,
         distribution_note=_distribution_note(tables),
-        compared=[_compared_row(one, name, by) for name in table.names for by, one in tables.items()]
+        compared=[
+            _compared_row(one, name, by, table.brief) for name in table.names for by, one in tables.items()
+        ]
         if baselines
         else [],
         compared_objects=any(one.objects is not None for one in tables.values()),
@@ -98,6 +107,7 @@ def report_html(
         paired=paired_rows(tables),
         column=asked.column,
         subgroups=subgroup_rows(table, asked),
+        subgroup_scores=subgroup_scores(table),
         calibrated=calibrated,
         reliability=_themes(lambda theme: reliability(table, theme=theme)) if calibrated else None,
         compared_cases=list(compared_cases(tables)) if baselines else [],
@@ -132,11 +142,13 @@ def _summary_rows(table: ScoreTable, name: str) -> dict[str, Any]:
     return {"name": name, "colour": colour, "rows": rows, "pooled": shown(table.pooled_dice(name))}
 
 
-def _compared_row(table: ScoreTable, name: str, method: str) -> dict[str, Any]:
-    cells = [("–", ["not scored"])] * len(table.brief)
-    if name in table.names:
-        summaries = [table.summary(name, score.name) for score in table.brief]
-        cells = [(shown(summary.mean), summary.counts.split("; ")) for summary in summaries]
+def _compared_row(table: ScoreTable, name: str, method: str, scores: Sequence[Score]) -> dict[str, Any]:
+    cells = [("–", ["not scored"])] * len(scores)
+    known = {score.name for score in table.scores}
+    for i, score in enumerate(scores):
+        if name in table.names and score.name in known:
+            summary = table.summary(name, score.name)
+            cells[i] = shown(summary.mean), summary.counts.split("; ")
     row = {"method": method, "name": name, "cells": cells, "pooled": "–", "found": "–", "ap50": "–"}
     if name in table.names:
         row["pooled"] = shown(table.pooled_dice(name))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from delineate.score import Paired, ScoreTable, Subgroup, paired, subgroups
+from delineate.score import Paired, Score, ScoreTable, Subgroup, paired, subgroups
 from delineate.score.interval import Interval
 from delineate.score.objects import check_rising
 from delineate.score.summary import shown
@@ -63,8 +63,13 @@ def paired_rows(tables: Mapping[str, ScoreTable]) -> list[dict[str, Any]]:
     ]
 
 
+def subgroup_scores(table: ScoreTable) -> list[Score]:
+    """The scores in the table of subgroups: Dice and Hausdorff 95 %, and those that were asked for by name."""
+    return [score for score in table.brief if score.name in BY_SCORES or not score.brief]
+
+
 def subgroup_rows(table: ScoreTable, asked: Asked) -> list[dict[str, Any]]:
-    """Each value of the column and class, for the table of subgroups: Dice and Hausdorff 95 %."""
+    """Each value of the column and class, for the table of subgroups, with a cell for each of `subgroup_scores`."""
     found = (
         {(one.value, one.name, one.score): one for one in subgroups(table, asked.values)}
         if asked.column
@@ -72,9 +77,9 @@ def subgroup_rows(table: ScoreTable, asked: Asked) -> list[dict[str, Any]]:
     )
     rows = []
     for value, name in dict.fromkeys((value, name) for value, name, _ in found):
-        scores = [found[value, name, score] for score in BY_SCORES]
+        ones = [found[value, name, score.name] for score in subgroup_scores(table)]
         rows.append(
-            {"value": value, "name": name, "cases": scores[0].cases, "cells": [_cell(one) for one in scores]}
+            {"value": value, "name": name, "cases": ones[0].cases, "cells": [_cell(one) for one in ones]}
         )
     return rows
 

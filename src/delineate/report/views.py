@@ -1,6 +1,7 @@
 """One scored image as a person looks at it: the plain picture, and beside it where the prediction is right.
 
-Of a volume the slice with most mistakes is shown, and the two planes across it through the farthest error. Where everything
+Of a volume the slice with most mistakes is shown, and the two planes across it through the farthest error, or through the
+middle of the wrong voxels where a class was missed altogether. Where everything
 labelled lies in a small part of the picture, that part is shown. Pixels are drawn square in physical units, and masks are
 enlarged without blur. An arrow runs from the outline of truth to that of the prediction where they are farthest apart.
 """
@@ -48,18 +49,18 @@ def views(cases: Sequence[CaseScores], *, side: int = SIDE) -> list[View]:
         return []
     picture, trouble = _picture(every[0])
     said = [trouble] if trouble else []
-    pairs = [_farthest(case) for case in cases]
+    pairs = [None if (far := _farthest(case)) is None else far[1] for case in cases]
     across: list[tuple[tuple[Rgb, str], ...]] = [()] * len(cases)
     spacing = cases[0].spacing
     if every[0].truth.ndim == 3:
         across = [
-            tuple(_plane(picture, masks, case, pair, axis=axis, side=side // 2) for axis in (1, 2))
-            if pair
+            tuple(_plane(picture, masks, case, at, pair, axis=axis, side=side // 2) for axis in (1, 2))
+            if (at := _telling_point(masks, case))
             else ()
             for masks, case, pair in zip(every, cases, pairs, strict=True)
         ]
         z, why = _telling_slice(every)
-        said.insert(0, f"slice {z + 1} of {len(every[0].truth)}, {why}")
+        said.insert(0, f"slice {z} (of {len(every[0].truth)}, counted from 0), {why}")
         every, picture = [_each(masks, lambda array: array[z]) for masks in every], picture[z]
         pairs = [
             _flat(pair, axis=0) if pair and {round(point[0]) for point in pair} == {z} else None
@@ -106,22 +107,47 @@ def _drawn(
     return plain, marked
 
 
-def _farthest(case: CaseScores) -> Pair | None:
-    """The points farthest apart, of the class for which they are."""
+def _farthest(case: CaseScores) -> tuple[int, Pair] | None:
+    """The label for which truth and prediction are farthest apart, and where; None where no class is on both sides and apart."""
     known = [
-        (case.values[name]["hausdorff"], pair)
-        for name, pair in case.farthest.items()
-        if pair is not None and "hausdorff" in case.values[name]
+        (case.values[name]["hausdorff"], label, pair)
+        for label, name in enumerate(case.values, start=1)
+        if (pair := case.farthest.get(name)) is not None and case.values[name].get("hausdorff", 0) > 0
     ]
-    return max(known, key=lambda one: one[0])[1] if known else None
+    return max(known, key=lambda one: one[0])[1:] if known else None
+
+
+def _telling_point(masks: Masks, case: CaseScores) -> tuple[int, ...] | None:
+    """The voxel through which planes are cut: the end of the farthest error that only one side holds, truth's where both ends
+    are such; else the wrong voxel nearest to the middle of all of them, or the labelled one where none is wrong."""
+    farthest = _farthest(case)
+    if farthest is not None:
+        label, pair = farthest
+        ends = [tuple(round(x) for x in point) for point in pair]
+        alone = [end for end in ends if (masks.truth[end] == label) != (masks.predicted[end] == label)]
+        return (alone or ends)[0]
+    wrong = (masks.truth != masks.predicted) & (masks.truth != UNLABELLED)
+    telling = np.argwhere(wrong if wrong.any() else (masks.truth != 0) & (masks.truth != UNLABELLED))
+    if not len(telling):
+        return None
+    away = (telling - telling.mean(0)) * case.spacing
+    return tuple(int(x) for x in telling[(away**2).sum(1).argmin()])
 
 
 def _plane(
-    picture: Rgb, masks: Masks, case: CaseScores, pair: Pair, *, axis: int, side: int
+    picture: Rgb,
+    masks: Masks,
+    case: CaseScores,
+    point: tuple[int, ...],
+    pair: Pair | None,
+    *,
+    axis: int,
+    side: int,
 ) -> tuple[Rgb, str]:
-    """The plane across `axis` through the farthest error, with the arrow as seen from there, and what it is."""
-    at = round(pair[0][axis])
-    plane, flat = _each(masks, lambda array: np.take(array, at, axis)), _flat(pair, axis=axis)
+    """The plane across `axis` through a point, with the arrow, where there is one, as seen from there, and what it is."""
+    at = point[axis]
+    plane = _each(masks, lambda array: np.take(array, at, axis))
+    flat = None if pair is None else _flat(pair, axis=axis)
     spacing = tuple(s for i, s in enumerate(case.spacing) if i != axis)
     _, (marked,) = _drawn(
         np.take(picture, at, axis),
@@ -129,7 +155,7 @@ def _plane(
         [case],
         [flat],
         spacing,
-        _telling_box([plane], flat),
+        _telling_box([plane], flat or ()),
         side=side,
     )
     return marked, f"across, at {('slice', 'row', 'column')[axis]} {at}"

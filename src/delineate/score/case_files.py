@@ -6,6 +6,7 @@ It holds files and not arrays, so that it can be handed to another process.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -108,20 +109,35 @@ def _check_place(truth: Labelled, predicted: Labelled) -> None:
         )
     if "px" in (truth.unit, predicted.unit):
         return
-    if truth.unit != predicted.unit or not np.allclose(truth.spacing, predicted.spacing, rtol=0.01):
+    apart = _apart(truth, predicted)
+    if truth.unit != predicted.unit or (
+        apart > 0.5 * min(truth.spacing) and not np.allclose(truth.spacing, predicted.spacing, rtol=0.001)
+    ):
         raise DataError(
             f"its prediction has a spacing of {_sized(predicted.spacing)} {predicted.unit} but truth one of "
             f"{_sized(truth.spacing)} {truth.unit}: write the prediction with the header of its image, or resample it there "
             "(labels by nearest neighbour)"
         )
-    if truth.affine is None or predicted.affine is None:
-        return
-    if not np.allclose(truth.affine, predicted.affine, atol=0.5 * min(truth.spacing)):
+    if apart > 0.5 * min(truth.spacing):
         places = [_place(side.affine) for side in (predicted, truth)]
         raise DataError(
-            f"its prediction lies elsewhere in space than truth: {places[0]} against {places[1]}: write it with the header of "
-            "its image, or resample it there (labels by nearest neighbour)"
+            f"its prediction lies elsewhere in space than truth: {places[0]} against {places[1]}, up to "
+            f"{apart:.3g} {truth.unit} apart: write it with the header of its image, or resample it there (labels by nearest "
+            "neighbour)"
         )
+
+
+def _apart(truth: Labelled, predicted: Labelled) -> float:
+    """How far apart the two headers put one voxel, at most, which is in a corner; where one tells the spacing only, 0 for the
+    same within 1 % and else infinity."""
+    if truth.affine is None or predicted.affine is None:
+        same = np.allclose(truth.spacing, predicted.spacing, rtol=0.01)
+        return 0.0 if same else float("inf")
+    corners = np.array(
+        [(*corner, 1) for corner in product(*((0, length - 1) for length in truth.labels.shape))]
+    )
+    moved = corners @ (truth.affine - predicted.affine).T
+    return float(np.linalg.norm(moved, axis=1).max())
 
 
 def _sized(spacing: tuple[float, ...]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +65,22 @@ def score_folders(
             f"no prediction in {predicted} has the name of a mask in {truth} ({listed(guess.files, most=3)}; "
             f"{listed(there.files, most=3)}): give the folders that belong together, or rename the files"
         )
+    lone = next(iter(pairs.items()))
+    if lone[1] is not None and lone[0] != lone[1].name and not Path(predicted).is_file():
+        notes.append(
+            f"the only prediction, {lone[1].name}, is scored against the only truth, {lone[0]}, of another name"
+        )
     if extra:
         notes.append(f"predictions without truth are not scored: {listed(extra, most=5)}")
     from_ids, said = _object_sources(there, guess, objects=objects)
     notes += said
     group_of = groups(there.files)
+    if group_of:
+        grouped = sorted(set(group_of.values()))
+        notes.append(
+            f"images are grouped by the start of their names ({grouped[0]}_…): {len(grouped)} groups of {len(there.files)} "
+            "images; intervals are over groups"
+        )
     jobs = {
         name: CaseFiles(
             there.files[name], file, index, from_ids, there.classes, group_of.get(name, name), scores
@@ -99,18 +111,22 @@ def _read(
     path: Path, *, classes: ClassTable | None, unlabelled: int | None, masks_are: MasksAre | None
 ) -> LabelledSet:
     """The masks at `path`; masks_are is an answer to masks that number something, so binary ones do without."""
+    understood = partial(load_masks, path, classes=classes, unlabelled=unlabelled)
     if masks_are is None:
-        return load_masks(path, classes=classes, unlabelled=unlabelled, most=classes is not None)
+        return understood(most=True)
     try:
-        found = load_masks(path, classes=classes, unlabelled=unlabelled)
+        found = understood()
     except DataError:
-        return load_masks(path, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+        try:
+            return understood(masks_are=masks_are, most=True)
+        except DataError:
+            return understood(most=True)  # binary ones, but for some that are neither
     conventions = [file.convention for file in found.files.values()]
     if all(not c.objects and len(set(c.index) - {0, UNLABELLED}) <= 1 for c in conventions) or all(
         c.objects == (masks_are == "instances") for c in conventions
     ):
         return found
-    return load_masks(path, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+    return understood(masks_are=masks_are, most=True)
 
 
 def _class_index(predicted: ClassTable, truth: ClassTable) -> tuple[Index, list[str]]:

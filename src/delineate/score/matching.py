@@ -105,7 +105,7 @@ class _Objects:
                 pixels=int(self.pixels[i]),
                 size=float(self.pixels[i] * voxel),
                 centroid=tuple(round(float(axis[i]), 2) for axis in centre),
-                covered=round(float(side.covered[i]), 4),
+                covered=float(side.covered[i]),
             )
             for i in np.flatnonzero(~side.matched)
         ]

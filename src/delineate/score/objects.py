@@ -7,6 +7,7 @@ does not weigh as much as one with a hundred. `matching.py` makes an ObjectScore
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -171,7 +172,9 @@ class ObjectScores:
 
 
 def check_rising(edges: Sequence[float]) -> None:
-    """Raise DataError unless the edges of size classes rise, from above 0."""
+    """Raise DataError unless the edges of size classes are finite and rise, from above 0."""
+    if not all(map(math.isfinite, edges)):
+        raise DataError("sizes must be finite: leave out the last one, for the last class has no upper end")
     if any(later <= earlier for earlier, later in itertools.pairwise((0.0, *edges))):
         raise DataError(
             f"sizes must rise from one class to the next, from above 0: not {', '.join(f'{edge:g}' for edge in edges)}"

@@ -2,7 +2,9 @@
 
 Both look at pixels that truth gives to an object. What truth holds together and the prediction tears apart is a split
 error, what truth holds apart and the prediction joins a merge error; neither cares for outlines much, which is why
-those who trace neurons use them. A pixel in no predicted object counts as an object of its own, alone.
+those who trace neurons use them. A pixel in no predicted object counts as an object of its own, alone, as in SNEMI3D. Pairs
+are of different pixels, n (n - 1) in an object of n, as in scikit-image; Arganda-Carreras et al. pair each pixel with itself
+as well, n², which differs the more the smaller the objects.
 Arganda-Carreras et al. 2015, doi:10.3389/fnana.2015.00142; Meilă 2007, doi:10.1016/j.jmva.2006.11.013.
 """
 

@@ -60,7 +60,7 @@ def calibration(
 
     truth: (*spatial) class indices; UNLABELLED pixels do not count. likely: (*spatial) from 0 to 1. within: (*spatial), the
     only pixels that count; None for all. No pixel: every score nan.
-    Raises DataError where shapes differ, and for values that are nan or outside 0 to 1.
+    Raises DataError where shapes differ, and for values that count and are nan or outside 0 to 1.
 
     >>> truth, likely = np.array([[1, 1, 1, 0]]), np.array([[0.9, 0.9, 0.9, 0.9]])
     >>> found = calibration(truth, likely, label=1)  # 0.9 was promised, 3 of 4 came true
@@ -69,6 +69,7 @@ def calibration(
     """
     _check(truth, likely)
     counts = truth != UNLABELLED if within is None else within & (truth != UNLABELLED)
+    _check_range(likely[counts])
     chosen, there = likely[counts].astype(np.float64), (truth == label)[counts]
     at = np.minimum((chosen * BINS).astype(np.intp), BINS - 1)
     return Calibration(
@@ -146,6 +147,9 @@ def _check(truth: NDArray[Any], likely: NDArray[Any]) -> None:
         )
     if likely.dtype.kind != "f":
         raise DataError(f"probabilities are {likely.dtype}: give floating-point numbers from 0 to 1")
+
+
+def _check_range(likely: NDArray[np.floating[Any]]) -> None:
     if not (good := np.isfinite(likely)).all():
         raise DataError(
             f"{likely.size - int(good.sum()):,} of {likely.size:,} probabilities are not finite: predict again, or leave them out"

@@ -19,6 +19,7 @@ from delineate.score.summary import Summary
 from delineate.score.table import ScoreTable
 
 NOT_STATED = "not stated"
+UNSAID = ("", "na", "n/a", "nan", "null")  # in small letters: what tables write where nothing is known
 QUARTERS = 8  # a column with more different numbers than this is cut into four
 
 
@@ -43,7 +44,8 @@ class Subgroup:
 def subgroups(table: ScoreTable, column: Mapping[str, str]) -> tuple[Subgroup, ...]:
     """Each of the scores in `ScoreTable.brief`, of each class, for each value of a column; none where there are no cases.
 
-    column: what it says of each case, by its name; of a case that is not there it is `not stated`. A column of more than
+    column: what it says of each case, by its name; of a case that is not there, or of which it says nothing (also in the
+    words NA, N/A, nan or null), it is `not stated`. A column of more than
     eight different numbers is cut into four ranges that hold as many cases each.
 
     >>> import numpy as np
@@ -56,7 +58,8 @@ def subgroups(table: ScoreTable, column: Mapping[str, str]) -> tuple[Subgroup, .
     >>> [(one.value, one.summary.mean, one.difference) for one in by_stain if one.score == "dice"]
     [('blue', 0.5, -0.5), ('red', 1.0, 0.5)]
     """
-    values = np.array(_ranged([column.get(case.name, "").strip() or NOT_STATED for case in table.cases]))
+    said = [column.get(case.name, "").strip() for case in table.cases]
+    values = np.array(_ranged([NOT_STATED if word.lower() in UNSAID else word for word in said]))
     groups = [case.group for case in table.cases]
     found = []
     for value in sorted(set(values.tolist()), key=_order):
@@ -100,7 +103,8 @@ def _ranged(values: list[str]) -> list[str]:
     if len(set(stated)) <= QUARTERS or not np.isfinite(numbers).all():
         return values
     edges = np.unique(np.percentile(numbers, (0, 25, 50, 75, 100), method="nearest"))
-    names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
+    written = dict(zip(numbers.tolist(), stated, strict=True))
+    names = [f"{written[low]} to {written[high]}" for low, high in itertools.pairwise(edges.tolist())]
     at = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(names) - 1)
     ranged = iter(names[i] for i in at)
     return [value if value == NOT_STATED else next(ranged) for value in values]

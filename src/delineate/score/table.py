@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,8 @@ class CaseScores:
 
     @property
     def mean_dice(self) -> float:
-        """Mean Dice over the classes for which it is defined; nan where there is none."""
-        return summarise([scores["dice"] for scores in self.values.values()]).mean
+        """Mean Dice over the classes for which it is defined; nan where there is none, or where Dice was not scored."""
+        return summarise([scores.get("dice", math.nan) for scores in self.values.values()]).mean
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,9 @@ class ScoreTable:
 
     @property
     def brief(self) -> tuple[Score, ...]:
-        """The scores that stand in tables with a column per score."""
-        return tuple(score for score in self.scores if score.brief)
+        """The scores that stand in tables with a column per score, are compared, and are told by subgroup: the brief ones, and
+        those that were asked for by name."""
+        return tuple(score for score in self.scores if score.brief or score.name not in SCORES)
 
     def values(self, name: str, score: str) -> list[float]:
         """The values of one score of class `name`, one per case, in their order."""
@@ -165,7 +167,9 @@ class ScoreTable:
         def rank(case: CaseScores) -> tuple[bool, float, float, str]:
             dice = case.mean_dice
             far = [
-                scores["hausdorff"] for scores in case.values.values() if not math.isnan(scores["hausdorff"])
+                scores["hausdorff"]
+                for scores in case.values.values()
+                if not math.isnan(scores.get("hausdorff", math.nan))
             ]
             undefined = math.isnan(dice)
             return undefined, 0.0 if undefined else dice, -max(far, default=0.0), case.name
@@ -206,11 +210,14 @@ class ScoreTable:
                 f"truth says nothing in {len(silent)} of {len(self.cases)} images, every pixel of which is unlabelled, so that "
                 f"all scores are undefined there: {listed(silent, most=5)}"
             )
-        for name in self.names:
-            without = [case.name for case in self.cases if math.isinf(case.values[name]["hausdorff"])]
+        distances = [score for score in self.scores if score.is_distance][
+            :1
+        ]  # all of them are infinite together
+        for name, distance in product(self.names, distances):
+            without = [case.name for case in self.cases if math.isinf(case.values[name][distance.name])]
             if without:
                 said.append(
-                    f"Hausdorff and other distances of {name} are infinite in {len(without)} of {len(self.cases)} "
+                    f"{distance.title} and other distances of {name} are infinite in {len(without)} of {len(self.cases)} "
                     f"images, which their means leave out, because only one side holds the class: {listed(without)}"
                 )
         return tuple(said)
