@@ -16,7 +16,7 @@ from PIL import Image
 from delineate.core import ClassTable, OutputError
 from delineate.report import Asked, report_html, write_score_report
 from delineate.report.views import views
-from delineate.score import CaseScores, Masks, ScoreTable, score_case
+from delineate.score import CaseScores, Masks, ScoreTable, score_case, scores_asked
 
 CELLS = ClassTable(("background", "cell"))
 HISTORY = [
@@ -269,3 +269,19 @@ def test_objects_are_told_by_size_with_merges_and_splits(table: ScoreTable) -> N
     assert "below 1.00" in text.replace("1.000", "1.00")
     assert "Size classes are as asked" in text
     assert "merges: predicted ones that hold several" in text
+
+
+def test_scores_that_were_asked_for_stand_beside_other_methods_that_lack_them() -> None:
+    truth = np.zeros((8, 8), np.uint8)
+    truth[2:6, 2:6] = 1
+    asked = scores_asked(tolerance=1)
+    ours = ScoreTable(CELLS, (score_case(truth, truth, classes=CELLS, scores=asked),), scores=asked)
+    theirs = ScoreTable(CELLS, (score_case(truth, truth, classes=CELLS),))
+    by = Asked("scanner", {"image": "old"})
+    page = report_html(ours, baselines={"Otsu": theirs, "again": ours}, method="U-Net", asked=by)
+    text = " ".join(Page(page).text.split())
+    assert "–not scored" in text
+    assert (
+        "U-Net less again cell Surface Dice at 1" in text or "U-Net less againcellSurface Dice at 1" in text
+    )
+    assert "Surface Dice at 1less elsewhere" in text

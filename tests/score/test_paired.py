@@ -157,3 +157,11 @@ def test_na_is_not_stated_and_does_not_make_words_of_numbers() -> None:
     ages = {f"{i}": str(20 + i) for i in range(12)} | {"12": "NA", "13": "nan", "14": "n/a", "15": ""}
     found = [one for one in subgroups(table(*[5] * 16), ages) if one.score == "dice"]
     assert [(one.value, one.cases) for one in found][-2:] == [("28 to 31", 4), ("not stated", 4)]
+
+
+def test_a_score_that_a_third_method_lacks_is_still_compared_between_the_two_that_have_it() -> None:
+    asked = scores_asked(also=["boundary_iou"])
+    cases = tuple(score_case(TRUTH, TRUTH, classes=CELLS, name=f"{i}", scores=asked) for i in range(3))
+    whole = ScoreTable(CELLS, cases, scores=asked)
+    found = paired({"a": whole, "b": whole, "c": table(5, 6, 7)})
+    assert [(one.first, one.second) for one in found if one.score == "boundary_iou"] == [("a", "b")]

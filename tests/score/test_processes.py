@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -70,6 +72,16 @@ def test_what_does_not_fit_beside_others_is_done_alone(tmp_path: Path) -> None:
     )
     found = every(eval, {f"{i}": once for i in range(3)}, workers=2, patience_s=-1.0)
     assert found == {"0": True, "1": True, "2": True}
+
+
+def test_a_script_without_a_guard_is_told_of_it(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"  # its processes import it, and must not start processes of their own
+    script.write_text(
+        "from delineate.score.processes import every\n"
+        "print(set(every(len, {'a': 'x', 'b': 'y'}, workers=2, patience_s=-1.0).values()))"
+    )
+    said = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("{'no process could be started for it: use one worker, and guard a script")
 
 
 def test_an_interruption_ends_all() -> None:

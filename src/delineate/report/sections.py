@@ -44,7 +44,7 @@ def paired_rows(tables: Mapping[str, ScoreTable]) -> list[dict[str, Any]]:
     """Each pair of methods, class and score, for the table of differences; empty where nothing can be compared."""
     if len(tables) < 2 or len({table.names for table in tables.values()}) > 1:
         return []
-    titles = {score.name: score for score in next(iter(tables.values())).brief}
+    titles = {score.name: score for table in tables.values() for score in table.brief}
     unit = next(iter(tables.values())).unit
     return [
         {

@@ -46,7 +46,7 @@ class Paired:
 
 
 def paired(tables: Mapping[str, ScoreTable]) -> tuple[Paired, ...]:
-    """Every method beside every other one, for each class and each of the scores in `ScoreTable.brief` that all of them have.
+    """Every method beside every other one, for each class and each of the scores in `ScoreTable.brief` that both have.
 
     tables: by name of the method, of the same images; cases that one of two has not scored are left out of their
     comparison. Raises DataError for fewer than two tables, and for tables of other classes.
@@ -69,13 +69,13 @@ def paired(tables: Mapping[str, ScoreTable]) -> tuple[Paired, ...]:
         raise DataError(
             f"the tables are of different classes ({' and '.join(map(str, classes))}): score them alike"
         )
-    shared = set.intersection(*({score.name for score in table.scores} for table in tables.values()))
+    known = {method: {score.name for score in table.scores} for method, table in tables.items()}
     found = [
         _compared(first, second, tables, name=name, score=score.name, higher=score.direction == "higher")
         for first, second in combinations(tables, 2)
         for name in next(iter(classes))
-        for score in next(iter(tables.values())).brief
-        if score.name in shared
+        for score in tables[first].brief
+        if score.name in known[second]
     ]
     corrected = holm([one.p for one in found])
     return tuple(replace(one, holm=value) for one, value in zip(found, corrected, strict=True))
