@@ -147,7 +147,7 @@ def outline_large(
             )
         prediction.store.finish()
         _drawn(prediction, image, folder, name)
-        files = _objects(prediction, image, folder, name, suffix=suffix, wishes=wishes)
+        files = _objects(prediction, image, folder, name, suffix=suffix, wishes=wishes, tell=tell)
         where = f"classes/{name}{suffix}" if wishes.objects else f"{name}{suffix}"
         files["labels"] = _written(prediction.store, image, folder.at(where), classes=learnt.classes)
         folder.record(name, source=path, **files)
@@ -312,6 +312,7 @@ def _objects(
     *,
     suffix: str,
     wishes: Wishes,
+    tell: Callable[[str], None],
 ) -> dict[str, Path]:
     """Object ids and polygons, where they are asked for."""
     from delineate.data.large.labels import LabelStore
@@ -331,7 +332,12 @@ def _objects(
     if wishes.geojson:
         learnt = prediction.learnt
         files["geojson"] = write_geojson(
-            folder.at(f"{name}.geojson"), ids, table, classes=learnt.classes, detections=learnt.plan.objects
+            folder.at(f"{name}.geojson"),
+            ids,
+            table,
+            classes=learnt.classes,
+            detections=learnt.plan.objects,
+            tell=tell,
         )
     if wishes.objects:
         ids.finish()

@@ -9,9 +9,9 @@ import pytest
 from scipy import ndimage
 
 from delineate.core import ClassTable
-from delineate.data.large import LargeImage
+from delineate.data.large import LargeImage, polygons
 from delineate.data.large.labels import LabelStore, boxes
-from delineate.data.large.polygons import area, write_geojson
+from delineate.data.large.polygons import ObjectTable, area, write_geojson
 from delineate.inference import regions as module
 from delineate.inference.regions import Owned, assembled, owned, regions
 from delineate.learn.objects import apart
@@ -110,6 +110,43 @@ def test_an_object_at_a_seam_is_owned_once_and_stays_whole(stores, tmp_path):
         redrawn[top:bottom, left:right] = feature["properties"]["measurements"]["id"]
         assert feature["properties"]["classification"]["name"] == "class_1"
     np.testing.assert_array_equal(redrawn, found)
+
+
+def test_the_outline_of_a_large_object_is_that_of_its_mask_read_in_strips(stores, tmp_path, monkeypatch):
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).random((70, 90)), 1.5)
+    ids = stores("ids", noise.shape, np.uint32)
+    truth = pieces((noise > np.median(noise)).astype(np.uint8)).astype(np.uint32)
+    for box in boxes(noise.shape, ids.chunk):
+        ids.write(box, truth[box])
+    extents = ndimage.find_objects(truth)
+    table = ObjectTable(
+        np.ones(len(extents), np.uint8),
+        np.bincount(truth.ravel())[1:],
+        np.array([[side.start for side in extent] for extent in extents]),
+        np.array([[side.stop for side in extent] for extent in extents]),
+    )
+
+    def written(name: str) -> dict:
+        path = tmp_path / name
+        write_geojson(path, ids, table, classes=ClassTable.numbered(2), detections=True, tell=told.append)
+        features = json.loads(path.read_text())["features"]
+        return {feature["properties"]["measurements"]["id"]: feature["geometry"] for feature in features}
+
+    told: list[str] = []
+    whole = written("whole.geojson")
+    monkeypatch.setattr(polygons, "_TOGETHER", 8)
+    most: list[int] = []
+    monkeypatch.setattr(ids, "read", lambda box: most.append(box[0].stop - box[0].start) or truth[box])
+    for strip in (1, 300):
+        monkeypatch.setattr(polygons, "_STRIP", strip)
+        assert written("strips.geojson") == whole
+    assert max(most) < 70
+    assert not told
+    monkeypatch.setattr(polygons, "_LONGEST", 100)
+    short = written("short.geojson")
+    assert 0 < len(short) < len(whole)
+    assert len(told) == len(whole) - len(short)
+    assert "is too long for a polygon and is not in short.geojson" in told[0]
 
 
 def test_a_tile_without_objects_owns_none(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from delineate.data.large.labels import LabelStore
 
 Ring = list[tuple[int, int]]
 
+_STRIP = 1 << 24  # pixels of a larger object that are read together
+_LONGEST = 1 << 21  # corners of pixels that an outline may pass
 _TOGETHER = 2048  # pixels: objects that begin in one square of this side are read together
 
 
@@ -48,43 +50,56 @@ def rings(mask: NDArray[np.bool_]) -> list[Ring]:
     >>> rings(np.array([[True, True]]))
     [[(0, 0), (2, 0), (2, 1), (0, 1), (0, 0)]]
     """
-    inside = np.pad(np.asarray(mask, bool), 1)
+    edges: dict[int, int] = {}
+    _add_edges(edges, np.pad(np.asarray(mask, bool), 1), top=0)
+    return _closed(edges)
+
+
+_DOWN = 1 << 32  # a corner of pixels is one number, y * _DOWN + x: there may be millions
+_STEPS = (1, _DOWN, -1, -_DOWN)  # to the right, down, to the left, up
+
+
+def _add_edges(edges: dict[int, int], inside: NDArray[np.bool_], *, top: int) -> None:
+    """Add the edges around pixels within the frame of `inside` (h + 2, w + 2), whose first row within is `top`.
+
+    edges: from which corner of pixels they lead in which of the four directions, as bits; pixels lie on their right.
+    """
     here = inside[1:-1, 1:-1]
-    ahead: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for beyond, (x0, y0), (dx, dy) in (
-        (inside[:-2, 1:-1], (0, 0), (1, 0)),  # above: the top edge, to the right
-        (inside[1:-1, 2:], (1, 0), (0, 1)),
-        (inside[2:, 1:-1], (1, 1), (-1, 0)),
-        (inside[1:-1, :-2], (0, 1), (0, -1)),
+    for way, (beyond, x0, y0) in enumerate(
+        (
+            (inside[:-2, 1:-1], 0, 0),  # above: the top edge, to the right
+            (inside[1:-1, 2:], 1, 0),
+            (inside[2:, 1:-1], 1, 1),
+            (inside[1:-1, :-2], 0, 1),
+        )
     ):
         rows, columns = np.nonzero(here & ~beyond)
-        for x, y in zip((columns + x0).tolist(), (rows + y0).tolist(), strict=True):
-            ahead.setdefault((x, y), []).append((dx, dy))
-    used: set[tuple[int, int, int, int]] = set()
-    found = []
-    for x, y in sorted(ahead, key=lambda point: (point[1], point[0])):
-        for dx, dy in ahead[x, y]:
-            if (x, y, dx, dy) not in used:
-                found.append(_ring((x, y, dx, dy), ahead, used))
-    return found
+        for corner in ((rows + (y0 + top)) * _DOWN + (columns + x0)).tolist():
+            edges[corner] = edges.get(corner, 0) | 1 << way
 
 
-def _ring(
-    first: tuple[int, int, int, int],
-    ahead: dict[tuple[int, int], list[tuple[int, int]]],
-    used: set[tuple[int, int, int, int]],
-) -> Ring:
-    """Follow the edges from the first until it comes again, keeping right where two lead on; note them as used."""
-    x, y, dx, dy = first
+def _closed(edges: dict[int, int]) -> list[Ring]:
+    """The rings that edges make; takes the edges away."""
+    return [
+        _ring(edges, corner, way) for corner in sorted(edges) for way in range(4) if edges[corner] >> way & 1
+    ]
+
+
+def _ring(edges: dict[int, int], corner: int, way: int) -> Ring:
+    """Follow the edges from one until it comes again, keeping right where two lead on; take them away."""
+    first, first_way = corner, way
     corners = []
-    while (x, y, dx, dy) not in used:
-        used.add((x, y, dx, dy))
-        x, y = x + dx, y + dy
-        ways = ahead[x, y]
-        turn = (-dy, dx) if (-dy, dx) in ways else ways[0]
-        if turn != (dx, dy):
-            corners.append((x, y))
-        dx, dy = turn
+    while True:
+        edges[corner] &= ~(1 << way)
+        corner += _STEPS[way]
+        left, right = edges[corner], (way + 1) % 4
+        home = corner == first and (not left or right == first_way)
+        turn = first_way if home else right if left >> right & 1 else left.bit_length() - 1
+        if turn != way:
+            corners.append((corner % _DOWN, corner // _DOWN))
+        if home:
+            break
+        way = turn
     start = corners.index(min(corners, key=lambda point: (point[1], point[0])))
     return [*corners[start:], *corners[: start + 1]]
 
@@ -99,13 +114,12 @@ def area(ring: Ring) -> int:
     return twice // 2
 
 
-def geometry(mask: NDArray[np.bool_], *, top: int, left: int) -> dict[str, Any]:
-    """A mask (h, w) whose corner lies at (left, top), as GeoJSON's Polygon, or MultiPolygon where it is in pieces.
+def geometry(found: list[Ring], *, top: int, left: int) -> dict[str, Any]:
+    """The `rings` of a mask whose corner lies at (left, top), as GeoJSON's Polygon, or MultiPolygon if in pieces.
 
-    >>> geometry(np.array([[True]]), top=5, left=7)["coordinates"]
+    >>> geometry(rings(np.array([[True]])), top=5, left=7)["coordinates"]
     [[[7, 5], [8, 5], [8, 6], [7, 6], [7, 5]]]
     """
-    found = rings(mask)
     sizes = [area(ring) for ring in found]
     outer = [(size, ring) for size, ring in zip(sizes, found, strict=True) if size > 0]
     holes = [ring for size, ring in zip(sizes, found, strict=True) if size < 0]
@@ -130,11 +144,18 @@ def _extent(ring: Ring) -> tuple[int, int, int, int]:
 
 
 def write_geojson(
-    path: Path, ids: LabelStore, table: ObjectTable, *, classes: ClassTable, detections: bool
+    path: Path,
+    ids: LabelStore,
+    table: ObjectTable,
+    *,
+    classes: ClassTable,
+    detections: bool,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write every object of a flat image as a feature; returns the path.
 
     ids: object ids. detections: QuPath's kind of object for many small ones, such as nuclei; else annotations.
+    An object whose outline passes more than two million corners of pixels is left out, and that is told.
     """
     if len(ids.levels[0]) != 2:
         raise DataError(
@@ -143,12 +164,19 @@ def write_geojson(
     kind = "detection" if detections else "annotation"
     with written_whole(path) as beside, beside.open("w", encoding="utf-8") as file:
         file.write('{"type": "FeatureCollection", "features": [')
-        for count, (number, mask) in enumerate(_masks(ids, table)):
+        count = 0
+        for number, found in _outlined(ids, table):
             top, left = (int(n) for n in table.start[number - 1])
+            if found is None:
+                tell(
+                    f"the outline of object {number} ({table.pixels[number - 1]} pixels from row {top}, column {left}) is "
+                    f"too long for a polygon and is not in {path.name}: the labels hold it"
+                )
+                continue
             label = int(table.classes[number - 1])
             feature = {
                 "type": "Feature",
-                "geometry": geometry(mask, top=top, left=left),
+                "geometry": geometry(found, top=top, left=left),
                 "properties": {
                     "objectType": kind,
                     "classification": {"name": classes.names[label], "color": list(classes.colours[label])},
@@ -157,12 +185,13 @@ def write_geojson(
             }
             file.write(",\n" if count else "\n")
             file.write(json.dumps(feature))
+            count += 1
         file.write("\n]}\n")
     return path
 
 
-def _masks(ids: LabelStore, table: ObjectTable) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Every object with its mask in its bounding box; neighbours are read together."""
+def _outlined(ids: LabelStore, table: ObjectTable) -> Iterator[tuple[int, list[Ring] | None]]:
+    """Every object with its outlines in its bounding box; small neighbours are read together, large ones in strips."""
     square = table.start // _TOGETHER
     order = np.lexsort(square.T[::-1]) if len(table) else np.zeros(0, np.int64)
     groups = (
@@ -173,14 +202,34 @@ def _masks(ids: LabelStore, table: ObjectTable) -> Iterator[tuple[int, NDArray[n
     for group in groups:
         size = table.stop[group] - table.start[group]
         small = group[(size <= _TOGETHER).all(1)]
-        for some in ([small] if len(small) else []) + [
-            group[[i]] for i in np.flatnonzero((size > _TOGETHER).any(1))
-        ]:
-            low, high = table.start[some].min(0), table.stop[some].max(0)
+        if len(small):
+            low, high = table.start[small].min(0), table.stop[small].max(0)
             region = ids.read(_box(low, high))
-            for index in some:
+            for index in small:
                 box = _box(table.start[index] - low, table.stop[index] - low)
-                yield int(index) + 1, region[box] == index + 1
+                yield int(index) + 1, rings(region[box] == index + 1)
+        for index in group[(size > _TOGETHER).any(1)]:
+            box = _box(table.start[index], table.stop[index])
+            yield int(index) + 1, _in_strips(ids, int(index) + 1, box)
+
+
+def _in_strips(ids: LabelStore, number: int, box: Box) -> list[Ring] | None:
+    """The outlines of an object in its bounding box, which is never whole in memory; None where they are too long."""
+    rows, columns = box
+    tall = max(_STRIP // (columns.stop - columns.start), 1)
+    edges: dict[int, int] = {}
+    for start in range(rows.start, rows.stop, tall):
+        stop = min(start + tall, rows.stop)
+        above, below = (
+            max(start - 1, rows.start),
+            min(stop + 1, rows.stop),
+        )  # a row more, to see what is an edge
+        mask = ids.read((slice(above, below), columns)) == number
+        frame = np.pad(mask, ((int(above == start), int(below == stop)), (1, 1)))
+        _add_edges(edges, frame, top=start - rows.start)
+        if len(edges) > _LONGEST:
+            return None
+    return _closed(edges)
 
 
 def _box(start: NDArray[np.int64], stop: NDArray[np.int64]) -> Box:
