@@ -31,6 +31,7 @@ import numpy as np
 PATHS = {
     "delineate, tiles of 512": "ours 512 torch",
     "delineate, tiles of 1024": "ours 1024 torch",
+    "delineate, OpenVINO, 512": "ours 512 openvino",
     "delineate, OpenVINO, 1024": "ours 1024 openvino",
     "delineate, OpenVINO, 2048": "ours 2048 openvino",
     "MONAI, float32 (its default)": "monai float32",
