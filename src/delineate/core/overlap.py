@@ -50,8 +50,14 @@ class Behind:
 
     def __call__(self, work: Callable[[], Any]) -> None:
         """Begin `work` once what was begun before is done."""
-        self._settle()
+        self.settle()
         self._last = self._pool.submit(work)
+
+    def settle(self) -> None:
+        """Wait for what was begun, and raise what it raised."""
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
 
     def __enter__(self) -> Self:
         return self
@@ -61,9 +67,4 @@ class Behind:
     ) -> None:
         self._pool.shutdown(wait=True)
         if error is None:
-            self._settle()
-
-    def _settle(self) -> None:
-        last, self._last = self._last, None
-        if last is not None:
-            last.result()
+            self.settle()

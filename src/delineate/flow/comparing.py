@@ -63,12 +63,11 @@ def compare(
         say(note)
     cases, judged = list(found.cases), list(found.validation)
     if val is not None:
-        given = (
-            files.load(val, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are)
-            if isinstance(val, (str, Path))
-            else None
-        )
-        judged = list(val) if given is None else [*given.cases, *given.validation]  # type: ignore[arg-type]
+        if isinstance(val, (str, Path)):
+            given = files.load(val, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are)
+            judged = [*given.cases, *given.validation]
+        else:
+            judged = list(val)
     elif not judged and len(cases) > 1:
         cases, judged = files.split(cases, share=0.25, seed=seed)
         say(f"{len(judged)} of {len(cases) + len(judged)} cases are held out to judge on")

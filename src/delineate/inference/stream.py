@@ -6,9 +6,10 @@ While the network works on one tile, the next is read and the last is written; n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
+from delineate.core import Behind, ahead
 from delineate.inference.tiles import Tile
 
 Item = TypeVar("Item")
@@ -58,30 +59,12 @@ def overlapped(
     >>> list(overlapped([1, 2], read=str, compute=lambda s: s + "!", write=lambda i, s: written.append(s))), written
     ([1, 2], ['1!', '2!'])
     """
-    reader, writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-    waiting: tuple[Item, Future[None]] | None = None
-    try:
-        following = iter(items)
-        item = next(following, _END)
-        coming = None if item is _END else reader.submit(read, item)  # type: ignore[arg-type]
-        while coming is not None:
-            content = coming.result()
-            after = next(following, _END)
-            coming = None if after is _END else reader.submit(read, after)  # type: ignore[arg-type]
-            done = compute(content)
-            del content
-            if waiting is not None:
-                waiting[1].result()
-                yield waiting[0]
-            waiting = (item, writer.submit(write, item, done))  # type: ignore[arg-type, assignment]
-            del done
-            item = after
-        if waiting is not None:
-            waiting[1].result()
-            yield waiting[0]
-    finally:
-        reader.shutdown(cancel_futures=True)
-        writer.shutdown()
-
-
-_END = object()
+    last: list[Item] = []
+    with Behind() as behind:
+        for item, coming in ahead(read, items):
+            done = compute(coming.result())
+            behind.settle()
+            yield from last
+            behind(partial(write, item, done))
+            last = [item]
+    yield from last
