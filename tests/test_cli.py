@@ -307,6 +307,38 @@ def test_a_contour_starts_from_masks_of_the_same_names(work, refused, tmp_path):
     )
 
 
+def test_a_contour_starts_from_points_and_boxes_of_a_table(work, refused, tmp_path):
+    from delineate.classical import start_at_points, start_in_boxes
+    from delineate.flow import load
+
+    data, model = work / "data", tmp_path / "contour"
+    assert run("train", data / "train", "-o", model, "--method", "chan-vese") == 0
+    names = sorted(path.stem for path in (data / "test" / "images").iterdir())
+    words = ("predict", model, data / "test", "--start", tmp_path / "starts.csv")
+    for kind, title, row, start in (
+        ("points", "name,row,column", "40,30", lambda shape: start_at_points(shape, [(40, 30)])),
+        (
+            "boxes",
+            "name,row,row_stop,column,column_stop",
+            "10,60,5,50",
+            lambda shape: start_in_boxes(shape, [(10, 5, 60, 50)]),
+        ),
+    ):
+        (tmp_path / "starts.csv").write_text("\n".join([title, *(f"{name}.png,{row}" for name in names)]))
+        assert run(*words, "-o", tmp_path / kind) == 0
+        image = read_image(data / "test" / "images" / f"{names[0]}.png").array
+        expected = load(model).predict_from(image, start(image.shape[:-1])).argmax(0)
+        np.testing.assert_array_equal(read_mask(tmp_path / kind / f"{names[0]}.png").array, expected)
+    for text, says in (
+        ("name,row,column\n" + f"{names[0]},4,5", f"says nothing of {names[1]} and {names[2]} to start from"),
+        ("name,row,column\n" + "\n".join(f"{name},4,here" for name in names), "holds no number"),
+        ("name,row,column\n" + "\n".join(f"{name},4,9999" for name in names), "outside the picture"),
+        ("name,row\n" + f"{names[0]},4", "has no column column"),
+    ):
+        (tmp_path / "starts.csv").write_text(text)
+        refused(*words, "-o", tmp_path / f"no{len(says)}", says=says)
+
+
 def test_feature_maps_are_drawn(work, tmp_path):
     image = next((work / "data" / "test" / "images").iterdir())
     assert run("features", work / "model", image, "-o", tmp_path / "maps.png") == 0

@@ -192,7 +192,10 @@ def predict(
         typer.Option("--watershed", help="With --objects: split touching ones, if the model learnt none."),
     ] = False,
     start: Annotated[
-        Path | None, typer.Option(help="Masks that a snake, chan-vese or geodesic model starts from.")
+        Path | None,
+        typer.Option(
+            help="Where a snake, chan-vese or geodesic model starts: masks, or a CSV of points or boxes."
+        ),
     ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write probabilities as well.")

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delineate import data as files
-from delineate.core import UNLABELLED, Behind, DataError, Method, ModelError, ahead
+from delineate.core import Behind, DataError, Method, ModelError, ahead
 from delineate.data import Entry, Picture, images
-from delineate.data.labelled import LabelledFile
 from delineate.data.problem import listed
 from delineate.flow.methods import Progress, Tell, load
+from delineate.flow.starts import Start, starts_of
 from delineate.streaming import SUFFIXES, Streamed, Wishes, middle_of, outline_large, streams
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def predict(
     files each case is one. Each image gets a label file of its own name and kind of container (class indices with a
     palette; 16-bit ids with `objects`, and then the classes in `classes/`), and outlines drawn in `overlays/`.
     watershed: with `objects`, split touching ones at their necks, where the model has not learnt to.
-    start: a folder of masks of the images' names, from which an active contour starts in place of a threshold.
+    start: masks, points or boxes from which active contours start in place of a threshold; see `starts.starts_of`.
     probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
     pixels per axis that a tile keeps. engine: what runs a U-Net, one of `delineate.inference.engines.ENGINES` or int8
     (None: the fastest that agrees with torch in float32 on a tile of the first image). resume: go on in an `out` that
@@ -85,7 +85,7 @@ def predict(
     method: Any = load(model, tell=say) if isinstance(model, (str, Path)) else model
     if watershed and (method.name == "watershed" or keeps_apart(method)):
         raise DataError("this model keeps objects apart by itself: leave --watershed out")
-    starts = _starts(method, start, names)
+    starts = starts_of(method, start, names)
     wishes = Wishes(memory, tile, tta, skip_empty, suffix, objects, geojson, processes=workers or 1)
     large = _in_parts(found, method, wishes, say)
     if large and (probabilities or watershed):
@@ -169,7 +169,7 @@ class How:
 
     objects: bool = False
     watershed: bool = False
-    starts: Mapping[str, LabelledFile] = field(default_factory=dict)
+    starts: Mapping[str, Start] = field(default_factory=dict)
     probabilities: bool = False
     tta: bool = False
     tile: int | None = None
@@ -215,20 +215,6 @@ def answered(
 def keeps_apart(method: Any) -> bool:
     """Whether a U-Net has learnt objects."""
     return method.name == "unet" and bool(method.learnt.plan.objects)
-
-
-def _starts(method: Any, start: str | Path | None, names: Sequence[str]) -> Mapping[str, LabelledFile]:
-    """The masks from which contours start, by the names of the images."""
-    if start is None:
-        return {}
-    if not hasattr(method, "predict_from"):
-        raise DataError(
-            f"{method.name} starts from nothing: leave --start out, or train snake, chan-vese or geodesic"
-        )
-    starts = files.load_masks(start).files
-    if missing := [name for name in names if name not in starts]:
-        raise DataError(f"there is no mask of the name {missing[0]} in {start} to start from: add it")
-    return starts
 
 
 def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell) -> set[str]:
@@ -317,8 +303,7 @@ def _put(folder: PredictionFolder, entry: Entry, picture: Picture, likely: Any, 
 
 
 def _asked(method: Any, name: str, image: Any, how: How) -> tuple[Any, Any]:
-    given = how.starts[name].read().labels if how.starts else None
-    start = None if given is None else (given > 0) & (given != UNLABELLED)
+    start = how.starts[name].on(image.shape[:-1]) if how.starts else None
     return answered(
         method, image, objects=how.objects, watershed=how.watershed, start=start, tta=how.tta, tile=how.tile
     )
@@ -358,7 +343,7 @@ def _on_workers(
     places = str(model.absolute()), str(folder.folder.absolute())
     absolute = [replace(e, images=tuple(path.absolute() for path in e.images)) for e in entries]
     state = (model / "model.json").stat().st_mtime_ns
-    tasks = [(*places, state, replace(how, starts=_sent(how.starts, entry)), entry) for entry in absolute]
+    tasks = [(*places, state, replace(how, starts=_of(how.starts, entry.name)), entry) for entry in absolute]
     for done, ((*_, entry), outcome) in enumerate(spread(client, image_on_worker, tasks), start=1):
         if isinstance(outcome, str):
             failures.append(outcome)
@@ -368,12 +353,9 @@ def _on_workers(
     return failures
 
 
-def _sent(starts: Mapping[str, LabelledFile], entry: Entry) -> Mapping[str, LabelledFile]:
-    """What a worker needs of the starts: that of its image, by a path that holds everywhere."""
-    if entry.name not in starts:
-        return {}
-    start = starts[entry.name]
-    return {entry.name: replace(start, path=start.path.absolute())}
+def _of(starts: Mapping[str, Start], name: str) -> Mapping[str, Start]:
+    """What a worker needs of the starts: that of its image."""
+    return {name: starts[name].everywhere()} if name in starts else {}
 
 
 def image_on_worker(model: str, out: str, state: int, how: How, entry: Entry) -> dict[str, str] | str:
