@@ -1,14 +1,14 @@
 """Texture for every pixel, watershed and scribbles: the figures of the old ways.
 
-    python bench/old_ways.py texture                      # beside scikit-image and ITK
+    python bench/old_ways.py texture                      # beside scikit-image, mahotas and ITK
     python bench/old_ways.py nuclei nuclei/train nuclei/val
 
 `texture` counts co-occurrence in a window of 21 x 21 around every pixel of 1024 x 1024 (32 levels, distance 1, 4 angles;
 contrast, dissimilarity, homogeneity, energy, correlation, entropy; each angle apart). scikit-image is a loop over
-`graycomatrix` and `graycoprops`, timed on 64 x 64 pixels and extrapolated; ITK is timed on
+`graycomatrix` and `graycoprops`, mahotas one over `haralick`, both timed on 64 x 64 pixels and extrapolated; ITK is timed on
 256 x 256 pixels, and extrapolated likewise:
 
-    python -m venv --system-site-packages peers && peers/bin/pip install itk-texturefeatures
+    python -m venv --system-site-packages peers && peers/bin/pip install itk-texturefeatures mahotas
 
 ITK gives 8 properties, of angles together; it has no dissimilarity. A package that is missing is named and left out.
 `nuclei` gives AP@0.5 of Otsu with connected components and with watershed, and what a texture forest learns from
@@ -80,6 +80,15 @@ def by_scikit_image(image: Picture) -> None:
             graycoprops(matrix, name)
 
 
+def by_mahotas(image: Picture) -> None:
+    """A loop over mahotas' haralick, which counts in C: thirteen features, each angle apart."""
+    import mahotas
+
+    padded = np.pad(image, WINDOW // 2, mode="symmetric")
+    for row, column in np.ndindex(image.shape):
+        mahotas.features.haralick(padded[row : row + WINDOW, column : column + WINDOW])
+
+
 def by_itk(image: Picture) -> None:
     """ITK's co-occurrence filter, its four angles in one matrix; it takes the threads that it likes."""
     import itk
@@ -98,6 +107,7 @@ def texture(rounds: int) -> None:
     contenders: dict[str, tuple[Callable[[Picture], None], int]] = {
         "Delineate": (ours, SIDE),
         "scikit-image, a loop": (by_scikit_image, 64),
+        "mahotas, a loop": (by_mahotas, 64),
         "ITK": (by_itk, 256),
     }
     seconds: dict[str, list[float]] = {}

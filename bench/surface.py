@@ -1,11 +1,11 @@
-"""Hausdorff, its 95th percentile, average distance and surface Dice together: ours beside three packages, in one process.
+"""Hausdorff, its 95th percentile, average distance, surface Dice and Dice together: ours beside three packages, in one process.
 
     peers/bin/pip install -c constraints.txt surface-distance medpy   # bench/peers.py says how to make the rest
-    peers/bin/python bench/surface.py [--rounds 3] [--only 1024] [--without "MedPy (three)"]
+    peers/bin/python bench/surface.py [--rounds 3] [--only 1024] [--without "MedPy"]
 
-Every contender answers the four questions about the same masks, with what it can share between them; they take turns.
-MedPy knows no surface Dice and answers three. Values differ by convention (docs/correctness/surface_dice.md). Printed are
-the median seconds, the median over rounds of a contender's time by ours, and the four answers.
+Every contender answers the questions about the same masks, with what it can share between them; they take turns.
+MedPy knows no surface Dice. Values differ by convention (docs/correctness/surface_dice.md). Printed are
+the median seconds, the median over rounds of a contender's time by ours, and the answers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from delineate.score import surface_distances
+from delineate.score import dice, surface_distances
 from peers import peers
 
 try:
@@ -38,11 +38,17 @@ Contender = Callable[[NDArray[np.uint8], NDArray[np.uint8], tuple[float, ...]], 
 
 
 def ours(convention: str) -> Contender:
-    """Four questions to distances that are measured once."""
+    """Questions to distances that are measured once."""
 
     def ask(a: NDArray[np.uint8], b: NDArray[np.uint8], spacing: tuple[float, ...]) -> Answers:
         measured = surface_distances(a, b, label=1, spacing=spacing, convention=convention)
-        return measured.hausdorff, measured.percentile(95), measured.average, measured.within(TOLERANCE)
+        return (
+            measured.hausdorff,
+            measured.percentile(95),
+            measured.average,
+            measured.within(TOLERANCE),
+            dice(a, b, label=1),
+        )
 
     return ask
 
@@ -55,6 +61,7 @@ def by_deepmind(a: NDArray[np.uint8], b: NDArray[np.uint8], spacing: tuple[float
         deepmind.compute_robust_hausdorff(shared, 95),
         float(np.mean(deepmind.compute_average_surface_distance(shared))),
         deepmind.compute_surface_dice_at_tolerance(shared, TOLERANCE),
+        deepmind.compute_dice_coefficient(a == 1, b == 1),
     )
 
 
@@ -72,6 +79,7 @@ def by_deepmind_apart(a: NDArray[np.uint8], b: NDArray[np.uint8], spacing: tuple
         deepmind.compute_robust_hausdorff(measured(), 95),
         float(np.mean(deepmind.compute_average_surface_distance(measured()))),
         deepmind.compute_surface_dice_at_tolerance(measured(), TOLERANCE),
+        deepmind.compute_dice_coefficient(a == 1, b == 1),
     )
 
 
@@ -85,12 +93,13 @@ def by_monai(a: NDArray[np.uint8], b: NDArray[np.uint8], spacing: tuple[float, .
         float(metrics.compute_hausdorff_distance(x, y, percentile=95, **common)),
         float(metrics.compute_average_surface_distance(x, y, symmetric=True, **common)),
         float(metrics.compute_surface_dice(x, y, class_thresholds=[TOLERANCE], **common)),
+        float(metrics.compute_dice(x, y)),
     )
 
 
 def by_medpy(a: NDArray[np.uint8], b: NDArray[np.uint8], spacing: tuple[float, ...]) -> Answers:
-    """MedPy, three of the four."""
-    return medpy.hd(a, b, spacing), medpy.hd95(a, b, spacing), medpy.assd(a, b, spacing)
+    """MedPy, without surface Dice."""
+    return medpy.hd(a, b, spacing), medpy.hd95(a, b, spacing), medpy.assd(a, b, spacing), medpy.dc(a, b)
 
 
 CONTENDERS: dict[str, Contender] = {
@@ -99,7 +108,7 @@ CONTENDERS: dict[str, Contender] = {
     "surface-distance": by_deepmind,
     "surface-distance, apart": by_deepmind_apart,
     "MONAI": by_monai,
-    "MedPy (three)": by_medpy,
+    "MedPy": by_medpy,
 }
 
 
@@ -161,8 +170,8 @@ def main() -> None:
         "256 x 256 x 256, two lobes, alike": (lambda: [alike((256,) * 3, 2, 31)], volume),
         "512 x 512 x 512, three small lesions": (lambda: [lesions((512,) * 3)], volume),
         "1024 x 1024, three lobes": (lambda: [two((1024, 1024), 3, 21)], flat),
-        "100 pairs of 256 x 256, two lobes": (
-            lambda: [two((256, 256), 2, seed) for seed in range(100)],
+        "1000 pairs of 256 x 256, two lobes": (
+            lambda: [two((256, 256), 2, seed) for seed in range(1000)],
             flat,
         ),
     }
