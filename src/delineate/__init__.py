@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from delineate import classical, core, data, inference, learn, losses, nets, objects, report
+    from delineate import audit, classical, core, data, inference, learn, losses, nets, objects, report
     from delineate import score as score
     from delineate.core import UNLABELLED, Case, ClassTable, DelineateError
     from delineate.flow import (
@@ -48,6 +48,7 @@ _VERBS = (
 )
 _CORE = ("UNLABELLED", "Case", "ClassTable", "DelineateError")
 _PACKAGES = (
+    "audit",
     "classical",
     "core",
     "data",
@@ -65,6 +66,7 @@ __all__ = [
     "Case",
     "ClassTable",
     "DelineateError",
+    "audit",
     "check",
     "classical",
     "compare",

@@ -1,0 +1,37 @@
+"""How far a model can be trusted: each audit asks one sceptical question of a model and answers with a section.
+
+An audit is a function `(subject, evidence) -> Section`, one file (or folder) and one line in `AUDITS`. What it cannot do
+for want of labels, gradients or people it says by raising DelineateError; the others still run. A finding is judged by a
+threshold that the user may change, and comes with the remedy that Delineate offers.
+"""
+
+from __future__ import annotations
+
+from delineate.audit.evidence import Evidence
+from delineate.audit.section import Chart, Curve, Finding, Picture, Remedy, Section, Table, Verdict, worst
+from delineate.audit.subject import Subject, subject_of_method
+from delineate.audit.thresholds import THRESHOLDS, Threshold, Thresholds, thresholds_in, thresholds_toml
+
+AUDITS: dict[str, str] = {}
+"""Every audit by name, as module:function, in the order of the page."""
+
+__all__ = [
+    "AUDITS",
+    "THRESHOLDS",
+    "Chart",
+    "Curve",
+    "Evidence",
+    "Finding",
+    "Picture",
+    "Remedy",
+    "Section",
+    "Subject",
+    "Table",
+    "Threshold",
+    "Thresholds",
+    "Verdict",
+    "subject_of_method",
+    "thresholds_in",
+    "thresholds_toml",
+    "worst",
+]

@@ -1,0 +1,110 @@
+"""The model under audit, seen from outside: what it can be asked, whatever it is made of.
+
+A trained model of ours answers everything; a torch module from anywhere answers all that needs no training; an ONNX file has
+no gradients; a folder of predictions has masks and nothing else. An audit that asks for what is not there raises
+DelineateError with a sentence, and the other audits still run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core import Case, ClassTable, DataError, ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from delineate.learn import UNetMethod
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model, by what it can be asked.
+
+    predict: image (*spatial, channels), any real dtype -> probabilities (classes, *spatial) float32.
+    logits: (n, channels, *spatial) float32 raw intensities on the device of `network` -> (n, classes, *spatial) float32,
+    differentiable, evaluation mode, the normalisation inside and differentiated through; where a volume is read slice by
+    slice, n counts slices. network: the module itself, without normalisation. method: of ours, with its plan.
+    masks: predicted labels (*spatial) uint8 by the name of the case. source: the path that commands name.
+    """
+
+    name: str
+    classes: ClassTable
+    dims: int = 2
+    channels: int | None = None
+    divisor: int = 1
+    reach_px: int | None = None
+    predict: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None
+    logits: Callable[[Tensor], Tensor] | None = None
+    network: nn.Module | None = None
+    method: UNetMethod | None = None
+    masks: Mapping[str, NDArray[np.uint8]] | None = None
+    source: Path | None = None
+
+    def labels(self, case: Case) -> NDArray[np.uint8]:
+        """The predicted labels (*spatial) of a case; raises DataError where there are none."""
+        if self.predict is not None:
+            return np.asarray(self.predict(case.image).argmax(0), np.uint8)
+        if self.masks is None or case.name not in self.masks:
+            raise DataError(
+                f"{self.name} has no prediction for {case.name}: outline it, or leave the case out"
+            )
+        return self.masks[case.name]
+
+    def asked(self) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+        """`predict`; raises ModelError where the subject is a folder of masks."""
+        if self.predict is None:
+            raise ModelError(
+                f"{self.name} is a folder of predictions, which cannot be asked again: audit the model itself"
+            )
+        return self.predict
+
+    def differentiable(self) -> Callable[[Tensor], Tensor]:
+        """`logits`; raises ModelError where there are no gradients."""
+        if self.logits is None:
+            raise ModelError(
+                f"{self.name} gives no gradients: audit the trained folder or the torch module, or use a black-box attack"
+            )
+        return self.logits
+
+
+def subject_of_method(method: Any, *, name: str = "the model", source: Path | None = None) -> Subject:
+    """A method of ours, fitted: a U-Net with gradients, an old way or an ONNX file without."""
+    learnt = getattr(method, "learnt", None)
+    if learnt is None:
+        return Subject(
+            name,
+            method.classes,
+            dims=getattr(method, "dims", 2),
+            channels=getattr(method, "channels", None),
+            predict=method.predict,
+            source=source,
+        )
+    from delineate.learn.portable import scaled
+
+    plan, net, count = learnt.plan, learnt.net, len(learnt.classes)
+
+    def logits(images: Tensor) -> Tensor:
+        if plan.grey and images.shape[1] == 3:
+            images = images[:, :1]
+        return net(scaled(images, plan.normalisation))[:, :count].float()  # type: ignore[no-any-return]
+
+    return Subject(
+        name,
+        learnt.classes,
+        dims=plan.dims,
+        channels=plan.channels,
+        divisor=net.divisor,
+        reach_px=net.halo,
+        predict=method.predict,
+        logits=logits,
+        network=net,
+        method=method,
+        source=source,
+    )
