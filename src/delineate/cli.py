@@ -130,6 +130,10 @@ def train(
     dims: Annotated[int | None, typer.Option(help="2: slice by slice, 3: as volumes.")] = None,
     normalisation: Annotated[str | None, typer.Option(help="percentiles, zscore or bytes.")] = None,
     augmentation: Annotated[str | None, typer.Option(help="none, light or full.")] = None,
+    robust: Annotated[
+        str | None,
+        typer.Option(help="Learn to bear other conditions: light,camera,stain,inversion,motion or all."),
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     devices: Annotated[int, typer.Option(help="Processes, or GPUs, that share each batch.")] = 1,
@@ -153,6 +157,9 @@ def train(
             dims=dims,
             normalisation=normalisation,
             augmentation=augmentation,
+            robust=None
+            if robust is None
+            else tuple(name.strip() for name in robust.split(",") if name.strip()),
             precision=precision,
             learning_rate=learning_rate,
             objects=objects,

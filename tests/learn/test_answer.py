@@ -8,7 +8,7 @@ import torch
 
 from delineate.core import Case, ClassTable, ModelError
 from delineate.learn import Learnt, Overrides, Record, UNetMethod, planned
-from delineate.learn.answer import answered, feature_maps
+from delineate.learn.answer import answered, feature_maps, ready
 from delineate.learn.learnt import network
 from delineate.learn.plan import native_bfloat16
 
@@ -93,6 +93,20 @@ def test_an_image_that_does_not_fit_is_refused(learnt, shape, sentence):
 def test_tiles_without_pixels_are_refused(learnt):
     with pytest.raises(ModelError, match="tiles of 0 pixels"):
         answered(learnt, np.zeros((20, 20, 1)), tile=0)
+
+
+def test_colour_is_read_by_its_dye_where_other_stains_were_learnt(learnt):
+    stained = np.full((40, 44, 3), 235, np.uint8)
+    stained[10:30, 10:30] = 90, 60, 140
+    with pytest.raises(ModelError, match="3 channels but the model was trained on 1"):
+        answered(learnt, stained)
+    plan = replace(learnt.plan, augmentation=replace(learnt.plan.augmentation, robust=("stain",)))
+    assert answered(replace(learnt, plan=plan), stained).shape == (5, 40, 44)
+    shown = ready(plan, stained)
+    assert shown.shape == (1, 40, 44)
+    assert shown[0, 20, 20] > shown[0, 0, 0]  # dark violet nuclei become bright ones
+    grey = np.repeat(stained[..., :1], 3, -1)
+    assert torch.equal(ready(plan, grey), ready(plan, grey[..., :1]))
 
 
 def test_feature_maps_are_named_by_their_blocks(learnt):

@@ -179,6 +179,18 @@ def test_a_colour_image_is_refused_by_a_model_of_grey_ones(tmp_path):
         begun(tmp_path, learnt, grey, core=(512, 512), name="b")
 
 
+def test_dye_is_told_by_the_light_of_the_whole_image_in_every_tile(tmp_path, small_chunks):
+    learnt = untrained()
+    plan = replace(learnt.plan, augmentation=replace(learnt.plan.augmentation, robust=("stain",)))
+    learnt = replace(learnt, plan=plan)
+    stained = np.full((90, 100, 3), 235, np.uint8)
+    stained[:40, :40] = np.random.default_rng(0).integers(60, 230, (40, 40, 3))
+    whole = answered(learnt, stained).argmax(0)
+    np.testing.assert_array_equal(
+        labels(begun(tmp_path, learnt, stained, core=(32, 32), skip_empty=False)), whole
+    )
+
+
 def test_pieces_have_the_smallest_size_of_the_model(tmp_path, small_chunks):
     learnt = untrained()
     learnt = replace(learnt, plan=replace(learnt.plan, smallest_object_px=4))

@@ -1,5 +1,7 @@
 """The plan follows from the data and the time, says why, and gives way to whoever knows better."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -114,3 +116,14 @@ def test_images_with_different_numbers_of_channels_are_refused():
 def test_numbers_that_make_no_network_are_refused(wanted, sentence):
     with pytest.raises(DataError, match=sentence):
         planned([case((64, 64))], overrides=Overrides(**wanted))
+
+
+def test_families_of_conditions_are_kept_with_the_plan_and_older_plans_have_none():
+    plan = planned([case((64, 64))], overrides=Overrides(robust=("light", "stain")))
+    assert (plan.robust, plan.takes_colour) == (("stain", "light"), True)
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    old = planned([case((64, 64))]).to_json()
+    del old["augmentation"]["robust"]
+    assert Plan.from_json(old).robust == ()
+    with pytest.raises(DataError, match="choose from"):
+        planned([case((64, 64))], overrides=Overrides(robust=("weather",)))

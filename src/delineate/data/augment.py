@@ -4,7 +4,7 @@ A crop is sampled from the whole picture in one step, so a turned crop has no em
 once. Labels are taken by nearest neighbour, never interpolated. A batch is a pure function of
 (samples, settings, seed, step): it needs no state to be repeated, in any order, on any machine.
 
-This file alone of `data` needs torch; nothing imports it before a training starts.
+This file and `robust` alone of `data` need torch; nothing imports them before a training starts.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
+
+from delineate.data.robust import blurred, robust
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Augmentation:
     the scale. stretch: log of the scale of each axis by itself. gain: log.
     offset, noise: in units of the normalised image. gamma: log of the exponent. blur_px: largest sigma.
     focus: share of crops centred on a pixel of a class drawn at random, so that rare classes are seen.
+    robust: families of other acquisition conditions that crops are put under; see `robust`.
     """
 
     turn: float = 1.0
@@ -80,6 +83,7 @@ class Augmentation:
     noise: float = 0.03
     blur_px: float = 0.0
     focus: float = 0.5
+    robust: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,12 @@ def batch(
     images = [
         relit(crops[i][0] if i in crops else unseen, augmentation=augmentation, rng=rng) for i in range(size)
     ]
+    recorded = [
+        robust(images[i], families=augmentation.robust, rng=np.random.default_rng([seed, step, i]))
+        for i in mine
+    ]
     return Batch(
-        images=torch.stack([images[i] for i in mine]),
+        images=torch.stack(recorded),
         labels=torch.stack([crops[i][1][0] for i in mine]).to(torch.uint8),
         offsets=torch.stack([crops[i][2] for i in mine]),
     )
@@ -244,18 +252,7 @@ def relit(image: Tensor, *, augmentation: Augmentation, rng: np.random.Generator
         image = image.sign() * image.abs() ** float(gamma)
     image = image * float(gain) + float(offset)
     if sigma > 0.3:
-        image = _blurred(image, sigma=float(sigma))
+        image = blurred(image, sigma=float(sigma))
     if noise > 0:
         image = image + torch.from_numpy(rng.standard_normal(image.shape, dtype=np.float32)) * float(noise)
     return image
-
-
-def _blurred(image: Tensor, *, sigma: float) -> Tensor:
-    """Gaussian blur within the last two axes."""
-    radius = math.ceil(2.5 * sigma)
-    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
-    taps = taps / taps.sum()
-    planes = image.reshape(-1, 1, *image.shape[-2:])
-    planes = F.pad(planes, (radius,) * 4, mode="replicate")
-    planes = F.conv2d(F.conv2d(planes, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
-    return planes.reshape(image.shape)

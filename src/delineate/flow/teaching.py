@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,13 +151,16 @@ def judged(classes: int) -> Callable[[Any, Any], float]:
 
 def _said(value: Any) -> str:
     """A setting in few words."""
+    from delineate.data.augment import Augmentation
     from delineate.learn.plan import AUGMENTATIONS, NORMALISATIONS
 
     for name, known in (*AUGMENTATIONS.items(), *NORMALISATIONS.items()):
-        if value == known:
+        if value == known or (isinstance(value, Augmentation) and replace(value, robust=()) == known):
             return name
     if isinstance(value, tuple):
-        return " x ".join(map(str, value))
+        return (" x " if all(isinstance(item, int) for item in value) else ", ").join(
+            map(str, value)
+        ) or "none"
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import ModelError
+from delineate.data.conditions import amount_of_dye, illumination_of
 from delineate.inference import tiled
 from delineate.inference.engines import part_of
 from delineate.learn.engine import engine_of
@@ -111,14 +112,26 @@ def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor
             f"{name} has shape {image.shape} but the model works on {plan.dims} spatial axes and a channel axis: "
             "give (*spatial, channels)"
         )
-    if plan.grey:
-        image = as_grey(image)
+    image = seen(plan, image)
     if image.shape[-1] != plan.channels:
         raise ModelError(
             f"{name} has {image.shape[-1]} channels but the model was trained on {plan.channels}: "
             "convert the image, or train a model on such images"
         )
     return torch.from_numpy(normalised(image, plan.normalisation, name=name))
+
+
+def seen(plan: Plan, image: NDArray[Any]) -> NDArray[Any]:
+    """The channels of an image (*spatial, channels) that the network is shown, in the image's own intensities.
+
+    Of grey images stored in colour one. A network of one channel that learnt other stains is shown the dye of a colour
+    image, see `amount_of_dye`.
+    """
+    if plan.grey or plan.takes_colour:
+        image = as_grey(image)
+    if plan.takes_colour and image.shape[-1] == 3:
+        image = amount_of_dye(image, illumination_of(image))
+    return image
 
 
 def mirrors(dims: int) -> list[tuple[int, ...]]:

@@ -24,12 +24,11 @@ from numpy.typing import NDArray
 
 from delineate.core import DataError, ModelError, OutputError, written_whole
 from delineate.inference.onnx import INPUT, OPSET, write_onnx
-from delineate.learn.answer import answered
+from delineate.learn.answer import answered, seen
 from delineate.learn.engine import engine_of
 from delineate.learn.export import AXES, channel_meanings
 from delineate.learn.learnt import Learnt
 from delineate.learn.portable import Portable
-from delineate.learn.prepare import as_grey
 
 METRES = {"nm": "nanometer", "µm": "micrometer", "um": "micrometer", "mm": "millimeter", "m": "meter"}
 
@@ -124,7 +123,7 @@ def _example(learnt: Learnt, image: NDArray[Any]) -> tuple[NDArray[np.float32], 
     starts = [(n - side) // 2 for n, side in zip(image.shape, sides, strict=False)]
     crop = image[tuple(slice(start, start + side) for start, side in zip(starts, sides, strict=True))]
     answer = answered(replace(learnt, engine=engine_of(learnt, low=False)), crop)
-    raw = np.moveaxis(as_grey(crop) if plan.grey else crop, -1, 0).astype(np.float32)
+    raw = np.moveaxis(seen(plan, crop), -1, 0).astype(np.float32)
     parts = [answer[:count], answer[count:]] if plan.objects else [answer]
     return raw[None], [np.ascontiguousarray(part[None]) for part in parts]
 

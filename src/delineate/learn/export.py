@@ -22,11 +22,10 @@ from delineate.core import DataError, ModelError, new_folder, written_whole
 from delineate.data.samples import coin_picture
 from delineate.inference.engines.openvino import library
 from delineate.inference.onnx import INPUT, write_onnx
-from delineate.learn.answer import answered, ready
+from delineate.learn.answer import answered, ready, seen
 from delineate.learn.engine import engine_of, weights_print
 from delineate.learn.learnt import Learnt
 from delineate.learn.portable import Portable
-from delineate.learn.prepare import as_grey
 
 FORMAT, VERSION = "delineate-export", 1
 SIDECAR = "model.json"
@@ -173,7 +172,7 @@ def checked(
     furthest, offsets_px, sizes = 0.0, 0.0, set()
     for image in images:
         for crop in _crops(image, dims=plan.dims):
-            raw = np.moveaxis(as_grey(crop) if plan.grey else crop, -1, 0).astype(np.float32)
+            raw = np.moveaxis(seen(plan, crop), -1, 0).astype(np.float32)
             given = raw if normalise else ready(plan, crop).numpy()
             expected = answered(reference, crop)
             for batch in (1, 2):

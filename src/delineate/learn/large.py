@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import ModelError, OutputError, available_bytes
+from delineate.data.conditions import Illumination, amount_of_dye, illumination_of
 from delineate.data.large import Box, LargeImage, open_large
 from delineate.data.large.labels import CHUNK, LabelStore, boxes
 from delineate.data.large.polygons import ObjectTable
@@ -30,6 +31,7 @@ from delineate.learn.answer import mirrors, part_runner
 from delineate.learn.engine import low_precision
 from delineate.learn.learnt import Learnt
 from delineate.learn.objects import identified, margin_px
+from delineate.learn.plan import Plan
 from delineate.learn.prepare import Scale, as_grey, scale_of, scaled
 from delineate.learn.unet import UNetMethod
 
@@ -70,6 +72,8 @@ class LargePrediction:
         self._scale = Scale(
             tuple(about["scale"]["low"]), tuple(about["scale"]["span"]), about["scale"]["clipped"]
         )
+        lit = about.get("illumination")
+        self._illumination = lit and Illumination(tuple(lit["brightest"]), lit["transmitted"])
         self._flips, self._skip, self._glass = about["flips"], about["skip_empty"], about["glass"]
         self.dims = self.learnt.plan.dims
         self._margin: int = about["margin"]
@@ -98,12 +102,15 @@ class LargePrediction:
         """
         fits(learnt, image)
         sample = sampled(image)
-        seen = as_grey(sample) if learnt.plan.grey else sample
-        if seen.shape[-1] != learnt.plan.channels:
+        lit = None
+        if learnt.plan.takes_colour and as_grey(sample).shape[-1] == 3:
+            lit = illumination_of(sample)
+        shown = _shown(sample, learnt.plan, lit)
+        if shown.shape[-1] != learnt.plan.channels:
             raise ModelError(
                 f"{image.path} is in colour, and the model was trained on grey images: convert it to grey"
             )
-        scale = scale_of(seen, learnt.plan.normalisation, name=image.path.name)
+        scale = scale_of(shown, learnt.plan.normalisation, name=image.path.name)
         LabelStore.create(
             folder,
             image,
@@ -115,6 +122,7 @@ class LargePrediction:
                 "image": str(image.path.absolute()),
                 "identity": identity(learnt, image),
                 "scale": asdict(scale),
+                "illumination": None if lit is None else asdict(lit),
                 "flips": flips,
                 "skip_empty": skip_empty,
                 "glass": glass_of(sample),
@@ -235,7 +243,7 @@ class LargePrediction:
         for turn in self._turns():
             pixels = self.image.window((*box[: -self.dims], *self._window(box, turn).read))
             name = self.image.path.name
-            pixels = as_grey(pixels) if self.learnt.plan.grey else pixels
+            pixels = _shown(pixels, self.learnt.plan, self._illumination)
             if pixels.shape[-1] != self.learnt.plan.channels:
                 raise ModelError(
                     f"{name} is in colour in some places, and the model was trained on grey images: convert it to grey"
@@ -301,11 +309,18 @@ def fits(learnt: Learnt, image: LargeImage) -> None:
         raise ModelError(
             f"{image.path} is flat but the model works on volumes: give a volume, or another model"
         )
-    if image.channels != plan.channels and not (plan.grey and image.channels == 3):
+    if image.channels != plan.channels and not ((plan.grey or plan.takes_colour) and image.channels == 3):
         raise ModelError(
             f"{image.path} has {image.channels} channels but the model was trained on {plan.channels}: "
             "convert the image, or train a model on such images"
         )
+
+
+def _shown(pixels: NDArray[Any], plan: Plan, lit: Illumination | None) -> NDArray[Any]:
+    """A part as `answer.seen` shows the whole; lit: of the image, where it is in colour and the model takes its dye."""
+    if lit is not None:
+        return amount_of_dye(pixels, lit)
+    return as_grey(pixels) if plan.grey or plan.takes_colour else pixels
 
 
 def identity(learnt: Learnt, image: LargeImage) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
+from delineate.data.robust import asked_families
 from delineate.learn.prepare import Normalisation, as_grey, labelled_objects
 from delineate.nets import DOWN, UP
 
@@ -62,6 +63,7 @@ class Overrides:
     precision: str | None = None
     learning_rate: float | None = None
     objects: bool | None = None
+    robust: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,26 @@ class Plan:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Plan:
         """The plan that `to_json` gave; raises KeyError or TypeError where items are missing."""
-        known = {f.name: values[f.name] for f in fields(cls)}
+        known = {
+            f.name: values[f.name]
+            for f in fields(cls)
+            if f.name in values or (f.default is MISSING and f.default_factory is MISSING)
+        }
         known["patch"] = tuple(known["patch"])
         known["normalisation"] = Normalisation(**known["normalisation"])
         known["augmentation"] = Augmentation(**known["augmentation"])
+        known["augmentation"] = replace(known["augmentation"], robust=tuple(known["augmentation"].robust))
         return cls(**known)
+
+    @property
+    def robust(self) -> tuple[str, ...]:
+        """The families of acquisition conditions that crops are put under."""
+        return self.augmentation.robust
+
+    @property
+    def takes_colour(self) -> bool:
+        """Whether a network of one channel is shown colour images, by the dye that they hold."""
+        return self.channels == 1 and "stain" in self.robust
 
 
 def planned(
@@ -196,7 +213,10 @@ def planned(
         down=_known("down", wanted.down or "max", DOWN),
         up=_known("up", wanted.up or "linear", UP),
         normalisation=_normalisation(cases, channels, wanted.normalisation, reasons),
-        augmentation=_chosen("augmentation", wanted.augmentation or "full", AUGMENTATIONS),
+        augmentation=replace(
+            _chosen("augmentation", wanted.augmentation or "full", AUGMENTATIONS),
+            robust=asked_families(wanted.robust or ()),
+        ),
         precision=_known("precision", wanted.precision or _precision(reasons), PRECISIONS),
         learning_rate=wanted.learning_rate or 3e-3,
         smallest_object_px=int(np.percentile(sizes, 1) / 2) if len(sizes) else 0,
