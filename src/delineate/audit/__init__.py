@@ -18,7 +18,9 @@ from delineate.audit.thresholds import THRESHOLDS, Threshold, Thresholds, thresh
 if TYPE_CHECKING:
     from delineate.audit.modules import subject_of_module
 
-AUDITS: dict[str, str] = {}
+AUDITS: dict[str, str] = {
+    "conditions": "delineate.audit.conditions:conditions",
+}
 """Every audit by name, as module:function, in the order of the page."""
 
 __all__ = [

@@ -53,7 +53,16 @@ class Threshold:
         return f"warns {side} {self.warn:g}, fails {side} {self.fail:g}: {self.reason}"
 
 
-THRESHOLDS: dict[str, Threshold] = {}
+_CARELESS = "the severity that takes 0.05 of Dice; 1 is hardly seen, 3 is a careless day"
+
+THRESHOLDS: dict[str, Threshold] = {
+    "conditions.shifted": Threshold(0.05, 0.15, "of Dice, lost on the second data set"),
+    "conditions.light": Threshold(3, 1, _CARELESS),
+    "conditions.camera": Threshold(3, 1, _CARELESS),
+    "conditions.stain": Threshold(3, 1, _CARELESS),
+    "conditions.inversion": Threshold(3, 0, f"{_CARELESS}; another contrast is another instrument"),
+    "conditions.motion": Threshold(3, 1, _CARELESS),
+}
 """The defaults, by the name of the finding."""
 
 

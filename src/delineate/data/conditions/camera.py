@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,13 +52,15 @@ def coarser(image: Image, *, factor: float) -> Image:
     >>> coarser(np.array([[0.0, 4.0], [0.0, 4.0]])[..., None], factor=2)[..., 0].tolist()
     [[2.0, 2.0], [2.0, 2.0]]
     """
-    from skimage.transform import resize, resize_local_mean
+    from skimage import transform
+
+    smaller: Any = transform.resize_local_mean
+    larger: Any = transform.resize
 
     def seen(plane: Image) -> NDArray[np.float64]:
         size = tuple(max(1, round(n / factor)) for n in plane.shape[:2])
-        small = resize_local_mean(plane.astype(np.float64), size, channel_axis=-1)
-        shown: NDArray[np.float64] = resize(small, plane.shape, order=1, mode="edge", anti_aliasing=False)
-        return shown
+        small = smaller(plane.astype(np.float64), size, channel_axis=-1)
+        return np.asarray(larger(small, plane.shape, order=1, mode="edge", anti_aliasing=False))
 
     return like(image, np.stack([seen(p) for p in image]) if image.ndim == 4 else seen(image))
 

@@ -30,7 +30,7 @@ def missing_slices(image: Image, *, share: float, seed: int = 0) -> Image:
     4
     """
     depth = image.shape[0]
-    lost = np.random.default_rng(seed).permutation(depth)[: max(1, round(share * depth))] if share > 0 else []
+    lost = np.random.default_rng(seed).permutation(depth)[: max(share > 0, round(share * depth))]
     changed = image.copy()
     changed[lost] = image.min()
     return changed

@@ -126,4 +126,4 @@ def amount_of_dye(image: Image, illumination: Illumination) -> NDArray[np.float3
     through = np.clip(image.astype(np.float32) / np.array(illumination.brightest, np.float32), _FAINTEST, 1)
     nuclear = np.asarray(hed_from_rgb, np.float32)[:, :1]
     amounts: NDArray[Any] = -np.log10(through) @ nuclear
-    return np.maximum(amounts, 0).astype(np.float32)
+    return np.asarray(np.maximum(amounts, 0), np.float32)
