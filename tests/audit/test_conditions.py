@@ -190,7 +190,7 @@ def test_outlines_of_truth_and_prediction_are_told_apart():
     truth, predicted = np.zeros((40, 40), np.uint8), np.zeros((40, 40), np.uint8)
     truth[5:15, 5:15] = predicted[20:30, 20:30] = 1
     drawn = side_by_side([(np.zeros((40, 40, 1)), truth, predicted)])
-    assert drawn.shape == (400, 400, 3)
-    assert drawn[50, 50].tolist() == [86, 180, 233]
-    assert drawn[200, 200].tolist() == [255, 159, 0]
-    assert drawn[100, 100].tolist() == [0, 0, 0]
+    assert drawn.shape == (440, 440, 3)
+    assert drawn[55, 55].tolist() == [86, 180, 233]
+    assert drawn[220, 220].tolist() == [255, 159, 0]
+    assert drawn[110, 110].tolist() == [0, 0, 0]

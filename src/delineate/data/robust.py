@@ -87,8 +87,8 @@ def _light(image: Tensor, rng: np.random.Generator) -> Tensor:
     sideways, outwards = math.cos(angle) * down + math.sin(angle) * right, down**2 + right**2
     falls = sideways if rng.random() < 0.5 else outwards
     falls = (falls - falls.min()) / (falls.max() - falls.min()).clamp_min(1e-6)
-    lit: Tensor = image.sign() * image.abs() ** exponent
-    return lit * (1 - (1 - darkest) * falls) * gain + offset
+    left: Tensor = 1 - (1 - darkest) * falls
+    return image.sign() * image.abs() ** exponent * left * gain + offset
 
 
 def _camera(image: Tensor, rng: np.random.Generator) -> Tensor:

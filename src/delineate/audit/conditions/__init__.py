@@ -9,17 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from delineate.audit.conditions.measured import SEVERITIES, Course, courses, scored, under
+from delineate.audit.conditions.measured import Course, courses, scored, under
 from delineate.audit.conditions.pictures import LEGEND, side_by_side
-from delineate.audit.conditions.shifted import Shift, interval_said, shift, with_channels
+from delineate.audit.conditions.shifted import Shift, shift
+from delineate.audit.conditions.told import (
+    HELPS,
+    charts,
+    numbers,
+    of_family,
+    ranking,
+    remedies_for,
+    shift_finding,
+    shift_remedy,
+    shift_table,
+    worst_said,
+)
 from delineate.audit.evidence import Evidence
-from delineate.audit.section import Chart, Curve, Finding, Picture, Remedy, Section, Table
+from delineate.audit.section import Picture, Section
 from delineate.audit.subject import Subject
 from delineate.core import Case, DataError, DelineateError
-from delineate.data.conditions import ACQUISITION
-from delineate.score import intervals
+from delineate.data.conditions import ACQUISITION, contrast
 
 FAMILIES = tuple(dict.fromkeys(condition.family for condition in ACQUISITION.values()))
 """light, camera, stain, inversion, motion: the names of `train --robust`."""
@@ -54,19 +64,19 @@ def conditions(
         measured.append(course)
     ranked = sorted(measured, key=_gravity)
     second, notes = _second(subject, evidence)
-    findings = [_of_family(family, ranked, evidence) for family in FAMILIES if family in settings.families]
+    findings = [of_family(family, ranked, evidence) for family in FAMILIES if family in settings.families]
     judged = [one for one in findings if one is not None]
     pictures = [
         _broken(subject, course) for course in ranked[: settings.shown] if not math.isnan(course.breaks)
     ]
-    tables, remedies = [_table(ranked, settings.fall)], _remedies(judged)
+    tables, remedies = [ranking(ranked, settings.fall)], remedies_for(judged)
     if second is not None:
-        judged.insert(0, _shift_finding(second, evidence))
-        tables.insert(0, _shift_table(second))
-        pictures.insert(0, _there(second, subject))
+        judged.insert(0, shift_finding(second, evidence))
+        tables.insert(0, shift_table(second))
+        pictures.insert(0, _there(second))
         notes += [f"On the second data set {second.converted}."] if second.converted else []
         if judged[0].verdict in ("warn", "fail"):
-            remedies.insert(0, _shift_remedy(second))
+            remedies.insert(0, shift_remedy(second))
     left_out = len(evidence.labelled()) - len(cases)
     if left_out:
         notes.append(f"{len(cases)} of {len(cases) + left_out} labelled images were looked at.")
@@ -75,15 +85,15 @@ def conditions(
         title="Acquisition conditions",
         question="What if the light, the camera, the stain or the specimen's rest are not what they were in training?",
         sentence=" ".join(
-            [*([judged[0].sentence] if second is not None else []), _worst_said(ranked, settings.fall)]
+            [*([judged[0].sentence] if second is not None else []), worst_said(ranked, settings.fall)]
         ),
         findings=tuple(judged),
         tables=tuple(tables),
-        charts=_charts(ranked, settings),
+        charts=charts(ranked, fall=settings.fall, most=2 * settings.shown),
         pictures=tuple(pictures),
         remedies=tuple(remedies),
         notes=tuple(notes),
-        numbers=_numbers(ranked, second),
+        numbers=numbers(ranked, second),
     )
 
 
@@ -113,105 +123,6 @@ def _second(subject: Subject, evidence: Evidence) -> tuple[Shift | None, list[st
         return None, [f"The second data set could not be looked at: {error}"]
 
 
-def _of_family(family: str, ranked: Sequence[Course], evidence: Evidence) -> Finding | None:
-    """The condition of a family that breaks the model first; None where none concerns the images."""
-    mine = [course for course in ranked if course.condition.family == family]
-    if not mine:
-        return None
-    worst = mine[0]
-    if math.isnan(worst.dice[0]):
-        value, sentence = math.nan, f"{family}: no class occurs in the images that were looked at."
-    elif math.isnan(worst.breaks):
-        count = "the one condition" if len(mine) == 1 else f"all {len(mine)} conditions"
-        value = float(SEVERITIES[-1])
-        sentence = f"{family}: Dice stays within {worst.fall:g} of what it was in {count}, up to severity 5."
-    else:
-        value = worst.breaks
-        sentence = (
-            f"{family}: {worst.condition.name} breaks it first: Dice has fallen by {worst.fall:g} at severity "
-            f"{worst.breaks:.1f} ({worst.condition.said(worst.breaks)}), and is {worst.dice[-1]:.2f} at severity 5."
-        )
-    return evidence.thresholds.judged(f"conditions.{family}", value, sentence)
-
-
-def _worst_said(ranked: Sequence[Course], fall: float) -> str:
-    broken = [course for course in ranked if not math.isnan(course.breaks)]
-    if not broken:
-        return f"No condition takes more than {fall:g} of Dice up to severity 5."
-    worst = broken[0]
-    stand = len(ranked) - len(broken)
-    return (
-        f"Worst is {worst.condition.name}: Dice {worst.dice[0]:.2f} has fallen by {fall:g} at severity {worst.breaks:.1f} "
-        f"({worst.condition.said(worst.breaks)}); {stand} of {len(ranked)} conditions never take that much."
-    )
-
-
-def _table(ranked: Sequence[Course], fall: float) -> Table:
-    rows = []
-    for course in ranked:
-        never, one = math.isnan(course.breaks), course.condition
-        rows.append(
-            (
-                one.name,
-                one.family,
-                "never" if never else f"{course.breaks:.1f}",
-                "" if never else one.said(course.breaks),
-                *(course.dice[severity] for severity in (0, 1, 3, 5)),
-                _distance(course.hausdorff[5]),
-                course.missed[5],
-                one.said(5),
-            )
-        )
-    header = (
-        "condition",
-        "family",
-        f"Dice falls by {fall:g} at severity",
-        "which is",
-        "Dice",
-        "at 1",
-        "at 3",
-        "at 5",
-        "median Hausdorff at 5",
-        "missed at 5",
-        "severity 5 is",
-    )
-    return Table("Every condition, worst first", header, tuple(rows))
-
-
-def _distance(value: float) -> str | float:
-    """A Hausdorff distance for a table."""
-    return "a class missed" if math.isinf(value) else value
-
-
-def _charts(ranked: Sequence[Course], settings: ConditionsSettings) -> tuple[Chart, ...]:
-    shown = ranked[: 2 * settings.shown]
-    if not shown:
-        return ()
-    steps = tuple(float(severity) for severity in SEVERITIES)
-    overlap = [Curve(course.condition.name, steps, course.dice, _band(course)) for course in shown]
-    far = []
-    for course in shown:
-        known = [(x, y) for x, y in zip(steps, course.hausdorff, strict=True) if math.isfinite(y)]
-        if known:
-            far.append(Curve(course.condition.name, *map(tuple, zip(*known, strict=True))))
-    unit = shown[0].cases[0].unit
-    limit = {f"{settings.fall:g} less": shown[0].dice[0] - settings.fall}
-    return (
-        Chart("Dice under the worst conditions", "severity", "mean Dice", tuple(overlap), limit),
-        Chart("Hausdorff distance under the same", "severity", f"median, {unit}", tuple(far)),
-    )
-
-
-def _band(course: Course) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """95 % intervals of the means, where there are groups enough."""
-    groups = [case.group for case in course.cases]
-    found = [intervals([one.dice for one in row], groups).mean for row in course.scored]
-    ends = [one for one in found if one is not None]
-    if len(ends) < len(found):
-        return None
-    return tuple(low for low, _ in ends), tuple(high for _, high in ends)
-
-
 def _broken(subject: Subject, course: Course) -> Picture:
     """The case that suffers most, as it is and where the condition breaks the model."""
     severity = math.ceil(course.breaks)
@@ -230,107 +141,19 @@ def _broken(subject: Subject, course: Course) -> Picture:
     return Picture(caption, side_by_side(panels))
 
 
-def _there(second: Shift, subject: Subject) -> Picture:
-    """The case of the second data set whose Dice is the median."""
-    case, at = second.cases[second.typical], second.typical
+def _there(second: Shift) -> Picture:
+    """The case of the second data set whose Dice is the median; with bright and dark exchanged too, where that helps."""
+    at = second.typical
+    case, predicted, turned = second.cases[at], second.predicted[at], second.turned[at]
     truth = case.labels
     if truth is None:
         raise DataError(f"{case.name} has no labels")
-    shown = with_channels(case.image, subject.channels)[0] if second.converted else case.image
-    caption = f"{case.name} of the second data set, whose Dice of {second.there[at].dice:.2f} is the median. {LEGEND}"
-    return Picture(caption, side_by_side([(shown, truth, second.predicted[at])]))
-
-
-def _shift_finding(second: Shift, evidence: Evidence) -> Finding:
-    here, there = second.dice
-    sentence = (
-        f"On the second data set Dice is {interval_said(there, second.interval_there)} against "
-        f"{interval_said(here, second.interval_here)} here"
-    )
-    if second.fall_interval is not None and second.fall_interval[0] <= 0 <= second.fall_interval[1]:
-        sentence += ", which may be chance"
-    if second.exchanged > there + 0.05:
-        sentence += f"; with bright and dark exchanged it is {second.exchanged:.3f}: contrast is in the way"
-    return evidence.thresholds.judged("conditions.shifted", second.fall, sentence + ".")
-
-
-def _shift_table(second: Shift) -> Table:
-    (here, there), (far_here, far_there) = second.dice, second.hausdorff
-    rows = (
-        ("here", len(second.here), interval_said(here, second.interval_here), _distance(far_here)),
-        ("there", len(second.there), interval_said(there, second.interval_there), _distance(far_there)),
-        ("there, bright and dark exchanged", len(second.there), f"{second.exchanged:.3f}", ""),
-        ("lost", "", interval_said(second.fall, second.fall_interval), ""),
-    )
-    return Table(
-        "The second data set", ("where", "images", "mean Dice [95 % interval]", "median Hausdorff"), rows
-    )
-
-
-REMEDIES = {
-    "light": "Train on crops of other exposure, tone curve and evenness of light.",
-    "camera": "Train on crops out of focus, of coarser pixels, with noise, compression and few grey levels.",
-    "stain": "Train on crops in other dyes; a model of grey images then reads colour images by the dye that they hold.",
-    "inversion": "Train on crops with bright and dark exchanged.",
-    "motion": "Train on crops that moved, and volumes that lost slices.",
-}
-
-
-def _command(names: str) -> str:
-    return f"delineate train DATA -o MODEL --robust {names}"
-
-
-def _remedies(findings: Sequence[Finding]) -> list[Remedy]:
-    """One for each family that is not well, and one for all of them together."""
-    ill = [one.name.removeprefix("conditions.") for one in findings if one.verdict in ("warn", "fail")]
-    each = [Remedy(REMEDIES[family], _command(family)) for family in ill]
-    if len(ill) < 2:
-        return each
-    return [Remedy("Train on crops under all of these conditions.", _command(",".join(ill))), *each]
-
-
-def _shift_remedy(second: Shift) -> Remedy:
-    contrasted = second.exchanged > second.dice[1] + 0.05
-    if second.converted or contrasted:
-        return Remedy(
-            "Train on crops in other dyes, which exchange bright and dark as well.", _command("stain")
-        )
-    return Remedy(
-        "Train on crops under all conditions; best, add labelled images from there.", _command("all")
-    )
-
-
-def _numbers(ranked: Sequence[Course], second: Shift | None) -> dict[str, Any]:
-    each = {
-        course.condition.name: {
-            "family": course.condition.family,
-            "breaks": course.breaks,
-            "breaks_at": None if math.isnan(course.breaks) else course.condition.said(course.breaks),
-            "severities": [course.condition.said(severity) for severity in SEVERITIES],
-            "images": len(course.cases),
-            "dice": list(course.dice),
-            "hausdorff": list(course.hausdorff),
-            "missed": list(course.missed),
-        }
-        for course in ranked
-    }
-    if second is None:
-        return {"conditions": each}
-    return {
-        "conditions": each,
-        "shifted": {
-            "images": len(second.there),
-            "dice_here": second.dice[0],
-            "dice_there": second.dice[1],
-            "fall": second.fall,
-            "fall_interval": None if second.fall_interval is None else list(second.fall_interval),
-            "hausdorff_here": second.hausdorff[0],
-            "hausdorff_there": second.hausdorff[1],
-            "exchanged": second.exchanged,
-            "converted": second.converted,
-            "each": {case.name: one.dice for case, one in zip(second.cases, second.there, strict=True)},
-        },
-    }
+    panels = [(case.image, truth, predicted)]
+    caption = f"{case.name} of the second data set, whose Dice of {second.there[at].dice:.2f} is the median"
+    if second.exchanged > second.dice[1] + HELPS:
+        panels.append((contrast(case.image, factor=-1), truth, turned))
+        caption += ", and the same with bright and dark exchanged"
+    return Picture(f"{caption}. {LEGEND}", side_by_side(panels))
 
 
 __all__ = ["FAMILIES", "ConditionsSettings", "conditions"]

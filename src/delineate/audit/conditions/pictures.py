@@ -12,8 +12,8 @@ from delineate.core import UNLABELLED
 
 TRUTH, PREDICTED, BOTH = (86, 180, 233), (255, 159, 0), (255, 255, 255)
 LEGEND = "Blue: truth. Orange: prediction. White: both."
-SIDE_PX = 320  # of the window that is shown
-PANEL_PX = 420  # what a panel is enlarged to, at most, by a whole factor
+SIDE_PX = 220  # of the window that is shown
+PANEL_PX = 440  # what a panel is enlarged to, at most, by a whole factor
 
 Rgb = NDArray[np.uint8]
 

@@ -27,7 +27,7 @@ _BRIGHTNESS = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
 
 @dataclass(frozen=True, eq=False)
 class Shift:
-    """here, there: every case scored. predicted: labels there. images: as the model was shown them there.
+    """here, there: every case scored. predicted, turned: labels there, and with bright and dark exchanged.
 
     fall: mean Dice here less there, with a 95 % interval over groups, None where they are too few. exchanged: mean Dice
     there with bright and dark exchanged. converted: what was done to the channels, "" for nothing.
@@ -37,6 +37,7 @@ class Shift:
     there: tuple[Scored, ...]
     cases: tuple[Case, ...]
     predicted: tuple[NDArray[np.uint8], ...]
+    turned: tuple[NDArray[np.uint8], ...]
     interval_here: Interval
     interval_there: Interval
     fall: float
@@ -69,16 +70,12 @@ def shift(subject: Subject, cases: Sequence[Case], here: Sequence[Scored], secon
     labelled = tuple(case for case in second if case.labels is not None)
     if not labelled:
         raise DataError("no image of the second data set has a mask: give masks, or leave --shifted out")
-    predicted, exchanged, converted = [], [], ""
-    for case in labelled:
-        labels, done = _labels(subject, case.image)
-        turned, _ = _labels(subject, contrast(case.image, factor=-1))
-        predicted.append(labels)
-        exchanged.append(scored(case, turned, classes=subject.classes).dice)
-        converted = done or converted
-    there = tuple(
-        scored(case, labels, classes=subject.classes)
-        for case, labels in zip(labelled, predicted, strict=True)
+    answers = [_labels(subject, case.image) for case in labelled]
+    predicted = tuple(labels for labels, _ in answers)
+    turned = tuple(_labels(subject, contrast(case.image, factor=-1))[0] for case in labelled)
+    there, exchanged = (
+        tuple(scored(case, one, classes=subject.classes) for case, one in zip(labelled, labels, strict=True))
+        for labels in (predicted, turned)
     )
     values = [[one.dice for one in side] for side in (here, there)]
     groups = [[f"{side} {case.group}" for case in given] for side, given in enumerate((cases, labelled))]
@@ -86,7 +83,8 @@ def shift(subject: Subject, cases: Sequence[Case], here: Sequence[Scored], secon
         tuple(here),
         there,
         labelled,
-        tuple(predicted),
+        predicted,
+        turned,
         interval_here=intervals(values[0], groups[0]).mean,
         interval_there=intervals(values[1], groups[1]).mean,
         fall=mean(values[0]) - mean(values[1]),
@@ -95,8 +93,8 @@ def shift(subject: Subject, cases: Sequence[Case], here: Sequence[Scored], secon
             [True] * len(values[0]) + [False] * len(values[1]),
             groups[0] + groups[1],
         ),
-        exchanged=mean(exchanged),
-        converted=converted,
+        exchanged=mean([one.dice for one in exchanged]),
+        converted=next((done for _, done in answers if done), ""),
     )
 
 

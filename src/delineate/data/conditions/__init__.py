@@ -7,6 +7,7 @@ Severity 1 is hardly seen side by side; 3 is plain, as a careless day gives; 5 i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from delineate.data.conditions.camera import blur, coarser, compressed, fewer_bits, noise, shot_noise
@@ -47,7 +48,7 @@ _ALL = (
     Condition("noise", "camera", "deviation {:.3g} of the range", (0.02, 0.05, 0.1, 0.2, 0.3), 0.0,
               lambda image, amount: noise(image, share=amount)),
     Condition("few photons", "camera", "noise {:.3g} of the bright end", (0.03, 0.06, 0.1, 0.2, 0.3), 0.0,
-              lambda image, amount: shot_noise(image, photons=amount**-2)),
+              lambda image, amount: shot_noise(image, photons=amount**-2 if amount else math.inf)),
     Condition("low resolution", "camera", "pixels {:.3g} times as wide", (1.5, 2.0, 3.0, 4.0, 6.0), 1.0,
               lambda image, amount: coarser(image, factor=amount)),
     Condition("compression", "camera", "JPEG quality {:.0f}", (70.0, 50.0, 30.0, 15.0, 5.0), 95.0,

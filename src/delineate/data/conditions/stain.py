@@ -59,7 +59,7 @@ def unspecific_stain(image: Image, *, share: float, size_px: float = 24.0, seed:
     low, span = reach(image)
     drawn = np.random.default_rng(seed).standard_normal(image.shape[:-1])
     clouds = gaussian_filter(drawn, size_px / 2, axes=(-2, -1), mode="wrap")
-    clouds = clouds / (clouds.std() or 1.0)
+    clouds = (clouds - clouds.mean()) / (clouds.std() or 1.0)
     grain = gaussian_filter(drawn, 1.0, axes=(-2, -1))
     patches = 1 / (1 + np.exp(-4 * clouds)) * np.clip(0.8 + 0.5 * grain, 0, 1)
     sign = -1.0 if float(np.median(image)) > low + span / 2 else 1.0
