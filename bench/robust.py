@@ -37,7 +37,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="holds train, val and what --shifted names")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--robust", action="append", help="families with commas between; repeat for more models")
+    parser.add_argument(
+        "--robust", action="append", help="families with commas between; repeat for more models"
+    )
     parser.add_argument("--shifted", nargs="+", default=["histology", "brightfield"])
     parser.add_argument("--out", type=Path, help="where models are kept")
     wanted = parser.parse_args()
@@ -49,7 +51,9 @@ def main() -> None:
             cases = data.load(wanted.folder / part).cases
             for how, one in _shown(method, cases).items():
                 rows.append((families or "without", part, how, *_dice(method, one)))
-                print(f"{rows[-1][0]:24s} {part:12s} {how:20s} {rows[-1][3]:.3f} {rows[-1][4]:.3f}", flush=True)
+                print(
+                    f"{rows[-1][0]:24s} {part:12s} {how:20s} {rows[-1][3]:.3f} {rows[-1][4]:.3f}", flush=True
+                )
     print("\n| trained | on | shown as | mean Dice | pooled Dice |\n|---|---|---|---|---|")
     for families, part, how, mean, pooled in rows:
         print(f"| {families} | {part} | {how} | {mean:.3f} | {pooled:.3f} |")
@@ -85,9 +89,8 @@ def _shown(method: Any, cases: list[Case]) -> dict[str, list[Any]]:
 def _dice(method: Any, cases: list[Any]) -> tuple[float, float]:
     """Mean over images, and over all pixels together."""
     found = [counted(labels, method.predict(image).argmax(0), label=1) for image, labels in cases]
-    hits, wrong = sum(one.hits for one in found), sum(one.misses + one.false_alarms for one in found)
-    each = [one.dice for one in found]
-    return float(np.nanmean(each)), 2 * hits / (2 * hits + wrong)
+    pooled = 2 * sum(one.both for one in found) / sum(one.truth + one.predicted for one in found)
+    return float(np.nanmean([one.dice for one in found])), pooled
 
 
 def _batches(wanted: argparse.Namespace) -> None:
@@ -98,7 +101,12 @@ def _batches(wanted: argparse.Namespace) -> None:
         sample
         for case in cases
         for sample in samples(
-            case, dims=plain.dims, normalisation=plain.normalisation, grey=plain.grey, objects=plain.objects, seed=0
+            case,
+            dims=plain.dims,
+            normalisation=plain.normalisation,
+            grey=plain.grey,
+            objects=plain.objects,
+            seed=0,
         )
     ]
     seconds: dict[str, list[float]] = {"without": [], "all families": []}

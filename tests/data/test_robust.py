@@ -79,6 +79,21 @@ def test_pixels_of_a_jpeg_differ_within_its_blocks_only():
     assert torch.allclose(_compressed(ramp, quality=99), ramp, atol=0.03)
 
 
+def test_a_point_that_moves_becomes_a_line_around_its_place():
+    from delineate.data.robust import _smeared
+
+    point = torch.zeros(1, 41, 41)
+    point[0, 20, 20] = 16
+    line = _smeared(point, down=0, right=16)[0]
+    assert line.sum() == 16
+    assert line[20].nonzero().flatten().tolist() == list(range(12, 28))
+    slanted = _smeared(point, down=8, right=-8)[0].nonzero()
+    assert (slanted.sum(1) - 40).abs().max() <= 1, "down by as much as to the left"
+    assert (slanted.double().mean(0) - 20).abs().max() <= 1
+    flat = torch.full((2, 3, 10, 12), 0.7)
+    assert torch.allclose(_smeared(flat, down=20, right=-21), flat)
+
+
 def test_unknown_families_are_refused_and_all_means_all():
     with pytest.raises(DataError, match="cannot be made robust to 'weather': choose from stain"):
         asked_families(["weather"])

@@ -87,8 +87,8 @@ def _light(image: Tensor, rng: np.random.Generator) -> Tensor:
     sideways, outwards = math.cos(angle) * down + math.sin(angle) * right, down**2 + right**2
     falls = sideways if rng.random() < 0.5 else outwards
     falls = (falls - falls.min()) / (falls.max() - falls.min()).clamp_min(1e-6)
-    left: Tensor = 1 - (1 - darkest) * falls
-    return image.sign() * image.abs() ** exponent * left * gain + offset
+    shade: Tensor = 1 - (1 - darkest) * falls
+    return image.sign() * image.abs() ** exponent * shade * gain + offset
 
 
 def _camera(image: Tensor, rng: np.random.Generator) -> Tensor:
@@ -126,14 +126,8 @@ def _inversion(image: Tensor, rng: np.random.Generator) -> Tensor:
 
 def _motion(image: Tensor, rng: np.random.Generator) -> Tensor:
     """Smeared along a line; in a volume some slices are lost as well."""
-    length, angle = _within(rng, 3, 21), _within(rng, 0, math.pi)
-    reach = math.ceil(length / 2)
-    steps = torch.linspace(-length / 2, length / 2, 4 * reach + 1)
-    taps = torch.zeros(2 * reach + 1, 2 * reach + 1)
-    rows, columns = ((reach + (steps * f)).round().long() for f in (math.sin(angle), math.cos(angle)))
-    taps.index_put_((rows, columns), torch.ones(len(steps)), accumulate=True)
-    planes = F.pad(image.reshape(-1, 1, *image.shape[-2:]), (reach,) * 4, mode="replicate")
-    image = F.conv2d(planes, (taps / taps.sum())[None, None]).view(image.shape)
+    length_px, angle = _within(rng, 3, 21), _within(rng, 0, math.pi)
+    image = _smeared(image, down=length_px * math.sin(angle), right=length_px * math.cos(angle))
     if image.ndim == 4:
         lost = rng.random(image.shape[1]) < _within(rng, 0, 0.3)
         image[:, torch.from_numpy(lost)] = 0
@@ -203,6 +197,19 @@ def _clouds(shape: tuple[int, ...], rng: np.random.Generator, *, size_px: float)
     drawn = torch.from_numpy(rng.standard_normal(grid, dtype=np.float32))[None, None]
     kind = "bilinear" if len(shape) == 2 else "trilinear"
     return 1.3 * F.interpolate(drawn, size=shape, mode=kind, align_corners=True)[0, 0]
+
+
+def _smeared(image: Tensor, *, down: float, right: float) -> Tensor:
+    """The mean of 16 copies along a path of so many pixels: four times the mean of two, half as far apart each time."""
+    reach = math.ceil(max(abs(down), abs(right))) + 2
+    planes = F.pad(image.reshape(-1, 1, *image.shape[-2:]), (reach,) * 4, mode="replicate")
+    y, x = float(reach), float(reach)
+    for part in (1 / 2, 1 / 4, 1 / 8, 1 / 16):
+        step = round(down * part), round(right * part)
+        planes = (planes + planes.roll(step, (-2, -1))) / 2
+        y, x = y + step[0] / 2, x + step[1] / 2
+    top, left = round(y), round(x)
+    return planes[..., top : top + image.shape[-2], left : left + image.shape[-1]].reshape(image.shape)
 
 
 def _coarser(image: Tensor, *, factor: float) -> Tensor:
