@@ -8,6 +8,7 @@ needed: scoring loads no torch.
 """
 
 from delineate.data import check
+from delineate.flow.calibrating import calibrate
 from delineate.flow.comparing import compare
 from delineate.flow.exporting import export, quantise
 from delineate.flow.methods import METHODS, load
@@ -18,6 +19,7 @@ from delineate.flow.teaching import is_first, train
 
 __all__ = [
     "METHODS",
+    "calibrate",
     "check",
     "compare",
     "demo",
