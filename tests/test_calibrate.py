@@ -68,7 +68,12 @@ def model(work: Path, tmp_path: Path) -> Path:
 def test_training_fits_the_temperature_on_what_it_held_out(tmp_path: Path) -> None:
     said: list[str] = []
     method = flow.train(
-        discs(5, seed=0), out=tmp_path / "model", val=discs(3, seed=2), steps=5, overrides=TINY, tell=said.append
+        discs(5, seed=0),
+        out=tmp_path / "model",
+        val=discs(3, seed=2),
+        steps=5,
+        overrides=TINY,
+        tell=said.append,
     )
     about = json.loads((tmp_path / "model" / "model.json").read_text())["calibration"]
     assert about["found"]["cases"] == 3

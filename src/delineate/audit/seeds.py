@@ -28,7 +28,7 @@ Labels = NDArray[np.uint8]
 class SeedsSettings:
     """siblings: folders of models that were trained as the subject was, with other seeds."""
 
-    siblings: tuple[Path, ...] = ()
+    siblings: tuple[str, ...] = ()
 
 
 def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = SeedsSettings()) -> Section:
@@ -40,7 +40,7 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
         raise DataError(
             "there is one training only: give siblings of other seeds, or a number of them to train"
         )
-    models = [subject, *(_sibling(subject, folder) for folder in settings.siblings)]
+    models = [subject, *(_sibling(subject, Path(folder)) for folder in settings.siblings)]
     cases = evidence.some(evidence.labelled())
     names = [_name(one, number) for number, one in enumerate(models)]
     scores = np.empty((len(models), len(cases)))
