@@ -138,12 +138,10 @@ def left_out(truth: list[np.ndarray], ahead: list[np.ndarray], *, alpha: float) 
 
 def held_out(model: Path, train: Path) -> list[files.Case]:
     """The cases that `delineate train` held out of a data folder, by the seed of the model."""
-    from delineate.flow.teaching import HELD_OUT, MOST_HELD_OUT
+    from delineate.flow.teaching import split_off
     from delineate.learn.learnt import description
 
-    cases = list(files.load(train).cases)
-    seed = description(model)["record"]["seed"]
-    return files.split(cases, share=min(HELD_OUT, MOST_HELD_OUT / len(cases)), seed=seed)[1]
+    return split_off(files.load(train).cases, seed=description(model)["record"]["seed"])[1]
 
 
 def errors(truth: list[np.ndarray], likely: list[np.ndarray], softness: float) -> list[float]:

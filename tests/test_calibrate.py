@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from delineate import cli, flow
 from delineate.core import Case, DataError, ModelError, foreground
-from delineate.data import read_mask, write_image
+from delineate.data import read_mask
 from delineate.learn import Overrides
 
 TINY = Overrides(patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2)
@@ -46,8 +47,8 @@ def written(cases: list[Case], folder: Path) -> Path:
     for where in ("images", "masks"):
         (folder / where).mkdir(parents=True)
     for case in cases:
-        write_image(folder / "images" / f"{case.name}.png", case.image)
-        write_image(folder / "masks" / f"{case.name}.png", case.labels[..., None] * 255)
+        Image.fromarray(case.image[..., 0]).save(folder / "images" / f"{case.name}.png")
+        Image.fromarray(case.labels * 255).save(folder / "masks" / f"{case.name}.png")
     return folder
 
 
@@ -149,3 +150,30 @@ def test_what_cannot_be_guaranteed_is_said(
         flow.calibrate(tmp_path / "otsu", work / "data")
     with pytest.raises(DataError, match="all have masks"):
         flow.calibrate(model, [Case("bare", np.zeros((40, 40, 1), np.uint8))])
+
+
+def test_trainings_with_other_seeds_are_made_once_and_gone_on_with(work: Path, tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(step: object) -> None:
+        raise Stopped
+
+    cases = discs(6, seed=0)[:4]
+    with pytest.raises(Stopped):
+        flow.reseeded(work / "model", cases, out=tmp_path, number=2, steps=3, watch=stop)
+    said: list[str] = []
+    folders = flow.reseeded(work / "model", cases, out=tmp_path, number=2, steps=3, tell=said.append)
+    assert [folder.name for folder in folders] == ["seed1", "seed2"]
+    assert [flow.load(folder).learnt.record.seed for folder in folders] == [1, 2]
+    assert {flow.load(folder).learnt.record.steps for folder in folders} == {3}
+    assert flow.load(folders[0]).learnt.plan == flow.load(work / "model").learnt.plan
+    first = (folders[0] / "weights.safetensors").read_bytes()
+    flow.reseeded(work / "model", cases, out=tmp_path, number=2, steps=3, tell=said.append)
+    assert (folders[0] / "weights.safetensors").read_bytes() == first
+    assert said[-1] == f"{folders[1]} is trained already"
+    with pytest.raises(DataError, match="0 trainings are none"):
+        flow.reseeded(work / "model", cases, out=tmp_path, number=0)
+    three = [Case("t", cases[0].image, labels=(cases[0].labels * 2).astype(np.uint8))]
+    with pytest.raises(DataError, match="trained on"):
+        flow.reseeded(work / "model", three, out=tmp_path)

@@ -14,6 +14,7 @@ from delineate.flow.comparing import compare
 from delineate.flow.exporting import export, quantise
 from delineate.flow.methods import METHODS, load
 from delineate.flow.outlining import predict
+from delineate.flow.reseeding import reseeded
 from delineate.flow.scoring import score, score_several
 from delineate.flow.showing import demo, features
 from delineate.flow.teaching import is_first, train
@@ -31,6 +32,7 @@ __all__ = [
     "load",
     "predict",
     "quantise",
+    "reseeded",
     "score",
     "score_several",
     "train",

@@ -94,8 +94,7 @@ def train(
         )
         return learnt if folder is None else saved(learnt, folder)
     if not validation and len(cases) >= 5:
-        share = min(HELD_OUT, MOST_HELD_OUT / len(cases))
-        cases, validation = files.split(cases, share=share, seed=seed)
+        cases, validation = split_off(cases, seed=seed)
         say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
     elif not validation:
         say(
@@ -131,6 +130,14 @@ def train(
             watch(step)
     learnt = training.learnt
     return UNetMethod.of(after_training(learnt, validation, folder=folder, tell=say) if first else learnt)
+
+
+def split_off(cases: Sequence[Case], *, seed: int) -> tuple[list[Case], list[Case]]:
+    """The cases to learn from, and a tenth (about eight at most; whole groups) to validate on; none of fewer than five."""
+    if len(cases) < 5:
+        return list(cases), []
+    learn_from, held_out = files.split(cases, share=min(HELD_OUT, MOST_HELD_OUT / len(cases)), seed=seed)
+    return list(learn_from), list(held_out)
 
 
 def is_first(devices: int = 1, nodes: int = 1) -> bool:
