@@ -219,6 +219,10 @@ def predict(
             help="torch, torch-float32, openvino, onnxruntime, compiled or int8; else the fastest that agrees."
         ),
     ] = None,
+    guarantee: Annotated[
+        float | None,
+        typer.Option(help="An alpha of `calibrate`: miss at most this share of the foreground, on average."),
+    ] = None,
     memory: Annotated[
         float | None, typer.Option(help="Gigabytes that a process may take; larger images go in parts.")
     ] = None,
@@ -250,6 +254,7 @@ def predict(
             tta=tta,
             tile=tile,
             engine=engine,
+            guarantee=guarantee,
             memory=memory,
             suffix=suffix,
             skip_empty=skip_empty,
@@ -323,6 +328,36 @@ def quantise(
             progress=progress,
         )
     print(f"{cost}\nUse it with: delineate predict {model} IMAGES -o OUT --engine int8")
+
+
+@app.command()
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained U-Net.")],
+    data: Data,
+    alpha: Annotated[
+        list[float] | None,
+        typer.Option(help="Share of missed foreground to guarantee, such as 0.1; may be repeated."),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="What runs the network, now and under a guarantee: torch-float32.")
+    ] = None,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """Make probabilities come true, and choose thresholds that keep misses rare, on cases that were not learnt from."""
+    from delineate import flow
+
+    with _bar("predicting") as progress:
+        found = flow.calibrate(
+            model,
+            data,
+            alphas=alpha or (),
+            engine=engine,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            progress=progress,
+        )
+    print("\n".join(found.lines(str(model))))
 
 
 @app.command()

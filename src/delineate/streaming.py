@@ -81,6 +81,7 @@ class Wishes:
     objects: bool = False
     geojson: bool = False
     processes: int = 1
+    foreground_above: float | None = None
 
 
 def streams(path: Path, learnt: Learnt | None, wishes: Wishes) -> bool:
@@ -240,6 +241,8 @@ def _begun(
                 f"{place} was begun {'without' if wishes.skip_empty else 'with'} skipping empty background: "
                 f"{'give' if wishes.skip_empty else 'leave out'} --no-skip-empty, or choose another output folder"
             )
+        if prediction.store.settings.get("foreground_above") != wishes.foreground_above:
+            raise OutputError(f"{place} was begun with another guarantee: choose another output folder")
         if wishes.tile is not None or wishes.memory is not None:
             core = sizes(learnt, image).core
             if core[-1] < prediction.store.settings["core"][-1]:
@@ -259,6 +262,7 @@ def _begun(
             flips=wishes.flips,
             skip_empty=wishes.skip_empty,
             objects=with_objects,
+            foreground_above=wishes.foreground_above,
         )
     core = prediction.store.settings["core"]
     shape, tiles = (" x ".join(map(str, sides)) for sides in (image.spatial, core))

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 AUDITS: dict[str, str] = {
     "conditions": "delineate.audit.conditions:conditions",
+    "calibration": "delineate.audit.calibration:calibration",
+    "guarantee": "delineate.audit.guarantee:guarantee",
+    "determinism": "delineate.audit.determinism:determinism",
+    "seeds": "delineate.audit.seeds:seeds",
 }
 """Every audit by name, as module:function, in the order of the page."""
 

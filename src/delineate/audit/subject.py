@@ -93,7 +93,8 @@ def subject_of_method(method: Any, *, name: str = "the model", source: Path | No
     def logits(images: Tensor) -> Tensor:
         if plan.grey and images.shape[1] == 3:
             images = images[:, :1]
-        return net(scaled(images, plan.normalisation))[:, :count].float()  # type: ignore[no-any-return]
+        answer = net(scaled(images, plan.normalisation))[:, :count].float()
+        return answer / learnt.temperature  # type: ignore[no-any-return]
 
     return Subject(
         name,

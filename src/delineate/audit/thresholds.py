@@ -62,6 +62,29 @@ THRESHOLDS: dict[str, Threshold] = {
     "conditions.stain": Threshold(3, 1, _CARELESS),
     "conditions.inversion": Threshold(3, 0, f"{_CARELESS}; another contrast is another instrument"),
     "conditions.motion": Threshold(3, 1, _CARELESS),
+    "calibration.ece": Threshold(
+        0.02, 0.05, "mean gap between what is promised and what comes true, over all pixels"
+    ),
+    "calibration.border_ece": Threshold(0.05, 0.1, "the same within 3 px of a border of truth"),
+    "guarantee.excess": Threshold(1, 3, "standard errors by which more is missed than promised"),
+    "guarantee.stored": Threshold(1, 3, "standard errors by which the model's own guarantee is broken here"),
+    "guarantee.precision": Threshold(
+        0.8, 0.5, "share of what is outlined under the guarantee that is foreground"
+    ),
+    "determinism.twice": Threshold(0, 1e-6, "the same image, threads and program must give the same bits"),
+    "determinism.batch": Threshold(
+        1e-4, 1e-3, "share of pixels that change their label with their company in a batch"
+    ),
+    "determinism.threads": Threshold(
+        1e-4, 1e-3, "share of pixels that change their label with the number of threads"
+    ),
+    "determinism.tiles": Threshold(1e-4, 1e-3, "share of pixels that change their label with the tiles"),
+    "determinism.precision": Threshold(0.005, 0.02, "share of pixels of another label in bfloat16"),
+    "determinism.engine": Threshold(
+        1e-4, 1e-3, "share of pixels of another label by another program in float32"
+    ),
+    "seeds.spread": Threshold(0.01, 0.03, "standard deviation of the mean Dice over trainings"),
+    "seeds.disagreement": Threshold(0.15, 0.3, "share of the outlined pixels on which trainings disagree"),
 }
 """The defaults, by the name of the finding."""
 

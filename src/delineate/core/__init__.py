@@ -10,6 +10,7 @@ from delineate.core.errors import (
     OutputError,
     TrainingError,
 )
+from delineate.core.likely import foreground, labels_of, tempered
 from delineate.core.memory import available_bytes
 from delineate.core.method import Method
 from delineate.core.output import new_folder, written_whole
@@ -29,6 +30,9 @@ __all__ = [
     "TrainingError",
     "ahead",
     "available_bytes",
+    "foreground",
+    "labels_of",
     "new_folder",
+    "tempered",
     "written_whole",
 ]

@@ -9,10 +9,12 @@ needed: scoring loads no torch.
 
 from delineate.data import check
 from delineate.flow.auditing import audit
+from delineate.flow.calibrating import calibrate
 from delineate.flow.comparing import compare
 from delineate.flow.exporting import export, quantise
 from delineate.flow.methods import METHODS, load
 from delineate.flow.outlining import predict
+from delineate.flow.reseeding import reseeded
 from delineate.flow.scoring import score, score_several
 from delineate.flow.showing import demo, features
 from delineate.flow.teaching import is_first, train
@@ -20,6 +22,7 @@ from delineate.flow.teaching import is_first, train
 __all__ = [
     "METHODS",
     "audit",
+    "calibrate",
     "check",
     "compare",
     "demo",
@@ -29,6 +32,7 @@ __all__ = [
     "load",
     "predict",
     "quantise",
+    "reseeded",
     "score",
     "score_several",
     "train",

@@ -34,6 +34,7 @@ def predict(
     tta: bool = False,
     tile: int | None = None,
     engine: str | None = None,
+    guarantee: float | None = None,
     memory: float | None = None,
     suffix: str | None = None,
     skip_empty: bool = True,
@@ -54,7 +55,9 @@ def predict(
     start: masks, points or boxes from which active contours start in place of a threshold; see `starts.starts_of`.
     probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
     pixels per axis that a tile keeps. engine: what runs a U-Net, one of `delineate.inference.engines.ENGINES` or int8
-    (None: the fastest that agrees with torch in float32 on a tile of the first image). resume: go on in an `out` that
+    (None: the fastest that agrees with torch in float32 on a tile of the first image). guarantee: an alpha for which
+    `calibrate` has chosen a threshold; pixels above it are foreground as well, with the engine that it was chosen with
+    where none is named. resume: go on in an `out` that
     an interrupted run left behind.
     An image that cannot be read does not stop the others; DataError names it at the end.
 
@@ -86,7 +89,23 @@ def predict(
     if watershed and (method.name == "watershed" or keeps_apart(method)):
         raise DataError("this model keeps objects apart by itself: leave --watershed out")
     starts = starts_of(method, start, names)
-    wishes = Wishes(memory, tile, tta, skip_empty, suffix, objects, geojson, processes=workers or 1)
+    foreground_above = None
+    if guarantee is not None:
+        foreground_above, engine = _guaranteed(method, guarantee, engine, objects=objects or geojson, tta=tta)
+        say(
+            f"guarantee {guarantee:g}: what is foreground with a probability of {foreground_above:.3g} or more is outlined too"
+        )
+    wishes = Wishes(
+        memory,
+        tile,
+        tta,
+        skip_empty,
+        suffix,
+        objects,
+        geojson,
+        processes=workers or 1,
+        foreground_above=foreground_above,
+    )
     large = _in_parts(found, method, wishes, say)
     if large and (probabilities or watershed):
         option = "--probabilities" if probabilities else "--watershed"
@@ -113,13 +132,14 @@ def predict(
                 "start": "" if start is None else str(start),
                 "probabilities": probabilities,
                 "engine": engine,
+                "guarantee": [guarantee, foreground_above],
                 "geojson": geojson,
                 "trained": [learnt.record.seed, learnt.record.steps, learnt.record.seconds] if learnt else [],
             },
             history=learnt.record.history if learnt else (),
             resume=resume,
         )
-        how = How(objects, watershed, starts, probabilities, tta, tile, engine)
+        how = How(objects, watershed, starts, probabilities, tta, tile, engine, foreground_above)
         todo = [entry for entry in found if folder.written(entry.name) is None]
         parts = [entry for entry in todo if entry.name in large]
         whole = [entry for entry in todo if entry.name not in large]
@@ -174,6 +194,7 @@ class How:
     tta: bool = False
     tile: int | None = None
     engine: str | None = None
+    foreground_above: float | None = None
 
 
 def answered(
@@ -215,6 +236,23 @@ def answered(
 def keeps_apart(method: Any) -> bool:
     """Whether a U-Net has learnt objects."""
     return method.name == "unet" and bool(method.learnt.plan.objects)
+
+
+def _guaranteed(
+    method: Any, alpha: float, engine: str | None, *, objects: bool, tta: bool
+) -> tuple[float, str | None]:
+    """The threshold that guarantees alpha, and the engine: that of the calibration where none is named."""
+    if getattr(method, "learnt", None) is None:
+        raise DataError(f"{method.name} carries no guarantee: leave --guarantee out, or give a trained U-Net")
+    if objects:
+        raise DataError(
+            "a guarantee is about foreground, and of objects the doubtful and the tiny ones are dropped: leave --objects, "
+            "--geojson or --guarantee out"
+        )
+    if tta:
+        raise DataError("the guarantee was chosen without mirrored images: leave --tta or --guarantee out")
+    found = method.learnt.guaranteed(alpha)
+    return found.threshold, engine or found.engine
 
 
 def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell) -> set[str]:
@@ -297,7 +335,13 @@ def _one_by_one(
 
 def _put(folder: PredictionFolder, entry: Entry, picture: Picture, likely: Any, ids: Any, how: How) -> None:
     files_of = folder.write_files(
-        entry.name, picture, likely, ids, source=entry.images[0], probabilities=how.probabilities
+        entry.name,
+        picture,
+        likely,
+        ids,
+        source=entry.images[0],
+        probabilities=how.probabilities,
+        foreground_above=how.foreground_above,
     )
     folder.note(entry.name, files_of)
 
@@ -371,7 +415,13 @@ def image_on_worker(model: str, out: str, state: int, how: How, entry: Entry) ->
         likely, ids = _asked(method, entry.name, picture.array, how)
         writer = PredictionFiles(Path(out), classes=method.classes, objects=how.objects)
         return writer.write_files(
-            entry.name, picture, likely, ids, source=entry.images[0], probabilities=how.probabilities
+            entry.name,
+            picture,
+            likely,
+            ids,
+            source=entry.images[0],
+            probabilities=how.probabilities,
+            foreground_above=how.foreground_above,
         )
     except (DataError, ModelError) as error:
         return _told(entry.images[0], error)

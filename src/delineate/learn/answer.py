@@ -88,7 +88,9 @@ def runner(learnt: Learnt) -> Callable[[Tensor], Tensor]:
 
     def run(windows: Tensor) -> Tensor:
         logits = logits_of(windows)
-        return torch.cat([logits[:, :count].softmax(1), logits[:, count:] * radius_px], dim=1)
+        return torch.cat(
+            [softmax(logits[:, :count], learnt.temperature), logits[:, count:] * radius_px], dim=1
+        )
 
     return run
 
@@ -100,9 +102,20 @@ def part_runner(learnt: Learnt) -> Callable[[Tensor, tuple[slice, ...]], Tensor]
 
     def run(windows: Tensor, keep: tuple[slice, ...]) -> Tensor:
         logits = part_of(engine, windows, keep)
-        return torch.cat([logits[:, :count].softmax(1), logits[:, count:] * radius_px], dim=1)
+        return torch.cat(
+            [softmax(logits[:, :count], learnt.temperature), logits[:, count:] * radius_px], dim=1
+        )
 
     return run
+
+
+def softmax(logits: Tensor, temperature: float) -> Tensor:
+    """Probabilities of logits (n, classes, *spatial), divided by the temperature before.
+
+    >>> softmax(torch.tensor([[2.0, 0.0]]), 2.0).numpy().round(3)
+    array([[0.731, 0.269]], dtype=float32)
+    """
+    return logits.softmax(1) if temperature == 1 else (logits / temperature).softmax(1)
 
 
 def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor:

@@ -110,7 +110,7 @@ def sidecar(learnt: Learnt, *, name: str, normalise: bool) -> dict[str, Any]:
             "name": "probabilities",
             "axes": axes,
             "channels": list(learnt.classes.names),
-            "meaning": "softmax: the probabilities of the classes, which sum to 1",
+            "meaning": "softmax of the logits divided by the temperature: the probabilities of the classes, which sum to 1",
         }
     ]
     if plan.objects:
@@ -141,6 +141,8 @@ def sidecar(learnt: Learnt, *, name: str, normalise: bool) -> dict[str, Any]:
             "over": "each image and channel",
             "cut": [-1, 3] if plan.normalisation.kind == "percentiles" else None,
         },
+        "temperature": learnt.temperature,
+        "guarantees": [asdict(one) for one in learnt.guarantees],
         "halo": learnt.net.halo,
         "divisor": learnt.net.divisor,
         "any_size": True,

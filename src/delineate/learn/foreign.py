@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from delineate.core import ClassTable, DataError, ModelError
+from delineate.core import ClassTable, DataError, ModelError, tempered
 from delineate.inference.objects import objects_by_class
 from delineate.inference.tiles import tiled
 from delineate.learn.objects import LEARNT, apart
@@ -104,7 +104,8 @@ class OnnxModel:
         if watershed:
             raise ModelError(LEARNT)
         radius_px = self.sidecar.radius_px
-        return likely, objects_by_class(labels, likely, offsets, radius_px=radius_px, smallest_px=smallest)
+        said = tempered(likely, temperature=1 / self.sidecar.temperature)  # see `identified`
+        return likely, objects_by_class(labels, said, offsets, radius_px=radius_px, smallest_px=smallest)
 
     def answered(
         self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None

@@ -77,6 +77,7 @@ class LargePrediction:
         self._flips, self._skip, self._glass = about["flips"], about["skip_empty"], about["glass"]
         self.dims = self.learnt.plan.dims
         self._margin: int = about["margin"]
+        self._foreground_above: float | None = about.get("foreground_above")
         self.tiles: tuple[Box, ...] = tuple(boxes(self.store.levels[0], tuple(about["core"])))
         self._run = part_runner(self.learnt)
         self._empty: dict[tuple[int, ...], bool] = {}
@@ -94,11 +95,13 @@ class LargePrediction:
         flips: bool = False,
         skip_empty: bool = True,
         objects: bool = False,
+        foreground_above: float | None = None,
     ) -> LargePrediction:
         """Make the store `folder`; model, engine: the folder that other processes load, and what runs it
         there. Raises ModelError as `fits`.
 
         objects: keep the objects that each tile owns as well, where the model separates them; see `objects_of`.
+        foreground_above: see `delineate.core.labels_of`.
         """
         fits(learnt, image)
         sample = sampled(image)
@@ -128,6 +131,7 @@ class LargePrediction:
                 "glass": glass_of(sample),
                 "core": core,
                 "margin": margin_px(learnt) if objects else 0,
+                "foreground_above": foreground_above,
             },
         )
         return cls(folder, learnt=learnt, image=image)
@@ -165,7 +169,7 @@ class LargePrediction:
                 return np.zeros([s.stop - s.start for s in box], np.uint8), None
             wide = self._widened(box)
             answer = self._answer(wide, windows)
-            labels = labels_of(answer[: len(self.learnt.classes)])
+            labels = labels_of(answer[: len(self.learnt.classes)], foreground_above=self._foreground_above)
             for part in empty:
                 labels[within(part, wide)] = 0
             if not self._margin:
@@ -285,10 +289,11 @@ def _opened(model: Path, engine: str) -> Learnt:
     return method.fitted()
 
 
-def labels_of(likely: Tensor) -> NDArray[np.uint8]:
+def labels_of(likely: Tensor, *, foreground_above: float | None = None) -> NDArray[np.uint8]:
     """The most likely class of each pixel, (*spatial) uint8, of probabilities (classes, *spatial); ties: the first.
 
-    One class after the other is compared: that takes a byte and a float for each pixel, whatever the number of classes.
+    foreground_above: as in `delineate.core.labels_of`, which gives the same. One class after the
+    other is compared: that takes a byte and a float for each pixel, whatever the number of classes.
 
     >>> labels_of(torch.tensor([[0.2, 0.5], [0.7, 0.5], [0.1, 0.0]]))
     array([1, 0], dtype=uint8)
@@ -299,6 +304,10 @@ def labels_of(likely: Tensor) -> NDArray[np.uint8]:
         better = likely[index] > best
         labels.masked_fill_(better, index)
         torch.maximum(best, likely[index], out=best)
+    if foreground_above is not None:
+        ahead = likely[1] if len(likely) == 2 else likely[1:].sum(0)
+        added = (labels == 0) & (ahead >= foreground_above)
+        labels[added] = (1 + likely[1:, added].argmax(0)).to(torch.uint8)
     return labels.numpy()
 
 
@@ -329,6 +338,8 @@ def identity(learnt: Learnt, image: LargeImage) -> list[str]:
     for name, tensor in sorted(learnt.net.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.contiguous().numpy().tobytes())
+    if learnt.temperature != 1:
+        digest.update(f"temperature {learnt.temperature!r}".encode())
     state = image.path.stat() if image.path.exists() else None
     return [digest.hexdigest(), "" if state is None else f"{state.st_size} {state.st_mtime_ns}"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,24 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Guarantee:
+    """A threshold on the probability of foreground under which at most `alpha` of it is missed, on average.
+
+    groups: cases, or groups of them, that it was chosen on. engine: what ran the network then.
+    """
+
+    alpha: float
+    threshold: float
+    groups: int
+    engine: str = "torch-float32"
+
+
+@dataclass(frozen=True)
 class Learnt:
     """A network with all that is needed to use it: its plan, its classes, its record.
 
     engine: what runs the network in prediction; None: torch, in the precision of the training where the machine has it.
+    temperature: the logits of the classes are divided by it before the softmax. guarantees: see `delineate.flow.calibrate`.
     """
 
     net: UNet
@@ -52,6 +67,19 @@ class Learnt:
     classes: ClassTable
     record: Record
     engine: Engine | None = None
+    temperature: float = 1.0
+    guarantees: tuple[Guarantee, ...] = ()
+
+    def guaranteed(self, alpha: float) -> Guarantee:
+        """The guarantee for this alpha; raises ModelError where there is none."""
+        for one in self.guarantees:
+            if one.alpha == alpha:
+                return one
+        known = ", ".join(f"{one.alpha:g}" for one in self.guarantees) or "none"
+        raise ModelError(
+            f"this model guarantees no share of {alpha:g} (it has: {known}): choose its threshold with `delineate calibrate "
+            f"MODEL DATA --alpha {alpha:g}`"
+        )
 
 
 def network(plan: Plan, classes: ClassTable, *, seed: int) -> UNet:
@@ -101,6 +129,7 @@ def saved(learnt: Learnt, folder: Path) -> Path:
         "classes": asdict(learnt.classes),
         "plan": learnt.plan.to_json(),
         "record": asdict(learnt.record),
+        "calibration": _calibration(learnt.temperature, learnt.guarantees),
         "weights": {"file": "weights.safetensors", "sha256": hashlib.sha256(content).hexdigest()},
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
     }
@@ -113,6 +142,23 @@ def saved(learnt: Learnt, folder: Path) -> Path:
         )  # both are on the disk before either takes its place
         beside.write_bytes(content)
     return folder
+
+
+def recalibrated(learnt: Learnt, folder: Path, *, found: Mapping[str, Any]) -> Path:
+    """Write the temperature and the guarantees of `learnt` into the model.json of its folder, and nothing else.
+
+    found: plain values, what was measured when they were fitted. Raises ModelError or OutputError as `saved`.
+    """
+    about = description(folder)
+    about["calibration"] = _calibration(learnt.temperature, learnt.guarantees) | {"found": dict(found)}
+    path = folder / "model.json"
+    with written_whole(path) as beside:
+        beside.write_text(json.dumps(about, indent=1))
+    return path
+
+
+def _calibration(temperature: float, guarantees: tuple[Guarantee, ...]) -> dict[str, Any]:
+    return {"temperature": temperature, "guarantees": [asdict(one) for one in guarantees]}
 
 
 def description(folder: Path) -> dict[str, Any]:
@@ -171,10 +217,15 @@ def loaded(folder: Path) -> Learnt:
         )
         plan = Plan.from_json(about["plan"])
         record = Record(**about["record"] | {"history": tuple(about["record"]["history"])})
+        fitted = about.get("calibration", {})
+        temperature = float(fitted.get("temperature", 1.0))
+        guarantees = tuple(Guarantee(**one) for one in fitted.get("guarantees", ()))
+        if not 0 < temperature < float("inf"):
+            raise ValueError(f"its temperature is {temperature}")
         net = network(plan, classes, seed=0)
         net.load_state_dict(load_file(path))
     except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
         raise ModelError(
             f"{folder / 'model.json'} does not fit its weights ({error}): restore it from a copy or train again"
         ) from error
-    return Learnt(net.eval(), plan, classes, record)
+    return Learnt(net.eval(), plan, classes, record, temperature=temperature, guarantees=guarantees)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import ModelError
+from delineate.core import ModelError, tempered
 from delineate.inference.objects import objects_by_class
 from delineate.learn.learnt import Learnt
 from delineate.learn.prepare import pieces
@@ -38,6 +38,8 @@ def identified(
     if watershed:
         raise ModelError(LEARNT)
     radius_px = learnt.plan.object_radius_px
+    if learnt.temperature != 1:  # which objects are sure enough is judged on what the network itself said
+        probabilities = tempered(probabilities, temperature=1 / learnt.temperature)
     return objects_by_class(labels, probabilities, offsets, radius_px=radius_px, smallest_px=smallest)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from delineate.learn.answer import softmax
 from delineate.learn.learnt import Learnt
 from delineate.learn.prepare import ENOUGH, Normalisation
 from delineate.nets import folded
@@ -34,7 +35,7 @@ class Portable(nn.Module):
         super().__init__()
         self.net = folded(learnt.net)
         self.classes, self.objects = len(learnt.classes), learnt.plan.objects
-        self.radius_px = learnt.plan.object_radius_px
+        self.radius_px, self.temperature = learnt.plan.object_radius_px, learnt.temperature
         self.normalisation = learnt.plan.normalisation if normalise else None
 
     @property
@@ -47,7 +48,7 @@ class Portable(nn.Module):
         if self.normalisation is not None:
             image = scaled(image, self.normalisation)
         logits = self.net(image)
-        likely = logits[:, : self.classes].softmax(1)
+        likely = softmax(logits[:, : self.classes], self.temperature)
         return (likely, logits[:, self.classes :] * self.radius_px) if self.objects else likely
 
 

@@ -23,7 +23,7 @@ class Sidecar:
     names: of the classes (empty: numbered). inside: whether the graph normalises. kind, low, high: as in a plan, or
     "type" (unsigned integers are divided by the largest that their type can hold) or "none". halo, divisor: None where unknown.
     any_size: sizes need not be multiples of the divisor.
-    radius_px, smallest_px: of objects, where offsets are given.
+    radius_px, smallest_px: of objects, where offsets are given. temperature: that the graph divides its logits by.
     """
 
     names: tuple[str, ...] = ()
@@ -37,6 +37,7 @@ class Sidecar:
     any_size: bool = False
     radius_px: float = 0.0
     smallest_px: int = 0
+    temperature: float = 1.0
 
     @property
     def statistics(self) -> bool:
@@ -59,10 +60,15 @@ def read_sidecar(path: Path) -> Sidecar:
             any_size=bool(about.get("any_size", False)),
             radius_px=float(objects.get("radius_px", 0)),
             smallest_px=int(objects.get("smallest_px", 0)),
+            temperature=float(about.get("temperature", 1.0)),
             **known,
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} cannot be read ({error}): correct it, or export the model again") from error
+    if not 0 < sidecar.temperature < float("inf"):
+        raise ModelError(
+            f"{path} names the temperature {sidecar.temperature}: give a number above 0, 1 for none"
+        )
     if sidecar.kind not in KINDS:
         raise ModelError(f"{path} names the normalisation {sidecar.kind}: choose from {', '.join(KINDS)}")
     return sidecar

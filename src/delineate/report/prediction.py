@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import ClassTable, OutputError, new_folder, written_whole
+from delineate.core import ClassTable, OutputError, labels_of, new_folder, written_whole
 from delineate.data import Picture, label_suffix, write_image, write_labels
 from delineate.report.overlay import outlines
 from delineate.report.picture import write_picture
@@ -41,12 +41,13 @@ class PredictionFiles:
         *,
         source: Path,
         probabilities: bool = False,
+        foreground_above: float | None = None,
     ) -> dict[str, str]:
         """Write all files of one image: `likely` (classes, *spatial), `ids` (*spatial) where objects are written.
 
-        Returns what the index says of them.
+        foreground_above: see `delineate.core.labels_of`. Returns what the index says of them.
         """
-        labels = likely.argmax(0).astype(np.uint8)
+        labels = labels_of(likely, foreground_above=foreground_above)
         entry = {"image": str(source.resolve())}
         suffix = label_suffix(picture.suffix)
         if ids is not None:

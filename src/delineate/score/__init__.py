@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from delineate.score.folders import score_folders
+from delineate.score.guarantee import check_alpha, least_alpha, missed_foreground, risk_controlled_threshold
 from delineate.score.interval import Intervals, difference_interval, intervals
 from delineate.score.matching import components, match_objects
 from delineate.score.objects import AP_AT, ObjectScores, Side, SizeClass, Unmatched, pool_objects
@@ -47,6 +48,7 @@ from delineate.score.surface import (
     surface_distances,
 )
 from delineate.score.table import CaseScores, Masks, ScoreTable, score_case
+from delineate.score.temperature import Temperature, fitted_temperature
 
 __all__ = [
     "AP_AT",
@@ -67,6 +69,7 @@ __all__ = [
     "Subgroup",
     "Summary",
     "SurfaceDistances",
+    "Temperature",
     "Unmatched",
     "average_surface_distance",
     "border_band",
@@ -74,22 +77,27 @@ __all__ = [
     "brier",
     "calibration",
     "centre_line_dice",
+    "check_alpha",
     "components",
     "counted",
     "dice",
     "difference_interval",
     "expected_calibration_error",
+    "fitted_temperature",
     "hausdorff",
     "hausdorff95",
     "holm",
     "intervals",
     "iou",
+    "least_alpha",
     "match_objects",
+    "missed_foreground",
     "paired",
     "pool_calibrations",
     "pool_objects",
     "precision",
     "recall",
+    "risk_controlled_threshold",
     "score_case",
     "score_folders",
     "scores_asked",

@@ -1,0 +1,82 @@
+"""The same training again with other seeds, so that the audit can tell luck from skill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from delineate.core import Case, DataError, ModelError
+from delineate.data import DataSet
+from delineate.data.masks import MasksAre
+from delineate.flow.calibrating import after_training
+from delineate.flow.methods import Tell, data_set, load
+from delineate.flow.teaching import judged, split_off
+
+if TYPE_CHECKING:
+    from delineate.learn import Step
+
+MARK = "training.safetensors"  # lies in a folder whose training is not done
+
+
+def reseeded(
+    model: str | Path,
+    data: str | Path | DataSet | Sequence[Case],
+    *,
+    out: str | Path,
+    number: int = 2,
+    steps: int | None = None,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    tell: Tell | None = None,
+    watch: Callable[[Step], None] | None = None,
+) -> tuple[Path, ...]:
+    """Train `number` models as `model` was, each with another seed, into out/seed1, out/seed2, ...; returns the folders.
+
+    The plan is that of the model, and so is the number of steps (or `steps` of them). data: what it was trained on; as
+    there, each seed holds other cases out. Called again, it goes on where it was interrupted, and a training that is done
+    is taken as it is. Raises DataError for data of other classes, ModelError for a method that is no U-Net, OutputError.
+    """
+    method = load(model)
+    if method.name != "unet":
+        raise ModelError(f"{method.name} is not trained from a seed: give the folder of a trained U-Net")
+    if number < 1:
+        raise DataError(f"{number} trainings are none: give 1 or more")
+    from delineate.learn import Training
+
+    say = tell or (lambda _: None)
+    before = method.learnt
+    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    if found.classes.names != before.classes.names:
+        raise DataError(
+            f"the model tells {', '.join(before.classes.names)} apart, the data {', '.join(found.classes.names)}: give the data "
+            "that it was trained on"
+        )
+    folders = []
+    for seed in [seed for seed in range(number + 1) if seed != before.record.seed][:number]:
+        folder = Path(out) / f"seed{seed}"
+        folders.append(folder)
+        if (folder / "model.json").is_file() and not (folder / MARK).exists():
+            say(f"{folder} is trained already")
+            continue
+        cases, validation = list(found.cases), list(found.validation)
+        if not validation:
+            cases, validation = split_off(cases, seed=seed)
+        training = Training(
+            cases,
+            classes=before.classes,
+            plan=before.plan,
+            validation=validation,
+            large=found.large,
+            steps=steps or before.record.steps,
+            seed=seed,
+            judge=judged(len(before.classes)),
+            folder=folder,
+            resume=(folder / MARK).is_file(),
+        )
+        say(f"seed {seed}: {steps or before.record.steps} steps into {folder}")
+        for step in training:
+            if watch:
+                watch(step)
+        after_training(training.learnt, validation, folder=folder, tell=say)
+    return tuple(folders)

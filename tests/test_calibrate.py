@@ -1,0 +1,179 @@
+"""`delineate calibrate` and `predict --guarantee`, from end to end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from delineate import cli, flow
+from delineate.core import Case, DataError, ModelError, foreground
+from delineate.data import read_mask
+from delineate.learn import Overrides
+
+TINY = Overrides(patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2)
+
+
+def discs(count: int, *, seed: int) -> list[Case]:
+    """Noisy pictures of a bright disc."""
+    draw = np.random.default_rng(seed)
+    cases = []
+    for number in range(count):
+        y, x = np.ogrid[:48, :40]
+        inside = (y - draw.integers(15, 33)) ** 2 + (x - draw.integers(12, 28)) ** 2 < draw.integers(40, 120)
+        image = np.clip(90 + 60 * inside + draw.normal(0, 40, inside.shape), 0, 255).astype(np.uint8)
+        cases.append(Case(f"d{number}", image[..., None], labels=inside.astype(np.uint8)))
+    return cases
+
+
+def run(*words: object) -> int:
+    before = sys.argv
+    sys.argv = ["delineate", *map(str, words)]
+    try:
+        cli.main()
+    except SystemExit as leave:
+        return int(leave.code or 0)
+    finally:
+        sys.argv = before
+    return 0
+
+
+def written(cases: list[Case], folder: Path) -> Path:
+    for where in ("images", "masks"):
+        (folder / where).mkdir(parents=True)
+    for case in cases:
+        Image.fromarray(case.image[..., 0]).save(folder / "images" / f"{case.name}.png")
+        Image.fromarray(case.labels * 255).save(folder / "masks" / f"{case.name}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of discs, taught for a moment, and twelve cases it has not seen."""
+    folder = tmp_path_factory.mktemp("calibrate")
+    flow.train(discs(6, seed=0)[:4], out=folder / "model", steps=30, overrides=TINY)
+    written(discs(12, seed=1), folder / "data")
+    return folder
+
+
+@pytest.fixture
+def model(work: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(work / "model", tmp_path / "model")
+
+
+def test_training_fits_the_temperature_on_what_it_held_out(tmp_path: Path) -> None:
+    said: list[str] = []
+    method = flow.train(
+        discs(5, seed=0),
+        out=tmp_path / "model",
+        val=discs(3, seed=2),
+        steps=5,
+        overrides=TINY,
+        tell=said.append,
+    )
+    about = json.loads((tmp_path / "model" / "model.json").read_text())["calibration"]
+    assert about["found"]["cases"] == 3
+    assert about["found"]["nll_after"] < about["found"]["nll_before"]
+    assert about["temperature"] == method.learnt.temperature != 1
+    assert any(line.startswith("temperature") for line in said)
+    assert flow.load(tmp_path / "model").learnt.temperature == about["temperature"]
+
+
+def test_without_held_out_cases_there_is_no_temperature(work: Path) -> None:
+    assert flow.load(work / "model").learnt.temperature == 1
+
+
+def test_probabilities_come_truer_and_labels_stay(model: Path, work: Path) -> None:
+    before = flow.load(model)
+    weights = (model / "weights.safetensors").read_bytes()
+    found = flow.calibrate(model, work / "data")
+    after = flow.load(model)
+    assert found.temperature.nll_after < found.temperature.nll_before
+    assert after.learnt.temperature == found.temperature.temperature != 1
+    assert (model / "weights.safetensors").read_bytes() == weights
+    image = discs(1, seed=5)[0].image
+    np.testing.assert_array_equal(before.predict(image).argmax(0), after.predict(image).argmax(0))
+    assert flow.calibrate(model, work / "data").temperature == found.temperature, "it starts anew"
+
+
+def test_a_guarantee_goes_all_the_way(model: Path, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("calibrate", model, work / "data", "--alpha", "0.1", "--alpha", "0.2") == 0
+    said = capsys.readouterr().out
+    assert "temperature" in said
+    assert "at most 10.0% of the foreground" in said
+    assert "12 groups" in said
+    out = model.parent
+    assert run("predict", model, work / "data", "-o", out / "plain", "--engine", "torch-float32") == 0
+    assert run("predict", model, work / "data", "-o", out / "sure", "--guarantee", "0.1") == 0
+    method = flow.load(model)
+    method.use_engine("torch-float32")
+    threshold = method.learnt.guaranteed(0.1).threshold
+    more, missed = 0, []
+    for case in discs(12, seed=1):
+        plain, sure = (read_mask(out / name / f"{case.name}.png").array for name in ("plain", "sure"))
+        likely = method.predict(case.image)
+        expected = (likely.argmax(0) > 0) | (foreground(likely) >= np.float32(threshold))
+        np.testing.assert_array_equal(sure > 0, expected)
+        more += int((sure != plain).sum())
+        missed.append(((sure == 0) & (case.labels == 1)).sum() / (case.labels == 1).sum())
+    assert more > 0
+    assert (sum(missed) + 1) / 13 <= 0.1
+    assert json.loads((out / "sure" / "prediction.json").read_text())["settings"]["engine"] == "torch-float32"
+
+
+def test_what_cannot_be_guaranteed_is_said(
+    model: Path, work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = (model / "model.json").read_bytes()
+
+    def refused(*words: object) -> str:
+        assert run(*words) == 2
+        return capsys.readouterr().err
+
+    out = ("-o", tmp_path / "out")
+    assert "give 19 or more" in refused("calibrate", model, work / "data", "--alpha", "0.05")
+    assert "between 0 and 1" in refused("calibrate", model, work / "data", "--alpha", "1.5")
+    assert (model / "model.json").read_bytes() == state
+    assert "has: none" in refused("predict", model, work / "data", *out, "--guarantee", "0.1")
+    assert "--tta" in refused("predict", model, work / "data", *out, "--guarantee", "0.1", "--tta")
+    assert "--objects" in refused("predict", model, work / "data", *out, "--guarantee", "0.1", "--objects")
+    flow.train(discs(2, seed=0), out=tmp_path / "otsu", method="otsu")
+    assert "otsu carries no guarantee" in refused(
+        "predict", tmp_path / "otsu", work / "data", *out, "--guarantee", "0.1"
+    )
+    with pytest.raises(ModelError, match="otsu has no temperature"):
+        flow.calibrate(tmp_path / "otsu", work / "data")
+    with pytest.raises(DataError, match="all have masks"):
+        flow.calibrate(model, [Case("bare", np.zeros((40, 40, 1), np.uint8))])
+
+
+def test_trainings_with_other_seeds_are_made_once_and_gone_on_with(work: Path, tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(step: object) -> None:
+        raise Stopped
+
+    cases = discs(6, seed=0)[:4]
+    with pytest.raises(Stopped):
+        flow.reseeded(work / "model", cases, out=tmp_path, number=2, steps=3, watch=stop)
+    said: list[str] = []
+    folders = flow.reseeded(work / "model", cases, out=tmp_path, number=2, steps=3, tell=said.append)
+    assert [folder.name for folder in folders] == ["seed1", "seed2"]
+    assert [flow.load(folder).learnt.record.seed for folder in folders] == [1, 2]
+    assert {flow.load(folder).learnt.record.steps for folder in folders} == {3}
+    assert flow.load(folders[0]).learnt.plan == flow.load(work / "model").learnt.plan
+    first = (folders[0] / "weights.safetensors").read_bytes()
+    flow.reseeded(work / "model", cases, out=tmp_path, number=2, steps=3, tell=said.append)
+    assert (folders[0] / "weights.safetensors").read_bytes() == first
+    assert said[-1] == f"{folders[1]} is trained already"
+    with pytest.raises(DataError, match="0 trainings are none"):
+        flow.reseeded(work / "model", cases, out=tmp_path, number=0)
+    three = [Case("t", cases[0].image, labels=(cases[0].labels * 2).astype(np.uint8))]
+    with pytest.raises(DataError, match="trained on"):
+        flow.reseeded(work / "model", three, out=tmp_path)
