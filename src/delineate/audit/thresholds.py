@@ -53,7 +53,11 @@ class Threshold:
         return f"warns {side} {self.warn:g}, fails {side} {self.fail:g}: {self.reason}"
 
 
-THRESHOLDS: dict[str, Threshold] = {}
+THRESHOLDS: dict[str, Threshold] = {
+    "attack.kept": Threshold(0.8, 0.5, "share of the clean Dice that the strongest attack leaves"),
+    "attack.noise": Threshold(0.98, 0.95, "share of the clean Dice that noise of that size leaves"),
+    "attack.checks": Threshold(1.0, 0.7, "share of the checks that the attack itself passes"),
+}
 """The defaults, by the name of the finding."""
 
 

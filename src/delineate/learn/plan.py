@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
+from delineate.data.intensities import intensities
 from delineate.learn.prepare import Normalisation, as_grey, labelled_objects
 from delineate.nets import DOWN, UP
 
@@ -62,11 +63,15 @@ class Overrides:
     precision: str | None = None
     learning_rate: float | None = None
     objects: bool | None = None
+    adversarial: float | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that shapes a model, and `reasons`: item -> one sentence."""
+    """Everything that shapes a model, and `reasons`: item -> one sentence.
+
+    adversarial: by how many intensities of the files crops are perturbed, 0 for not at all.
+    """
 
     dims: int
     channels: int
@@ -85,6 +90,7 @@ class Plan:
     learning_rate: float
     smallest_object_px: int
     object_radius_px: float
+    adversarial: float = 0.0
     reasons: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +100,11 @@ class Plan:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Plan:
         """The plan that `to_json` gave; raises KeyError or TypeError where items are missing."""
-        known = {f.name: values[f.name] for f in fields(cls)}
+        known = {
+            f.name: values[f.name]
+            for f in fields(cls)
+            if f.name in values or (f.default is MISSING and f.default_factory is MISSING)
+        }
         known["patch"] = tuple(known["patch"])
         known["normalisation"] = Normalisation(**known["normalisation"])
         known["augmentation"] = Augmentation(**known["augmentation"])
@@ -201,11 +211,12 @@ def planned(
         learning_rate=wanted.learning_rate or 3e-3,
         smallest_object_px=int(np.percentile(sizes, 1) / 2) if len(sizes) else 0,
         object_radius_px=_radius(sizes, dims),
+        adversarial=_adversarial(cases, wanted.adversarial, reasons),
         reasons=reasons
         | {
             f.name: "as you asked"
             for f in fields(Overrides)
-            if f.name != "objects" and getattr(wanted, f.name) is not None
+            if f.name not in ("objects", "adversarial") and getattr(wanted, f.name) is not None
         },
     )
 
@@ -271,6 +282,20 @@ def _objects(cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str]
         "" if given or not wanted else "; connected pieces stand in for ids"
     )
     return wanted
+
+
+def _adversarial(cases: Sequence[Case], wanted: float | None, reasons: dict[str, str]) -> float:
+    """By how many intensities crops are perturbed: `wanted` 255ths of the range of the images."""
+    if not wanted:
+        return 0.0
+    if not 0 < wanted <= 64:
+        raise DataError(f"adversarial is {wanted:g}: give grey levels of 255, such as 4, and 64 at most")
+    known = intensities(case.image for case in cases)
+    reasons["adversarial"] = (
+        f"{wanted:g} of 255 grey levels, where the images go from {known.low:g} to {known.high:g}: "
+        "half of the crops are changed by that much to what is hardest"
+    )
+    return known.of_255(wanted)
 
 
 def _normalisation(
