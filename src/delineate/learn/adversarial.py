@@ -1,7 +1,7 @@
 """Adversarial training: before the network learns from a crop, the crop is changed, within limits, to what it finds hardest.
 
-The crop gets strong noise, then one step along the sign of the slope of the loss, and is not cut back (N-FGSM, de Jorge et
-al. 2022, arXiv:2202.01181). One step is cheap, but a network may learn to hide its slope from just that step and fall to any
+The crop gets noise, then one step along the sign of the slope of the loss, and is not cut back (N-FGSM, de Jorge et al. 2022,
+arXiv:2202.01181). One step is cheap, but a network may learn to hide its slope from just that step and fall to any
 other attack (catastrophic overfitting, Wong et al. 2020, arXiv:2001.03994). The noise prevents most of that; every tenth batch
 several small steps are taken instead, so that hiding would not pay.
 
@@ -21,9 +21,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from delineate.losses import cross_entropy
 
-NOISE = 2.0  # in units of the perturbation: de Jorge et al. 2022, section 5
+NOISE = 1.0  # in units of the limit; 2, as de Jorge et al. advise for large limits, kept less Dice: docs/audit/attack.md
 SEVERAL, EVERY = 3, 10  # steps of the stronger attack, and at which batches it is used
-SHARE = 0.5  # of the crops of a batch that are perturbed; the others keep the network good on clean images
+SHARE = 0.75  # of the crops of a batch that are changed; the others keep the network good on clean images
 
 
 def hardened(
@@ -39,7 +39,7 @@ def hardened(
     """The crops (n, channels, *spatial), normalised, with the first `share` of them perturbed against `logits_of`.
 
     labels: (n, *spatial) class indices, UNLABELLED where nobody said: such pixels give the attack no slope. limits: (n,
-    channels), how far a pixel is pushed by the step, in units of the normalised crop; the noise before it reaches twice as
+    channels), how far a pixel is pushed by the step, in units of the normalised crop; the noise before it reaches as
     far. Repeatable: a pure function of its arguments.
 
     >>> bright = lambda x: torch.cat([-x, x], 1)  # class 1 where it is bright

@@ -190,8 +190,8 @@ def _section(
         pictures=_pictures(looks, valid.of_255(settings.eps)),
         remedies=(
             Remedy(
-                "Adversarial training: half of the crops are changed to what the network finds hardest before it learns from "
-                "them. It costs about a third more time a step, and a little of the clean Dice; audit the new model again.",
+                "Adversarial training: three of four crops are changed to what the network finds hardest before it learns from "
+                "them. It costs about half as much time again a step, and a little of the clean Dice; audit the new model again.",
                 f"delineate train DATA -o ROBUST --adversarial {settings.eps:g}",
             ),
         ),
