@@ -136,6 +136,10 @@ def train(
     ] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    adversarial: Annotated[
+        float | None,
+        typer.Option(help="Learn to withstand attacks of so many grey levels of 255, such as 4."),
+    ] = None,
     devices: Annotated[int, typer.Option(help="Processes, or GPUs, that share each batch.")] = 1,
     nodes: Annotated[int, typer.Option(help="Machines, each with as many devices.")] = 1,
 ) -> None:
@@ -163,6 +167,7 @@ def train(
             precision=precision,
             learning_rate=learning_rate,
             objects=objects,
+            adversarial=adversarial,
         )
     with _training_bar() as (tell, watch):
         flow.train(

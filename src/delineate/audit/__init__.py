@@ -24,6 +24,8 @@ AUDITS: dict[str, str] = {
     "guarantee": "delineate.audit.guarantee:guarantee",
     "determinism": "delineate.audit.determinism:determinism",
     "seeds": "delineate.audit.seeds:seeds",
+AUDITS: dict[str, str] = {
+    "attack": "delineate.audit.attack.examine:attack",
 }
 """Every audit by name, as module:function, in the order of the page."""
 

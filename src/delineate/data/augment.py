@@ -29,13 +29,15 @@ class Sample:
 
     image: (channels, *spatial) float32, normalised. labels: (1, *spatial) float32 class indices. offsets: (dims,
     *spatial) float32, from each pixel to the middle of its object in pixels, nan where there is none; or (0, *spatial).
-    places: for each class that occurs, some of its pixels (n, dims), to centre crops on.
+    places: for each class that occurs, some of its pixels (n, dims), to centre crops on. span: per channel, how many
+    intensities of the file one unit of the image is; empty: as many.
     """
 
     image: Tensor
     labels: Tensor
     offsets: Tensor
     places: tuple[NDArray[np.int32], ...]
+    span: tuple[float, ...] = ()
 
     @property
     def spatial(self) -> tuple[int, ...]:
@@ -57,6 +59,8 @@ class WindowedSample(Protocol):
     def channels(self) -> int: ...
     @property
     def places(self) -> tuple[NDArray[np.int32], ...]: ...
+    @property
+    def span(self) -> tuple[float, ...]: ...
     def part(self, box: tuple[slice, ...]) -> Sample:
         """The pixels of a box, with their labels and offsets."""
         ...
@@ -88,7 +92,8 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Batch:
-    """images (batch, channels, *patch) float32; labels (batch, *patch) uint8; offsets (batch, dims or 0, *patch) float32.
+    """images (batch, channels, *patch) float32; labels (batch, *patch) uint8; offsets (batch, dims or 0, *patch) float32;
+    span (batch, channels) float32, how many intensities of its file one unit of a crop is.
 
     An offset is measured in pixels of the crop, turned and zoomed as the crop is.
     """
@@ -96,6 +101,7 @@ class Batch:
     images: Tensor
     labels: Tensor
     offsets: Tensor
+    span: Tensor
 
 
 def batch(
@@ -141,7 +147,12 @@ def batch(
         images=torch.stack(recorded),
         labels=torch.stack([crops[i][1][0] for i in mine]).to(torch.uint8),
         offsets=torch.stack([crops[i][2] for i in mine]),
+        span=torch.tensor([_span(samples[chosen[i]]) for i in mine]),
     )
+
+
+def _span(sample: Sample | WindowedSample) -> tuple[float, ...]:
+    return sample.span or (1.0,) * sample.channels
 
 
 def _look(

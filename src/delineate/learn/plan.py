@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
 from delineate.data.robust import asked_families
+from delineate.data.intensities import intensities
 from delineate.learn.prepare import Normalisation, as_grey, labelled_objects
 from delineate.nets import DOWN, UP
 
@@ -64,11 +65,15 @@ class Overrides:
     learning_rate: float | None = None
     objects: bool | None = None
     robust: tuple[str, ...] | None = None
+    adversarial: float | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that shapes a model, and `reasons`: item -> one sentence."""
+    """Everything that shapes a model, and `reasons`: item -> one sentence.
+
+    adversarial: by how many intensities of the files crops are perturbed, 0 for not at all.
+    """
 
     dims: int
     channels: int
@@ -87,6 +92,7 @@ class Plan:
     learning_rate: float
     smallest_object_px: int
     object_radius_px: float
+    adversarial: float = 0.0
     reasons: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -221,11 +227,12 @@ def planned(
         learning_rate=wanted.learning_rate or 3e-3,
         smallest_object_px=int(np.percentile(sizes, 1) / 2) if len(sizes) else 0,
         object_radius_px=_radius(sizes, dims),
+        adversarial=_adversarial(cases, wanted.adversarial, reasons),
         reasons=reasons
         | {
             f.name: "as you asked"
             for f in fields(Overrides)
-            if f.name != "objects" and getattr(wanted, f.name) is not None
+            if f.name not in ("objects", "adversarial") and getattr(wanted, f.name) is not None
         },
     )
 
@@ -291,6 +298,20 @@ def _objects(cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str]
         "" if given or not wanted else "; connected pieces stand in for ids"
     )
     return wanted
+
+
+def _adversarial(cases: Sequence[Case], wanted: float | None, reasons: dict[str, str]) -> float:
+    """By how many intensities crops are perturbed: `wanted` 255ths of the range of the images."""
+    if not wanted:
+        return 0.0
+    if not 0 < wanted <= 64:
+        raise DataError(f"adversarial is {wanted:g}: give grey levels of 255, such as 4, and 64 at most")
+    known = intensities(case.image for case in cases)
+    reasons["adversarial"] = (
+        f"{wanted:g} of 255 grey levels, where the images go from {known.low:g} to {known.high:g}: "
+        "three of four crops are changed by that much to what is hardest"
+    )
+    return known.of_255(wanted)
 
 
 def _normalisation(

@@ -156,7 +156,9 @@ def samples(
     """
     if case.labels is None:
         raise DataError(f"{case.name} has no labels: give it a mask or leave it out")
-    image = normalised(as_grey(case.image) if grey else case.image, normalisation, name=case.name)
+    channels = _finite(as_grey(case.image) if grey else case.image, case.name)
+    scale = _measured(channels, normalisation)
+    image = _scaled(channels, scale)
     ids = case.objects if objects and case.objects is not None else None
     slices: list[Any] = [slice(None)]
     if dims == 2 and len(case.spatial) == 3:
@@ -175,6 +177,7 @@ def samples(
                 labels=torch.from_numpy(labels.astype(np.float32)[None]),
                 offsets=torch.from_numpy(offsets),
                 places=places(labels, seed=seed + number),
+                span=scale.span,
             )
         )
     return result
@@ -195,6 +198,11 @@ class LargeSample:
     objects: bool
     lead: tuple[int, ...]
     places: tuple[NDArray[np.int32], ...]
+
+    @property
+    def span(self) -> tuple[float, ...]:
+        """Intensities of the file that one unit is, per channel."""
+        return self.scale.span
 
     @property
     def spatial(self) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ from delineate.core import Case, ClassTable, DataError, TrainingError
 from delineate.data.augment import Batch, Sample, WindowedSample, batch
 from delineate.data.fingerprint import fingerprint
 from delineate.data.large_case import LargeCase
+from delineate.learn.adversarial import hardened, unremembered
 from delineate.learn.answer import answered, ready
 from delineate.learn.checkpoint import NAME, freeze, thaw
 from delineate.learn.learnt import Learnt, Record, memory_layout, network, saved
@@ -264,6 +265,8 @@ class Training:
             share=(self._crew.rank, self._crew.size),
         )
         images = self._fabric.to_device(crops.images.contiguous(memory_format=memory_layout(plan.dims)))
+        if plan.adversarial:
+            images = self._hardened(images, crops, number)
         loss = self._loss(self._net(images), crops)
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -277,6 +280,21 @@ class Training:
             optimiser.step()
         self._averaged(number)
         return value
+
+    def _hardened(self, images: Tensor, crops: Batch, number: int) -> Tensor:
+        """The crops, some of them changed to what the network finds hardest within the limits of the plan."""
+        net = self._net.module
+
+        def logits(changed: Tensor) -> Tensor:
+            with self._fabric.autocast():
+                answer: Tensor = net(changed.contiguous(memory_format=memory_layout(self.plan.dims)))
+            return answer[:, : len(self.classes)]
+
+        span = self._fabric.to_device(crops.span)
+        limits = torch.where(span > 0, self.plan.adversarial / span, 0.0)
+        labels = self._fabric.to_device(crops.labels)
+        with unremembered(net):
+            return hardened(logits, images, labels, limits=limits, seed=self.seed, step=number)
 
     def _lost(self, what: str, value: float, number: int) -> TrainingError:
         kept = self.folder is not None and (self.folder / "model.json").exists()
