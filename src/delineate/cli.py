@@ -127,6 +127,12 @@ def train(
     ] = None,
     down: Annotated[str | None, typer.Option(help="Down-sampling: max, strided or blur.")] = None,
     up: Annotated[str | None, typer.Option(help="Up-sampling: nearest, linear or transposed.")] = None,
+    equivariant: Annotated[
+        bool | None,
+        typer.Option(
+            "--equivariant/--no-equivariant", help="Sample on grids that move with the image: no shift changes it."
+        ),
+    ] = None,
     dims: Annotated[int | None, typer.Option(help="2: slice by slice, 3: as volumes.")] = None,
     normalisation: Annotated[str | None, typer.Option(help="percentiles, zscore or bytes.")] = None,
     augmentation: Annotated[str | None, typer.Option(help="none, light or full.")] = None,
@@ -150,6 +156,7 @@ def train(
             shuffle=shuffle,
             down=down,
             up=up,
+            equivariant=equivariant,
             dims=dims,
             normalisation=normalisation,
             augmentation=augmentation,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -62,6 +62,7 @@ class Overrides:
     precision: str | None = None
     learning_rate: float | None = None
     objects: bool | None = None
+    equivariant: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Plan:
     smallest_object_px: int
     object_radius_px: float
     reasons: dict[str, str] = field(default_factory=dict)
+    equivariant: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `model.json`."""
@@ -93,8 +95,13 @@ class Plan:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Plan:
-        """The plan that `to_json` gave; raises KeyError or TypeError where items are missing."""
-        known = {f.name: values[f.name] for f in fields(cls)}
+        """The plan that `to_json` gave, now or before an item with a default was there; raises KeyError or TypeError where
+        others are missing."""
+        known = {
+            f.name: values[f.name]
+            for f in fields(cls)
+            if f.name in values or (f.default is MISSING and f.default_factory is MISSING)
+        }
         known["patch"] = tuple(known["patch"])
         known["normalisation"] = Normalisation(**known["normalisation"])
         known["augmentation"] = Augmentation(**known["augmentation"])
@@ -201,6 +208,7 @@ def planned(
         learning_rate=wanted.learning_rate or 3e-3,
         smallest_object_px=int(np.percentile(sizes, 1) / 2) if len(sizes) else 0,
         object_radius_px=_radius(sizes, dims),
+        equivariant=bool(wanted.equivariant),
         reasons=reasons
         | {
             f.name: "as you asked"

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from delineate.nets.blocks import CONVOLUTION, Block
-from delineate.nets.equivariant import moved, origins, phases, rolled, whole_blocks
+from delineate.nets.equivariant import fixed_graph, origins, phases, rolled, whole_blocks
 from delineate.nets.sampling import DOWN, UP, Sampling
 
 Intervals = tuple[tuple[int, int], ...]
@@ -109,12 +109,14 @@ class UNet(nn.Module):
         self, images: Float[Tensor, "batch in_channels *spatial"]
     ) -> Float[Tensor, "batch classes *spatial"]:
         """Logits that move with the images, whose sides are multiples of `divisor`."""
-        steady = not (self.training or fixed_graph())  # the same bits after every shift: worth it only where it is asked
+        steady = not (
+            self.training or fixed_graph()
+        )  # the same bits after every shift: worth it only where it is asked
         places = origins(images) if steady else None
         if places is not None:
-            images = moved(images, places)
+            images = rolled(images, places)
         first = phases(images, factor=self.shuffle)
-        x = self.first(blocks_to_channels(rolled(images, first, factor=self.shuffle), self.shuffle))
+        x = self.first(blocks_to_channels(rolled(images, first, most=self.shuffle - 1), self.shuffle))
         finer = []
         for down, encoder in zip(self.downs, self.encoders, strict=True):
             chosen = phases(x)
@@ -125,8 +127,8 @@ class UNet(nn.Module):
         ):
             x = rolled(up(x), chosen, back=True)
             x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
-        x = rolled(channels_to_blocks(self.head(x), self.shuffle), first, factor=self.shuffle, back=True)
-        return x if places is None else moved(x, places, back=True)
+        x = rolled(channels_to_blocks(self.head(x), self.shuffle), first, most=self.shuffle - 1, back=True)
+        return x if places is None else rolled(x, places, back=True)
 
     def part(
         self, images: Float[Tensor, "batch in_channels *spatial"], keep: tuple[slice, ...]
@@ -227,12 +229,6 @@ class UNet(nn.Module):
         reach += self.divisor if self.equivariant else 0  # the grid may start up to so much later
         halo: int = -(-reach // self.divisor) * self.divisor
         return halo
-
-
-def fixed_graph() -> bool:
-    """Whether the network is being written down as a graph, which cannot ask an image for anything but arithmetic."""
-    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return bool(traced or torch.compiler.is_compiling())
 
 
 def clipped(intervals: Iterable[tuple[int, int]], shape: tuple[int, ...]) -> Intervals:
