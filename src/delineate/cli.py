@@ -130,7 +130,8 @@ def train(
     equivariant: Annotated[
         bool | None,
         typer.Option(
-            "--equivariant/--no-equivariant", help="Sample on grids that move with the image: no shift changes it."
+            "--equivariant/--no-equivariant",
+            help="Sample on grids that move with the image: no shift changes it.",
         ),
     ] = None,
     dims: Annotated[int | None, typer.Option(help="2: slice by slice, 3: as volumes.")] = None,
@@ -210,6 +211,9 @@ def predict(
     tta: Annotated[
         bool, typer.Option("--tta", help="Average over mirrored images: slower, a little better.")
     ] = False,
+    shifts: Annotated[
+        int, typer.Option(help="Average over so many copies moved by a few pixels: slower, steadier.")
+    ] = 1,
     tile: Annotated[
         int | None, typer.Option(help="Pixels per axis that a tile keeps; only memory changes.")
     ] = None,
@@ -248,6 +252,7 @@ def predict(
             start=start,
             probabilities=probabilities,
             tta=tta,
+            shifts=shifts,
             tile=tile,
             engine=engine,
             memory=memory,

@@ -12,7 +12,9 @@ from delineate.audit.section import Chart, Curve, Finding, Picture, Remedy, Sect
 from delineate.audit.subject import Subject, subject_of_method
 from delineate.audit.thresholds import THRESHOLDS, Threshold, Thresholds, thresholds_in, thresholds_toml
 
-AUDITS: dict[str, str] = {}
+AUDITS: dict[str, str] = {
+    "shift": "delineate.audit.shift:shift",
+}
 """Every audit by name, as module:function, in the order of the page."""
 
 __all__ = [

@@ -53,7 +53,16 @@ class Threshold:
         return f"warns {side} {self.warn:g}, fails {side} {self.fail:g}: {self.reason}"
 
 
-THRESHOLDS: dict[str, Threshold] = {}
+THRESHOLDS: dict[str, Threshold] = {
+    "shift.agreement": Threshold(
+        0.995, 0.98, "of the pixels keep their label when the frame begins elsewhere"
+    ),
+    "shift.circular": Threshold(
+        0.995, 0.98, "of the pixels keep their label when the image moves in a circle"
+    ),
+    "shift.probability": Threshold(0.5, 0.95, "a change by half can turn over a label that was certain"),
+    "shift.dice": Threshold(0.01, 0.03, "of Dice, as much as methods are told apart by"),
+}
 """The defaults, by the name of the finding."""
 
 

@@ -97,6 +97,11 @@ class LargePrediction:
         objects: keep the objects that each tile owns as well, where the model separates them; see `objects_of`.
         """
         fits(learnt, image)
+        if learnt.plan.equivariant:
+            raise ModelError(
+                f"{image.path} would be predicted in parts, and an equivariant model looks at the whole image at once: crop "
+                "the image, or train without --equivariant"
+            )
         sample = sampled(image)
         seen = as_grey(sample) if learnt.plan.grey else sample
         if seen.shape[-1] != learnt.plan.channels:

@@ -65,7 +65,8 @@ def rolled(x: Map, places: Choice, *, back: bool = False, most: int = 1) -> Map:
     [[0.0, 1.0, 2.0, 3.0], [5.0, 6.0, 7.0, 4.0]]
     """
     if not fixed_graph():
-        return cast(Tensor, _Rolled.apply(x, [[-p if back else p for p in one] for one in places.tolist()]))  # type: ignore[no-untyped-call]
+        steps = [[-place if back else place for place in one] for one in places.tolist()]
+        return cast(Tensor, _Rolled.apply(x, steps))  # type: ignore[no-untyped-call]
     ones = (1,) * (x.ndim - 1)
     for axis in range(places.shape[1]):
         here, still = places[:, axis].reshape(-1, *ones), x
@@ -103,7 +104,7 @@ class _Rolled(torch.autograd.Function):
         return _turned(x, places)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return _turned(gradient, [[-place for place in one] for one in ctx.places]), None
 
@@ -112,19 +113,14 @@ def _turned(x: Tensor, places: list[list[int]]) -> Tensor:
     """Copied block by block: each axis falls into what comes first and what comes round."""
     result = torch.empty_like(x)
     for source, target, one in zip(x, result, places, strict=True):
-        blocks = []
-        for place, length in zip(one, x.shape[2:], strict=True):
-            first = place % length
-            blocks.append(
-                (
-                    (slice(first, length), slice(0, length - first)),
-                    (slice(0, first), slice(length - first, length)),
-                )
-            )
-        for block in itertools.product(*blocks):
-            target[(slice(None), *(there for _, there in block))] = source[
-                (slice(None), *(here for here, _ in block))
-            ]
+        cuts = [place % length for place, length in zip(one, x.shape[2:], strict=True)]
+        for round_ in itertools.product((False, True), repeat=len(cuts)):
+            here, there = source, target
+            for axis, (cut, comes_round) in enumerate(zip(cuts, round_, strict=True), start=1):
+                length = source.shape[axis]
+                here = here.narrow(axis, 0, cut) if comes_round else here.narrow(axis, cut, length - cut)
+                there = there.narrow(axis, *((length - cut, cut) if comes_round else (0, length - cut)))
+            there.copy_(here)
     return result
 
 
@@ -136,7 +132,10 @@ class _Wrapped(torch.autograd.Function):
         ctx.before, ctx.after = before, after
         sides = [n + before + after for n in x.shape[2:]]
         result = torch.empty(*x.shape[:2], *sides, dtype=x.dtype, device=x.device, memory_format=layout_of(x))
-        result[(..., *(slice(before, before + n) for n in x.shape[2:]))] = x
+        middle = result
+        for axis, n in enumerate(x.shape[2:], start=2):
+            middle = middle.narrow(axis, before, n)
+        middle.copy_(x)
         for axis in range(2, x.ndim):
             n = x.shape[axis]
             result.narrow(axis, 0, before).copy_(result.narrow(axis, n, before))
@@ -144,7 +143,7 @@ class _Wrapped(torch.autograd.Function):
         return result
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         before, after = ctx.before, ctx.after
         layout, inner = layout_of(gradient), gradient.clone()
@@ -171,7 +170,7 @@ class WrappedConv2d(nn.Conv2d):
 
     def forward(self, input: Map) -> Map:  # noqa: A002 - torch's name
         """Features of the same size; of half the size with a stride of 2."""
-        return cast(Tensor, super().forward(wrapped(input)))
+        return super().forward(wrapped(input))
 
 
 class WrappedConv3d(nn.Conv3d):
@@ -183,7 +182,7 @@ class WrappedConv3d(nn.Conv3d):
 
     def forward(self, input: Map) -> Map:  # noqa: A002 - torch's name
         """Features of the same size; of half the size with a stride of 2."""
-        return cast(Tensor, super().forward(wrapped(input)))
+        return super().forward(wrapped(input))
 
 
 WRAPPED: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: WrappedConv2d, 3: WrappedConv3d}
@@ -203,31 +202,50 @@ def whole_blocks(images: Map, side: int) -> Map:
     return images
 
 
-def origins(images: Map) -> Choice:
-    """A pixel of each image that is known by what lies around it, so that it moves with the image, to the bit.
+def origins(images: Map) -> list[Choice]:
+    """For each image the pixel that is known by what lies around it, (1, dims): it moves with the image, to the bit.
 
     Each pixel gets a number that depends on its own bits, then on those of 2, 4, 8 ... pixels from it on along each axis, as
-    on a torus, until one is the smallest alone. In an image that repeats itself there is none, and one of several is taken.
+    on a torus, until one is the smallest alone. Of an image that repeats itself all of its equals are given, (n, dims).
 
     >>> image = torch.rand(1, 1, 6, 8)
-    >>> moved = origins(image.roll((2, 3), (2, 3))) - origins(image)
+    >>> moved = origins(image.roll((2, 3), (2, 3)))[0] - origins(image)[0]
     >>> (moved % torch.tensor([6, 8])).tolist()
     [[2, 3]]
     """
-    return torch.stack([_origin(image.detach()) for image in images])
+    return [_origins(image.detach()) for image in images]
 
 
-def _origin(image: Float[Tensor, "channels *spatial"]) -> Int[Tensor, " dims"]:
+def _origins(image: Float[Tensor, "channels *spatial"]) -> Choice:
     """Of one image."""
     bits = image.double().contiguous().view(torch.int64)
     weights = torch.arange(1, 2 * len(bits), 2, device=image.device).reshape(-1, *(1,) * (image.ndim - 1))
     marks = _mixed((_mixed(bits) * weights).sum(0))
     reach = 1
-    while reach < max(marks.shape) and int((marks == marks.min()).sum()) > 1:
+    while len(found := torch.nonzero(marks == marks.min())) > 1 and reach < max(marks.shape):
         for axis in range(marks.ndim):
             marks = _mixed(marks * _ODD[1] + marks.roll(-reach, axis))
         reach *= 2
-    return torch.stack(torch.unravel_index(marks.argmin(), marks.shape))
+    return found
+
+
+def evened(x: Map, found: list[Choice], *, divisor: int) -> Map:
+    """Answers to images that repeat themselves, averaged over the repeats: no grid is the right one there.
+
+    found: what `origins` gave. divisor: pixels after which answers repeat themselves as well.
+
+    >>> evened(torch.tensor([[[1.0, 2, 1, 2]]]), [torch.tensor([[0], [1], [2], [3]])], divisor=2).tolist()
+    [[[1.5, 1.5, 1.5, 1.5]]]
+    """
+    answers = []
+    for answer, places in zip(x, found, strict=True):
+        if len(places) > 1:
+            moves = (places - places[0]).tolist()
+            different = {tuple(by % divisor for by in move): move for move in moves}.values()
+            axes = tuple(range(1, answer.ndim))
+            answer = torch.stack([answer.roll(move, axes) for move in different]).mean(0)
+        answers.append(answer)
+    return torch.stack(answers)
 
 
 def _mixed(marks: Int[Tensor, "*any"]) -> Int[Tensor, "*any"]:

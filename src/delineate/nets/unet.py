@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from delineate.nets.blocks import CONVOLUTION, Block
-from delineate.nets.equivariant import fixed_graph, origins, phases, rolled, whole_blocks
+from delineate.nets.equivariant import evened, fixed_graph, origins, phases, rolled, whole_blocks
 from delineate.nets.sampling import DOWN, UP, Sampling
 
 Intervals = tuple[tuple[int, int], ...]
@@ -112,8 +112,9 @@ class UNet(nn.Module):
         steady = not (
             self.training or fixed_graph()
         )  # the same bits after every shift: worth it only where it is asked
-        places = origins(images) if steady else None
-        if places is not None:
+        found = origins(images) if steady else []
+        if found:
+            places = torch.stack([one[0] for one in found])
             images = rolled(images, places)
         first = phases(images, factor=self.shuffle)
         x = self.first(blocks_to_channels(rolled(images, first, most=self.shuffle - 1), self.shuffle))
@@ -128,7 +129,7 @@ class UNet(nn.Module):
             x = rolled(up(x), chosen, back=True)
             x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
         x = rolled(channels_to_blocks(self.head(x), self.shuffle), first, most=self.shuffle - 1, back=True)
-        return x if places is None else rolled(x, places, back=True)
+        return rolled(evened(x, found, divisor=self.divisor), places, back=True) if found else x
 
     def part(
         self, images: Float[Tensor, "batch in_channels *spatial"], keep: tuple[slice, ...]
@@ -144,7 +145,10 @@ class UNet(nn.Module):
         True
         """
         if self.equivariant:
-            return self(images)[(..., *keep)]  # every pixel has a say in which grids are kept
+            pixels = tuple(
+                (side.start, side.stop) for side in keep
+            )  # every pixel has a say in which grids are kept
+            return between(self(images), pixels, begins=(0,) * len(keep))
         finer = []
         x = self.first(blocks_to_channels(images, self.shuffle))
         for down, encoder in zip(self.downs, self.encoders, strict=True):
