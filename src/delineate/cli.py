@@ -127,6 +127,13 @@ def train(
     ] = None,
     down: Annotated[str | None, typer.Option(help="Down-sampling: max, strided or blur.")] = None,
     up: Annotated[str | None, typer.Option(help="Up-sampling: nearest, linear or transposed.")] = None,
+    equivariant: Annotated[
+        bool | None,
+        typer.Option(
+            "--equivariant/--no-equivariant",
+            help="Sample on grids that move with the image: no shift changes it.",
+        ),
+    ] = None,
     dims: Annotated[int | None, typer.Option(help="2: slice by slice, 3: as volumes.")] = None,
     normalisation: Annotated[str | None, typer.Option(help="percentiles, zscore or bytes.")] = None,
     augmentation: Annotated[str | None, typer.Option(help="none, light or full.")] = None,
@@ -158,6 +165,7 @@ def train(
             shuffle=shuffle,
             down=down,
             up=up,
+            equivariant=equivariant,
             dims=dims,
             normalisation=normalisation,
             augmentation=augmentation,
@@ -215,6 +223,9 @@ def predict(
     tta: Annotated[
         bool, typer.Option("--tta", help="Average over mirrored images: slower, a little better.")
     ] = False,
+    shifts: Annotated[
+        int, typer.Option(help="Average over so many copies moved by a few pixels: slower, steadier.")
+    ] = 1,
     tile: Annotated[
         int | None, typer.Option(help="Pixels per axis that a tile keeps; only memory changes.")
     ] = None,
@@ -257,6 +268,7 @@ def predict(
             start=start,
             probabilities=probabilities,
             tta=tta,
+            shifts=shifts,
             tile=tile,
             engine=engine,
             guarantee=guarantee,

@@ -24,8 +24,8 @@ AUDITS: dict[str, str] = {
     "guarantee": "delineate.audit.guarantee:guarantee",
     "determinism": "delineate.audit.determinism:determinism",
     "seeds": "delineate.audit.seeds:seeds",
-AUDITS: dict[str, str] = {
     "attack": "delineate.audit.attack.examine:attack",
+    "shift": "delineate.audit.shift:shift",
 }
 """Every audit by name, as module:function, in the order of the page."""
 

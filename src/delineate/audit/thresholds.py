@@ -88,6 +88,14 @@ THRESHOLDS: dict[str, Threshold] = {
     "attack.kept": Threshold(0.8, 0.5, "share of the clean Dice that the strongest attack leaves"),
     "attack.noise": Threshold(0.98, 0.95, "share of the clean Dice that noise of that size leaves"),
     "attack.checks": Threshold(1.0, 0.7, "share of the checks that the attack itself passes"),
+    "shift.agreement": Threshold(
+        0.995, 0.98, "of the pixels keep their label when the frame begins elsewhere"
+    ),
+    "shift.circular": Threshold(
+        0.995, 0.98, "of the pixels keep their label when the image moves in a circle"
+    ),
+    "shift.probability": Threshold(0.5, 0.95, "a change by half can turn over a label that was certain"),
+    "shift.dice": Threshold(0.01, 0.03, "of Dice, as much as methods are told apart by"),
 }
 """The defaults, by the name of the finding."""
 

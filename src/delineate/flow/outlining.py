@@ -32,6 +32,7 @@ def predict(
     start: str | Path | None = None,
     probabilities: bool = False,
     tta: bool = False,
+    shifts: int = 1,
     tile: int | None = None,
     engine: str | None = None,
     guarantee: float | None = None,
@@ -53,7 +54,8 @@ def predict(
     palette; 16-bit ids with `objects`, and then the classes in `classes/`), and outlines drawn in `overlays/`.
     watershed: with `objects`, split touching ones at their necks, where the model has not learnt to.
     start: masks, points or boxes from which active contours start in place of a threshold; see `starts.starts_of`.
-    probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. tile:
+    probabilities: float32 (*spatial, classes) in `probabilities/`. tta: average over mirrored images. shifts: average
+    over so many copies that are moved by a few pixels, so that the result depends less on where the image begins. tile:
     pixels per axis that a tile keeps. engine: what runs a U-Net, one of `delineate.inference.engines.ENGINES` or int8
     (None: the fastest that agrees with torch in float32 on a tile of the first image). guarantee: an alpha for which
     `calibrate` has chosen a threshold; pixels above it are foreground as well, with the engine that it was chosen with
@@ -79,6 +81,8 @@ def predict(
     say = tell or (lambda _: None)
     if tile is not None and tile < 1:
         raise DataError(f"tiles of {tile} pixels cannot be cut: give a positive number of pixels, or none")
+    if shifts < 1:
+        raise DataError(f"{shifts} shifts cannot be averaged: give a positive number")
     if watershed and not objects:
         raise DataError("watershed splits objects: ask for --objects as well")
     found = images(where)
@@ -107,8 +111,8 @@ def predict(
         foreground_above=foreground_above,
     )
     large = _in_parts(found, method, wishes, say)
-    if large and (probabilities or watershed):
-        option = "--probabilities" if probabilities else "--watershed"
+    if large and (probabilities or watershed or shifts > 1):
+        option = "--probabilities" if probabilities else "--watershed" if watershed else "--shifts"
         raise DataError(
             f"{min(large)} is predicted in parts, without {option}: leave that out, or crop the image"
         )
@@ -128,6 +132,7 @@ def predict(
             objects=objects,
             settings={
                 "tta": tta,
+                "shifts": shifts,
                 "watershed": watershed,
                 "start": "" if start is None else str(start),
                 "probabilities": probabilities,
@@ -139,7 +144,7 @@ def predict(
             history=learnt.record.history if learnt else (),
             resume=resume,
         )
-        how = How(objects, watershed, starts, probabilities, tta, tile, engine, foreground_above)
+        how = How(objects, watershed, starts, probabilities, tta, tile, engine, foreground_above, shifts)
         todo = [entry for entry in found if folder.written(entry.name) is None]
         parts = [entry for entry in todo if entry.name in large]
         whole = [entry for entry in todo if entry.name not in large]
@@ -195,6 +200,7 @@ class How:
     tile: int | None = None
     engine: str | None = None
     foreground_above: float | None = None
+    shifts: int = 1
 
 
 def answered(
@@ -205,17 +211,21 @@ def answered(
     watershed: bool = False,
     start: Any = None,
     tta: bool = False,
+    shifts: int = 1,
     tile: int | None = None,
 ) -> tuple[Any, Any]:
     """Probabilities (classes, *spatial), and ids (*spatial) or None; a method without objects gives components.
 
     start: a mask (*spatial) that an active contour starts from.
     """
+    if shifts > 1 and method.name != "unet":
+        return _steadier(method, image, objects=objects, shifts=shifts, tta=tta, tile=tile), None
     if method.name in ("unet", "onnx"):
+        how: dict[str, Any] = {"flips": tta, "tile": tile} | ({"shifts": shifts} if shifts > 1 else {})
         if objects:
-            outlined: tuple[Any, Any] = method.outline(image, flips=tta, tile=tile, watershed=watershed)
+            outlined: tuple[Any, Any] = method.outline(image, watershed=watershed, **how)
             return outlined
-        return method.predict(image, flips=tta, tile=tile), None
+        return method.predict(image, **how), None
     if tta or tile is not None:
         raise DataError(
             f"{method.name} is neither averaged over mirrored images nor cut: leave --tta and --tile out"
@@ -231,6 +241,19 @@ def answered(
 
     foreground = likely.argmax(0) > 0
     return likely, split(foreground) if watershed else components(foreground)
+
+
+def _steadier(method: Any, image: Any, *, objects: bool, shifts: int, tta: bool, tile: int | None) -> Any:
+    """The probabilities of an ONNX model, averaged over shifts."""
+    if method.name != "onnx" or objects:
+        raise DataError(
+            f"{method.name} is not averaged over shifts{' with objects' if objects else ''}: leave "
+            f"{'--objects or ' if objects and method.name == 'onnx' else ''}--shifts out"
+        )
+    from delineate.inference import shift_averaged
+
+    predict = partial(method.predict, flips=tta, tile=tile)
+    return shift_averaged(predict, shifts=shifts, divisor=method.divisor, dims=method.dims)(image)
 
 
 def keeps_apart(method: Any) -> bool:
@@ -349,7 +372,14 @@ def _put(folder: PredictionFolder, entry: Entry, picture: Picture, likely: Any, 
 def _asked(method: Any, name: str, image: Any, how: How) -> tuple[Any, Any]:
     start = how.starts[name].on(image.shape[:-1]) if how.starts else None
     return answered(
-        method, image, objects=how.objects, watershed=how.watershed, start=start, tta=how.tta, tile=how.tile
+        method,
+        image,
+        objects=how.objects,
+        watershed=how.watershed,
+        start=start,
+        tta=how.tta,
+        shifts=how.shifts,
+        tile=how.tile,
     )
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from delineate.core import ModelError
 from delineate.data.conditions import amount_of_dye, illumination_of
-from delineate.inference import tiled
+from delineate.inference import shift_averaged, tiled
 from delineate.inference.engines import part_of
 from delineate.learn.engine import engine_of
 from delineate.learn.learnt import Learnt
@@ -34,12 +34,14 @@ def answered(
     *,
     tile: int | None = None,
     flips: bool = False,
+    shifts: int = 1,
 ) -> NDArray[np.float32]:
     """Class probabilities, then offsets in pixels: (classes [+ dims], *spatial) for an image (*spatial, channels).
 
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
-    mirrored images. See `runner` for what computes it.
-    Raises ModelError where the image has other axes or channels than the model.
+    mirrored images. shifts: average over so many shifted copies, see `shift_averaged`. See `runner` for what computes it.
+    Raises ModelError where the image has other axes or channels than the model, or where tiles are asked of an equivariant
+    model, in which every pixel has a say in how the whole image is sampled.
 
     >>> from delineate.data.samples import coins
     >>> from delineate.learn import UNetMethod
@@ -51,18 +53,29 @@ def answered(
     plan = learnt.plan
     if tile is not None and tile < 1:
         raise ModelError(f"tiles of {tile} pixels cannot be cut: give a positive number of pixels, or none")
+    if tile is not None and plan.equivariant:
+        raise ModelError("an equivariant model looks at the whole image at once: leave --tile out")
     picture = ready(plan, image)
     run = runner(learnt)
     divisor, halo = learnt.net.divisor, learnt.net.halo
 
     def whole(plane: Tensor) -> Tensor:
         sides = plane.shape[1:]
-        core = tile or (max(sides) if max(sides) <= WHOLE[plan.dims] else CORE[plan.dims])
+        uncut = plan.equivariant or max(sides) <= WHOLE[plan.dims]
+        core = tile or (max(sides) if uncut else CORE[plan.dims])
         core = -(-core // divisor) * divisor
         return tiled(run, plane, core=(core,) * plan.dims, halo=(halo,) * plan.dims)
 
+    def channels_last(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        return whole(torch.from_numpy(np.ascontiguousarray(np.moveaxis(plane, -1, 0)))).numpy()
+
+    steady = shift_averaged(channels_last, shifts=shifts, divisor=divisor, dims=plan.dims)
+
+    def shifted(plane: Tensor) -> Tensor:
+        return whole(plane) if shifts == 1 else torch.from_numpy(steady(plane.movedim(0, -1).numpy()))
+
     def mirrored(plane: Tensor, turn: tuple[int, ...]) -> Tensor:
-        answer = whole(plane.flip(turn)).flip(turn)
+        answer = shifted(plane.flip(turn)).flip(turn)
         if plan.objects:  # in a mirror, offsets point the other way
             for axis in turn:
                 answer[len(learnt.classes) + axis - 1] *= -1

@@ -67,7 +67,7 @@ class OnnxModel:
         self.sidecar = read_sidecar(beside) if beside.is_file() else Sidecar()
         if tell and not beside.is_file():
             tell(assumed(path, self.dims))
-        self._divisor = self.sidecar.divisor or DIVISOR
+        self.divisor = self.sidecar.divisor or DIVISOR
         self._by_itself = self.sidecar.inside and self.sidecar.statistics
         self._logits: bool | None = None
         outputs = [output.name for output in self._session.get_outputs()]
@@ -135,7 +135,7 @@ class OnnxModel:
 
     def _whole(self, picture: Tensor, tile: int | None) -> NDArray[np.float32]:
         """The picture (channels, *spatial) at once where that is possible, else in tiles."""
-        divisor, sides = self._divisor, tuple(picture.shape[1:])
+        divisor, sides = self.divisor, tuple(picture.shape[1:])
         around = HALO[self.dims] if self.sidecar.halo is None else self.sidecar.halo
         if small := [
             f
@@ -171,7 +171,7 @@ class OnnxModel:
             if fixed is not None
             else side
             if self.sidecar.any_size
-            else -(-side // self._divisor) * self._divisor
+            else -(-side // self.divisor) * self.divisor
             for fixed, side in zip(self._fixed, sides, strict=True)
         ]
         short = [(0, n - side) for n, side in zip(wanted, sides, strict=True)]

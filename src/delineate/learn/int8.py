@@ -82,6 +82,11 @@ def quantised(
     if not (folder / "model.json").is_file():
         raise ModelError(f"{folder} is no model folder: give that of a trained U-Net")
     plan = learnt.plan
+    if plan.equivariant:
+        raise ModelError(
+            "an equivariant model has no 8-bit version, for rounding would choose other grids: use the engine that predict "
+            "chooses"
+        )
     calibrating, judging = cases[::2][:TILES], cases[1::2]
     with tempfile.TemporaryDirectory(prefix="delineate-") as scratch:
         path = Path(scratch) / f"{NAME}.xml"

@@ -104,6 +104,11 @@ class LargePrediction:
         foreground_above: see `delineate.core.labels_of`.
         """
         fits(learnt, image)
+        if learnt.plan.equivariant:
+            raise ModelError(
+                f"{image.path} would be predicted in parts, and an equivariant model looks at the whole image at once: crop "
+                "the image, or train without --equivariant"
+            )
         sample = sampled(image)
         lit = None
         if learnt.plan.takes_colour and as_grey(sample).shape[-1] == 3:

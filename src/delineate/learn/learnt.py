@@ -103,6 +103,7 @@ def network(plan: Plan, classes: ClassTable, *, seed: int) -> UNet:
             shuffle=plan.shuffle,
             down=plan.down,
             up=plan.up,
+            equivariant=plan.equivariant,
         )
 
 

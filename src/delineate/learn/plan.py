@@ -66,6 +66,7 @@ class Overrides:
     objects: bool | None = None
     robust: tuple[str, ...] | None = None
     adversarial: float | None = None
+    equivariant: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Plan:
     smallest_object_px: int
     object_radius_px: float
     adversarial: float = 0.0
+    equivariant: bool = False
     reasons: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -101,7 +103,8 @@ class Plan:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Plan:
-        """The plan that `to_json` gave; raises KeyError or TypeError where items are missing."""
+        """The plan that `to_json` gave, now or before an item with a default was there; raises KeyError or TypeError where
+        others are missing."""
         known = {
             f.name: values[f.name]
             for f in fields(cls)
@@ -228,6 +231,7 @@ def planned(
         smallest_object_px=int(np.percentile(sizes, 1) / 2) if len(sizes) else 0,
         object_radius_px=_radius(sizes, dims),
         adversarial=_adversarial(cases, wanted.adversarial, reasons),
+        equivariant=bool(wanted.equivariant),
         reasons=reasons
         | {
             f.name: "as you asked"

@@ -62,17 +62,24 @@ class UNetMethod:
         return self.fitted().classes
 
     def predict(
-        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
+        self, image: NDArray[Any], *, flips: bool = False, shifts: int = 1, tile: int | None = None
     ) -> NDArray[np.float32]:
         """Probabilities (classes, *spatial) float32 for an image (*spatial, channels).
 
-        flips: average over mirrored images. tile: pixels per axis that a tile keeps; changes nothing but memory.
+        flips: average over mirrored images. shifts: average over so many shifted copies. tile: pixels per axis that a tile
+        keeps; changes nothing but memory.
         """
         learnt = self.fitted()
-        return answered(learnt, image, flips=flips, tile=tile)[: len(learnt.classes)]
+        return answered(learnt, image, flips=flips, shifts=shifts, tile=tile)[: len(learnt.classes)]
 
     def outline(
-        self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None, watershed: bool = False
+        self,
+        image: NDArray[Any],
+        *,
+        flips: bool = False,
+        shifts: int = 1,
+        tile: int | None = None,
+        watershed: bool = False,
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Probabilities (classes, *spatial) and object ids (*spatial), 0 for none.
 
@@ -80,7 +87,7 @@ class UNetMethod:
         `watershed` they are split at their necks as well (`delineate.objects.split`). ModelError where it did learn.
         """
         learnt = self.fitted()
-        answer = answered(learnt, image, flips=flips, tile=tile)
+        answer = answered(learnt, image, flips=flips, shifts=shifts, tile=tile)
         probabilities = answer[: len(learnt.classes)]
         labels = probabilities.argmax(0)
         return probabilities, identified(learnt, answer, labels, watershed=watershed)

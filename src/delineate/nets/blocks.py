@@ -13,12 +13,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from delineate.nets.equivariant import WRAPPED
+
 CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 BATCH_NORM: dict[int, type[nn.BatchNorm2d] | type[nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
 class Block(nn.Sequential):
     """Twice: 3-wide convolution, batch norm, ReLU. Keeps the spatial size; zeros beyond the border.
+
+    circular: beyond the border lies the other side, as on a torus.
 
     The convolutions carry no bias, for batch norm (Ioffe & Szegedy 2015, arXiv:1502.03167) adds its own.
 
@@ -27,13 +31,14 @@ class Block(nn.Sequential):
     torch.Size([1, 8, 5, 7])
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, dims: int) -> None:
-        convolution, norm = CONVOLUTION[dims], BATCH_NORM[dims]
+    def __init__(self, in_channels: int, out_channels: int, *, dims: int, circular: bool = False) -> None:
+        convolution, norm = (WRAPPED if circular else CONVOLUTION)[dims], BATCH_NORM[dims]
+        padding = 0 if circular else 1
         super().__init__(
-            convolution(in_channels, out_channels, 3, padding=1, bias=False),
+            convolution(in_channels, out_channels, 3, padding=padding, bias=False),
             norm(out_channels),
             nn.ReLU(inplace=True),
-            convolution(out_channels, out_channels, 3, padding=1, bias=False),
+            convolution(out_channels, out_channels, 3, padding=padding, bias=False),
             norm(out_channels),
             nn.ReLU(inplace=True),
         )

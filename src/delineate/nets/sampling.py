@@ -3,6 +3,7 @@
 Down-sampling turns n pixels into ceil(n / 2), up-sampling turns n into 2 n (the U-Net crops the last one off
 where the finer level was odd). So no size has to be divisible by anything. Up-sampling also brings the channels
 down to those of the finer level; it does so before it enlarges, where there are fewer pixels to work on.
+circular: beyond the border lies the other side, as on a torus; the sides must then be even.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from delineate.nets.blocks import CONVOLUTION
+from delineate.nets.equivariant import WRAPPED, wrapped
 
 Coarse = Float[Tensor, "batch channels *coarse"]
 Fine = Float[Tensor, "batch channels *fine"]
@@ -41,7 +43,7 @@ class MaxPooling(nn.Module):
             [7., 8.]])
     """
 
-    def __init__(self, *, channels: int, dims: int) -> None:
+    def __init__(self, *, channels: int, dims: int, circular: bool = False) -> None:
         super().__init__()
         self.pool = {2: F.max_pool2d, 3: F.max_pool3d}[dims]
 
@@ -61,9 +63,10 @@ class StridedConvolution(nn.Module):
     torch.Size([1, 4, 3, 3])
     """
 
-    def __init__(self, *, channels: int, dims: int) -> None:
+    def __init__(self, *, channels: int, dims: int, circular: bool = False) -> None:
         super().__init__()
-        self.convolution = CONVOLUTION[dims](channels, channels, 3, stride=2, padding=1)
+        kind, padding = (WRAPPED[dims], 0) if circular else (CONVOLUTION[dims], 1)
+        self.convolution = kind(channels, channels, 3, stride=2, padding=padding)
 
     def forward(self, x: Fine) -> Coarse:
         """Half the resolution."""
@@ -88,9 +91,9 @@ class BlurPooling(nn.Module):
 
     kernel: Tensor
 
-    def __init__(self, *, channels: int, dims: int) -> None:
+    def __init__(self, *, channels: int, dims: int, circular: bool = False) -> None:
         super().__init__()
-        self.channels, self.dims = channels, dims
+        self.channels, self.dims, self.circular = channels, dims, circular
         kernel = binomial = torch.tensor([0.25, 0.5, 0.25])
         for _ in range(dims - 1):
             kernel = kernel[..., None] * binomial
@@ -99,8 +102,11 @@ class BlurPooling(nn.Module):
     def forward(self, x: Fine) -> Coarse:
         """Half the resolution."""
         pool, convolve = {2: (F.max_pool2d, F.conv2d), 3: (F.max_pool3d, F.conv3d)}[self.dims]
-        highest = pool(F.pad(x, (0, 1) * self.dims, mode="replicate"), 2, stride=1)
-        padded = F.pad(highest, (1, 1) * self.dims, mode="replicate")
+        if self.circular:
+            padded = wrapped(pool(wrapped(x, before=0), 2, stride=1))
+        else:
+            highest = pool(F.pad(x, (0, 1) * self.dims, mode="replicate"), 2, stride=1)
+            padded = F.pad(highest, (1, 1) * self.dims, mode="replicate")
         return convolve(padded, self.kernel.to(x.dtype), stride=2, groups=self.channels)
 
     def needs(self, start: int, stop: int) -> tuple[int, int]:
@@ -115,7 +121,7 @@ class Nearest(nn.Module):
     torch.Size([1, 4, 6, 10])
     """
 
-    def __init__(self, *, in_channels: int, out_channels: int, dims: int) -> None:
+    def __init__(self, *, in_channels: int, out_channels: int, dims: int, circular: bool = False) -> None:
         super().__init__()
         self.mix = CONVOLUTION[dims](in_channels, out_channels, 1)
 
@@ -139,14 +145,20 @@ class Linear(nn.Module):
     [0.0, 1.0, 3.0, 4.0]
     """
 
-    def __init__(self, *, in_channels: int, out_channels: int, dims: int) -> None:
+    def __init__(self, *, in_channels: int, out_channels: int, dims: int, circular: bool = False) -> None:
         super().__init__()
         self.mix = CONVOLUTION[dims](in_channels, out_channels, 1)
-        self.kind = {2: "bilinear", 3: "trilinear"}[dims]
+        self.kind, self.circular = {2: "bilinear", 3: "trilinear"}[dims], circular
 
     def forward(self, x: Coarse) -> Fine:
         """Twice the resolution."""
-        return F.interpolate(self.mix(x), scale_factor=2.0, mode=self.kind, align_corners=False)
+        x = self.mix(x)
+        x = F.interpolate(
+            wrapped(x) if self.circular else x, scale_factor=2.0, mode=self.kind, align_corners=False
+        )
+        for axis in range(2, x.ndim if self.circular else 2):
+            x = x.narrow(axis, 2, x.shape[axis] - 4)
+        return x
 
     def needs(self, start: int, stop: int) -> tuple[int, int]:
         """Input interval on which outputs start..stop (half open) depend."""
@@ -160,7 +172,7 @@ class TransposedConvolution(nn.Module):
     torch.Size([1, 4, 4, 6, 8])
     """
 
-    def __init__(self, *, in_channels: int, out_channels: int, dims: int) -> None:
+    def __init__(self, *, in_channels: int, out_channels: int, dims: int, circular: bool = False) -> None:
         super().__init__()
         transposed = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}[dims]
         self.convolution = transposed(in_channels, out_channels, 2, stride=2)
@@ -179,11 +191,11 @@ DOWN: dict[str, Callable[..., nn.Module]] = {
     "strided": StridedConvolution,
     "blur": BlurPooling,
 }
-"""Ways to halve the resolution, each called with `channels` and `dims`."""
+"""Ways to halve the resolution, each called with `channels`, `dims` and `circular`."""
 
 UP: dict[str, Callable[..., nn.Module]] = {
     "nearest": Nearest,
     "linear": Linear,
     "transposed": TransposedConvolution,
 }
-"""Ways to double the resolution, each called with `in_channels`, `out_channels` and `dims`."""
+"""Ways to double the resolution, each called with `in_channels`, `out_channels`, `dims` and `circular`."""

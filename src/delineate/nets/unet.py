@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from functools import partial
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from delineate.nets.blocks import CONVOLUTION, Block
+from delineate.nets.equivariant import evened, fixed_graph, origins, phases, rolled, whole_blocks
 from delineate.nets.sampling import DOWN, UP, Sampling
 
 Intervals = tuple[tuple[int, int], ...]
@@ -31,6 +32,10 @@ class UNet(nn.Module):
     shuffle: 2 lets the finest level work on blocks of 2 x 2 (x 2) pixels, each pixel of a block a channel, and gives
     one logit per pixel all the same (pixel shuffle, Shi et al. 2016, arXiv:1609.05158): nothing of the image is lost,
     and the costly finest level has a quarter (an eighth) of the places to go to. 1: one pixel, one place.
+    equivariant: an image that moves in a circle gives the same answer, moved, for every shift: each halving keeps the grid
+    that the features choose, and beyond the border lies the other side; see `nets.equivariant`. That holds for images
+    whose sides are multiples of `divisor`; others have their last pixels repeated first. Such a network answers for whole
+    images only, not for tiles.
     Raises ValueError for a setting outside these.
 
     >>> net = UNet(1, 2, dims=2, width=8, levels=3, down="max", up="linear").eval()
@@ -51,6 +56,7 @@ class UNet(nn.Module):
         skips: bool = True,
         widest: int = 512,
         shuffle: int = 1,
+        equivariant: bool = False,
     ) -> None:
         super().__init__()
         if dims not in (2, 3) or min(levels, width, in_channels, classes, shuffle) < 1:
@@ -65,15 +71,19 @@ class UNet(nn.Module):
         channels = [min(width * 2**level, widest) for level in range(levels)]
         finer_and_coarser = list(itertools.pairwise(channels))
         self.dims, self.in_channels, self.classes = dims, in_channels, classes
-        self.skips, self.shuffle = skips, shuffle
-        self.first = Block(in_channels * shuffle**dims, channels[0], dims=dims)
-        self.downs = nn.ModuleList(DOWN[down](channels=fine, dims=dims) for fine, _ in finer_and_coarser)
-        self.encoders = nn.ModuleList(Block(fine, coarse, dims=dims) for fine, coarse in finer_and_coarser)
+        self.skips, self.shuffle, self.equivariant = skips, shuffle, equivariant
+        block = partial(Block, dims=dims, circular=equivariant)
+        self.first = block(in_channels * shuffle**dims, channels[0])
+        self.downs = nn.ModuleList(
+            DOWN[down](channels=fine, dims=dims, circular=equivariant) for fine, _ in finer_and_coarser
+        )
+        self.encoders = nn.ModuleList(block(fine, coarse) for fine, coarse in finer_and_coarser)
         self.ups = nn.ModuleList(
-            UP[up](in_channels=coarse, out_channels=fine, dims=dims) for fine, coarse in finer_and_coarser
+            UP[up](in_channels=coarse, out_channels=fine, dims=dims, circular=equivariant)
+            for fine, coarse in finer_and_coarser
         )
         self.decoders = nn.ModuleList(
-            Block(2 * fine if skips else fine, fine, dims=dims) for fine, _ in finer_and_coarser
+            block(2 * fine if skips else fine, fine) for fine, _ in finer_and_coarser
         )
         self.head = CONVOLUTION[dims](channels[0], classes * shuffle**dims, 1)
 
@@ -81,6 +91,8 @@ class UNet(nn.Module):
         self, images: Float[Tensor, "batch in_channels *spatial"]
     ) -> Float[Tensor, "batch classes *spatial"]:
         """Logits, one channel a class."""
+        if self.equivariant:
+            return cropped(self._anywhere(whole_blocks(images, self.divisor)), like=images)
         finer = []
         x = self.first(blocks_to_channels(images, self.shuffle))
         for down, encoder in zip(self.downs, self.encoders, strict=True):
@@ -92,6 +104,32 @@ class UNet(nn.Module):
             x = cropped(up(x), like=skip)
             x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
         return cropped(channels_to_blocks(self.head(x), self.shuffle), like=images)
+
+    def _anywhere(
+        self, images: Float[Tensor, "batch in_channels *spatial"]
+    ) -> Float[Tensor, "batch classes *spatial"]:
+        """Logits that move with the images, whose sides are multiples of `divisor`."""
+        steady = not (
+            self.training or fixed_graph()
+        )  # the same bits after every shift: worth it only where it is asked
+        found = origins(images) if steady else []
+        if found:
+            places = torch.stack([one[0] for one in found])
+            images = rolled(images, places)
+        first = phases(images, factor=self.shuffle)
+        x = self.first(blocks_to_channels(rolled(images, first, most=self.shuffle - 1), self.shuffle))
+        finer = []
+        for down, encoder in zip(self.downs, self.encoders, strict=True):
+            chosen = phases(x)
+            finer.append((x, chosen))
+            x = encoder(down(rolled(x, chosen)))
+        for up, decoder, (skip, chosen) in zip(
+            reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True
+        ):
+            x = rolled(up(x), chosen, back=True)
+            x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
+        x = rolled(channels_to_blocks(self.head(x), self.shuffle), first, most=self.shuffle - 1, back=True)
+        return rolled(evened(x, found, divisor=self.divisor), places, back=True) if found else x
 
     def part(
         self, images: Float[Tensor, "batch in_channels *spatial"], keep: tuple[slice, ...]
@@ -106,6 +144,11 @@ class UNet(nn.Module):
         >>> torch.allclose(part, net(image)[..., 20:40, 24:56], atol=1e-5)
         True
         """
+        if self.equivariant:
+            pixels = tuple(
+                (side.start, side.stop) for side in keep
+            )  # every pixel has a say in which grids are kept
+            return between(self(images), pixels, begins=(0,) * len(keep))
         finer = []
         x = self.first(blocks_to_channels(images, self.shuffle))
         for down, encoder in zip(self.downs, self.encoders, strict=True):
@@ -171,7 +214,8 @@ class UNet(nn.Module):
     def halo(self) -> int:
         """Pixels of context on each side that a tile needs to equal the whole image, a multiple of `divisor`.
 
-        Exact for tiles that start and end at multiples of `divisor` or at the border of the image.
+        Exact for tiles that start and end at multiples of `divisor` or at the border of the image. Equivariant networks
+        have no tiles: theirs is how far a pixel reaches while the grids stay the same.
         """
         length = 4 * 2 ** len(self.downs)  # in places of the finest level
         interval = (0, length)
@@ -186,6 +230,7 @@ class UNet(nn.Module):
             skip = reaches.pop()
             interval = Block.needs(min(start, skip[0]), max(stop, skip[1]))
         reach = self.shuffle * max(-interval[0], interval[1] - length)
+        reach += self.divisor if self.equivariant else 0  # the grid may start up to so much later
         halo: int = -(-reach // self.divisor) * self.divisor
         return halo
 
@@ -220,11 +265,7 @@ def blocks_to_channels(
     """
     if factor == 1:
         return images
-    short = [-n % factor for n in images.shape[2:]]
-    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    any_size = traced or torch.compiler.is_exporting()  # a graph shall not remember this size
-    if any_size or any(short):
-        images = F.pad(images, [pad for n in reversed(short) for pad in (0, n)], mode="replicate")
+    images = whole_blocks(images, factor)
     batch, channels, *sides = images.shape
     dims, coarse = len(sides), [n // factor for n in sides]
     split = images.reshape(batch, channels, *(n for side in coarse for n in (side, factor)))
