@@ -12,7 +12,10 @@ from delineate.audit.section import Chart, Curve, Finding, Picture, Remedy, Sect
 from delineate.audit.subject import Subject, subject_of_method
 from delineate.audit.thresholds import THRESHOLDS, Threshold, Thresholds, thresholds_in, thresholds_toml
 
-AUDITS: dict[str, str] = {}
+AUDITS: dict[str, str] = {
+    "annotators": "delineate.audit.annotators:annotators",
+    "subgroups": "delineate.audit.subgroups:by_subgroups",
+}
 """Every audit by name, as module:function, in the order of the page."""
 
 __all__ = [
