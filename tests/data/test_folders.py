@@ -81,10 +81,34 @@ def test_scribbles_alone_are_the_labels(laid: Laid) -> None:
     assert (found.kind, pairs(found)) == ("scribbles", {"a": "scribbles/a.png"})
 
 
-def test_of_several_annotators_the_first_is_used_and_it_is_said(laid: Laid) -> None:
-    found = find_folder(laid("images/a.png masks/bo/a.png masks/anna/a.png"))
-    assert pairs(found) == {"a": "masks/anna/a.png"}
-    assert found.notes == ("masks holds the masks of anna and bo: those of anna are used",)
+def test_of_several_annotators_the_first_who_drew_an_image_is_used_and_it_is_said(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png images/b.png masks/bo/a.png masks/bo/b.png masks/anna/a.png"))
+    assert pairs(found) == {"a": "masks/anna/a.png", "b": "masks/bo/b.png"}
+    assert found.notes[0].startswith(
+        "anna (1) and bo (2) labelled these images: of each the masks of the first"
+    )
+    assert {name: [bool(e.labels) for e in own] for name, own in found.people.items()} == {
+        "anna": [True, False],
+        "bo": [True, True],
+    }
+
+
+def test_each_annotator_has_objects_of_their_own(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png masks/bo/a.png masks/cy/a.png instances/bo/a.png"))
+    (bo,), (cy,) = found.people["bo"], found.people["cy"]
+    assert bo.objects is not None
+    assert bo.objects.parent.name == "bo"
+    assert cy.objects is None
+
+
+def test_annotators_of_training_and_validation_are_the_same_people(laid: Laid) -> None:
+    found = find_folder(laid("train/images/a.png train/masks/bo/a.png val/images/a.png val/masks/cy/a.png"))
+    assert found.people == {}  # one person each: nobody to compare
+    found = find_folder(laid("train/masks/cy/a.png val/masks/bo/a.png"))
+    assert [(name, [e.name for e in own if e.labels]) for name, own in found.people.items()] == [
+        ("bo", ["a", "val/a"]),
+        ("cy", ["a", "val/a"]),
+    ]
 
 
 def test_cellpose_names(laid: Laid) -> None:

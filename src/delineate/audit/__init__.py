@@ -26,6 +26,8 @@ AUDITS: dict[str, str] = {
     "seeds": "delineate.audit.seeds:seeds",
     "attack": "delineate.audit.attack.examine:attack",
     "shift": "delineate.audit.shift:shift",
+    "annotators": "delineate.audit.annotators:annotators",
+    "subgroups": "delineate.audit.subgroups:by_subgroups",
 }
 """Every audit by name, as module:function, in the order of the page."""
 

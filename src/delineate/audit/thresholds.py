@@ -96,6 +96,21 @@ THRESHOLDS: dict[str, Threshold] = {
     ),
     "shift.probability": Threshold(0.5, 0.95, "a change by half can turn over a label that was certain"),
     "shift.dice": Threshold(0.01, 0.03, "of Dice, as much as methods are told apart by"),
+    "annotators.agreement": Threshold(
+        0.8, 0.6, "Dice of the two people furthest apart; no model can please both"
+    ),
+    "annotators.border_px": Threshold(1.0, 2.0, "pixels between one person's borders and those of all"),
+    "annotators.small_missed": Threshold(0.05, 0.2, "of the small objects, that one person leaves out"),
+    "annotators.model_among_people": Threshold(
+        -0.02, -0.05, "Dice with people less theirs with each other, at the lower end of the interval"
+    ),
+    "annotators.model_border_px": Threshold(
+        1.0, 2.0, "pixels between the model's borders and those of people"
+    ),
+    "annotators.leaning": Threshold(
+        0.02, 0.05, "Dice by which it is closer to one person than the consensus is"
+    ),
+    "subgroups.gap": Threshold(0.03, 0.1, "Dice by which a subgroup is worse than all others, beyond chance"),
 }
 """The defaults, by the name of the finding."""
 

@@ -3,7 +3,9 @@
 Read `folders` (which file is what), `masks` (what its values mean), then `dataset.load`, which joins them.
 """
 
+from delineate.data.annotators import Annotations, annotator_names, load_annotators
 from delineate.data.check import Check, ClassShare, check
+from delineate.data.consensus import Consensus, Staple, majority, staple
 from delineate.data.dataset import DataSet, load
 from delineate.data.formats import (
     IMAGE_SUFFIXES,
@@ -21,12 +23,15 @@ from delineate.data.matching import Entry
 from delineate.data.picture import Picture
 from delineate.data.problem import Problem
 from delineate.data.reading import entry_image
+from delineate.data.simulated import Style, simulated, write_annotations
 from delineate.data.split import split
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "Annotations",
     "Check",
     "ClassShare",
+    "Consensus",
     "DataSet",
     "Entry",
     "Labelled",
@@ -35,17 +40,25 @@ __all__ = [
     "LargeImage",
     "Picture",
     "Problem",
+    "Staple",
+    "Style",
     "ValueRange",
+    "annotator_names",
     "check",
     "entry_image",
     "images",
     "label_suffix",
     "load",
+    "load_annotators",
     "load_masks",
+    "majority",
     "open_large",
     "read_image",
     "read_mask",
+    "simulated",
     "split",
+    "staple",
+    "write_annotations",
     "write_image",
     "write_labels",
 ]

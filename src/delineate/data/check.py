@@ -8,7 +8,7 @@ twice) is one that is not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from delineate.data.faults import (
 from delineate.data.folders import Folder, find_folder
 from delineate.data.inventory import LookedAt, Seen, ValueRange, look_at, where_of
 from delineate.data.masks import MasksAre, understand
+from delineate.data.matching import Entry
 from delineate.data.problem import Problem
 
 Progress = Callable[[int, int], None]
@@ -104,6 +105,7 @@ def check(
             masks += [found] if found else []
             if progress is not None:
                 progress(len(parts), total)
+        masks += _others(at, entries, masks_are=masks_are, seen=seen)
         labelled += sum(entry.labels is not None for entry, _ in entries)
         notes += at.notes
         try:
@@ -151,6 +153,23 @@ def check(
         tuple(sorted(seen.problems, key=lambda problem: not problem.serious)),
         tuple(dict.fromkeys(notes)),
     )
+
+
+def _others(
+    folder: Folder, used: Sequence[tuple[Entry, bool]], *, masks_are: MasksAre | None, seen: Seen
+) -> list[LookedAt]:
+    """The masks that other people drew of images already looked at; only their problems are counted."""
+    held_out = {entry.name: out for entry, out in used}
+    counted = {entry.labels for entry, _ in used}
+    more = [e for own in folder.people.values() for e in own if e.labels and e.labels not in counted]
+    apart = Seen()
+    masks = [
+        look_at(entry, folder=folder, held_out=held_out[entry.name], masks_are=masks_are, seen=apart)
+        for entry in more
+    ]
+    known = {problem.where for problem in seen.problems}
+    seen.problems += [problem for problem in apart.problems if problem.where not in known]
+    return [mask for mask in masks if mask]
 
 
 def _folder_problems(folder: Folder) -> list[Problem]:

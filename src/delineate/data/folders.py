@@ -12,8 +12,8 @@ What to predict on needs no masks and is found in `inputs`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from delineate.core import DataError
@@ -48,6 +48,8 @@ class Folder:
     kind: what the label files hold. strays: label files that belong to no image. twins: two files of one
     name.
     legends: folders in which a legend may lie, nearest first. notes: what was chosen, in words.
+    people: where several people labelled the images, each one's entries by name, those of validation last; in `train`
+    and `validation` each image then has the masks of the first of them who drew it.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class Folder:
     twins: Twins = ()
     legends: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    people: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
 
     def doubtful(self, masks_are: MasksAre | None) -> bool:
         """Whether only the masks themselves can tell what they hold, and whether they are sound."""
@@ -143,9 +146,12 @@ def _together(root: Path, first: Folder, second: Folder | None, where: Path | No
             "itself, with --val"
         )
     taken = {entry.name for entry in first.train}
-    validation = tuple(
-        replace(e, name=f"{where.name}/{e.name}") if e.name in taken else e for e in second.train
-    )
+
+    def apart(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        return tuple(replace(e, name=f"{where.name}/{e.name}") if e.name in taken else e for e in entries)
+
+    validation = apart(second.train)
+    people = {name: first.people.get(name, ()) for name in sorted({*first.people, *second.people})}
     return Folder(
         root,
         first.train,
@@ -155,6 +161,7 @@ def _together(root: Path, first: Folder, second: Folder | None, where: Path | No
         (*first.twins, *second.twins),
         first.legends,
         tuple(dict.fromkeys((*first.notes, f"{where.name} is used for validation", *second.notes))),
+        {name: (*entries, *apart(second.people.get(name, ()))) for name, entries in people.items()},
     )
 
 
@@ -182,35 +189,51 @@ def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...
 
     stems = {stem_of(p) for p in image_files(pictures)}
 
-    def files(names: Sequence[str]) -> tuple[list[Path], str]:
+    def files(names: Sequence[str]) -> dict[str, list[Path]]:
+        """Label files by person, who is "" where they lie in the folder itself."""
         folder = subfolder(root, names)
         if folder is not None and part:
             folder = subfolder(folder, (part.lower(),))
         if folder is None:
-            return [], ""
+            return {}
         direct = [p for p in image_files(folder) if p.is_file() or stem_of(p) in stems]
         people = [] if direct else sorted(p for p in folder.iterdir() if p.is_dir() and image_files(p))
-        if not people:
-            return direct, ""
-        names = [person.name for person in people]
-        words = f"{folder.name} holds the masks of {listed(names)}: those of {names[0]} are used"
-        return image_files(people[0]), words if len(people) > 1 else ""
+        return {person.name: image_files(person) for person in people} if people else {"": direct}
 
-    masks, several = files(MASK_FOLDERS)
-    objects, _ = files(OBJECT_FOLDERS)
-    scribbles, _ = files(SCRIBBLE_FOLDERS)
-    notes = [several] if several else []
+    masks, objects, scribbles = files(MASK_FOLDERS), files(OBJECT_FOLDERS), files(SCRIBBLE_FOLDERS)
+    notes = list[str]()
     kind: Kind = "masks"
-    if masks and scribbles:
+    if any(masks.values()) and any(scribbles.values()):
         notes.append("there are masks and scribbles: masks are used")
-    if not masks and objects:
-        masks, objects, kind = objects, [], "instances"
-        if scribbles:
+    if not any(masks.values()) and any(objects.values()):
+        masks, objects, kind = objects, {}, "instances"
+        if any(scribbles.values()):
             notes.append("there are instances and scribbles: instances are used")
-    elif not masks and scribbles:
+    elif not any(masks.values()) and any(scribbles.values()):
         masks, kind = scribbles, "scribbles"
-    entries, strays, twins = matched(image_files(pictures), masks, objects)
-    return Folder(root, entries, (), kind, strays, twins, legends, tuple(notes))
+    alone = len(masks) == len(objects) == 1
+    found = {
+        person: matched(
+            image_files(pictures), own, next(iter(objects.values())) if alone else objects.get(person, [])
+        )
+        for person, own in (masks or {"": []}).items()
+    }
+    entries = tuple(map(_first_labelled, zip(*(one for one, _, _ in found.values()), strict=True)))
+    people = {person: one for person, (one, _, _) in found.items()} if len(found) > 1 else {}
+    if people:
+        counts = [f"{name} ({sum(e.labels is not None for e in one)})" for name, one in people.items()]
+        notes.append(
+            f"{listed(counts)} labelled these images: of each the masks of the first who drew it are used; "
+            "train --annotators learns from all of them"
+        )
+    strays = tuple(stray for _, others, _ in found.values() for stray in others)
+    twins = tuple(dict.fromkeys(pair for _, _, pairs in found.values() for pair in pairs))
+    return Folder(root, entries, (), kind, strays, twins, legends, tuple(notes), people)
+
+
+def _first_labelled(entries: Sequence[Entry]) -> Entry:
+    """Of the entries of one image, a person each, the first that has labels."""
+    return next((entry for entry in entries if entry.labels), entries[0])
 
 
 def _flat(root: Path) -> Folder | None:

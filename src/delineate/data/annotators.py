@@ -1,0 +1,133 @@
+"""What several people drew in the same images, each read as cases of their own: `masks/ANNOTATOR/` beside `images/`.
+
+Every image is read once and shared by the people who labelled it; all masks are understood together, so that a value means
+the same class in every hand. Nobody has to have labelled everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from delineate.core import Case, ClassTable, DataError
+from delineate.data.dataset import label_path, labels_and_objects, legend_of
+from delineate.data.evidence import look
+from delineate.data.faults import fit_problem, fringes
+from delineate.data.folders import Folder, find_folder
+from delineate.data.formats import read_mask
+from delineate.data.large_case import is_too_large
+from delineate.data.masks import MasksAre, understand
+from delineate.data.matching import Entry
+from delineate.data.picture import Picture
+from delineate.data.problem import listed
+from delineate.data.reading import each, entry_image
+from delineate.data.split import groups
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """people: annotator -> the cases that they labelled, in the order of their names; images of one name are one array.
+
+    classes: what all labels index. notes: what was understood, in words.
+    """
+
+    people: Mapping[str, tuple[Case, ...]]
+    classes: ClassTable
+    notes: tuple[str, ...]
+
+
+def annotator_names(path: str | Path) -> tuple[str, ...]:
+    """Who labelled the images of a data folder, by name alone; nobody where it holds the masks of one person.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import write
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     annotator_names(write(Path(scratch) / "data") / "train")
+    ()
+    """
+    return tuple(name for name, own in find_folder(path).people.items() if any(e.labels for e in own))
+
+
+def load_annotators(
+    path: str | Path,
+    *,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    classes: ClassTable | None = None,
+) -> Annotations:
+    """Everybody's labels in the data folder `path`, training and validation together; arguments as those of `load`.
+
+    Raises DataError where fewer than two people labelled images, where an image is too large to be loaded, and as `load`
+    does for what cannot be read or understood.
+    """
+    folder = find_folder(path)
+    drawn = {name: [entry for entry in own if entry.labels] for name, own in folder.people.items()}
+    drawn = {name: own for name, own in drawn.items() if own}
+    if len(drawn) < 2:
+        raise DataError(
+            f"{path} holds the masks of {f'{listed(drawn)} alone' if drawn else 'one person'}: to compare people, put each "
+            "one's masks into a folder of their own, masks/NAME/"
+        )
+    images = {entry.name: entry for own in drawn.values() for entry in own}
+    if big := next((name for name, entry in images.items() if is_too_large(entry)), None):
+        raise DataError(f"{big} is too large to be loaded with everybody's masks: cut it into smaller images")
+    pictures = dict(zip(images, each(entry_image, images.values()), strict=True))
+    found = groups(images)
+    all_entries = [entry for own in drawn.values() for entry in own]
+    masks = list(each(lambda entry: read_mask(label_path(entry)), all_entries))
+    closely = folder.doubtful(masks_are)
+    evidence = [
+        look(mask, where=_where(entry), closely=closely)
+        for entry, mask in zip(all_entries, masks, strict=True)
+    ]
+    if blurred := next((problem for seen in evidence if (problem := fringes(seen))), None):
+        raise blurred.error
+    convention = understand(
+        evidence,
+        kind=folder.kind,
+        legend=legend_of(folder),
+        unlabelled=unlabelled,
+        masks_are=masks_are,
+        classes=classes,
+    )
+
+    def case(entry: Entry, mask: Picture) -> Case:
+        picture = pictures[entry.name]
+        problem = fit_problem(
+            picture, mask, image_name=entry.images[0].name, mask_name=_where(entry), where=_where(entry)
+        )
+        if problem:
+            raise problem.error
+        ids = read_mask(entry.objects) if entry.objects else None
+        labels, objects, _ = labels_and_objects(mask, ids, convention=convention, where=_where(entry))
+        return Case(
+            entry.name,
+            picture.array,
+            labels=labels,
+            objects=objects,
+            spacing=picture.spacing,
+            unit=picture.unit,
+            affine=picture.affine,
+            group=found.get(entry.name, entry.name),
+        )
+
+    by_entry = iter(zip(all_entries, masks, strict=True))
+    people = {name: tuple(case(*next(by_entry)) for _ in own) for name, own in drawn.items()}
+    return Annotations(people, convention.classes, (_shared(folder, people), *convention.notes))
+
+
+def _where(entry: Entry) -> str:
+    """A mask as its folder and name, for many people's masks have one name."""
+    path = label_path(entry)
+    return f"{path.parent.name}/{path.name}"
+
+
+def _shared(folder: Folder, people: Mapping[str, tuple[Case, ...]]) -> str:
+    """How many images each labelled, and how many all of them."""
+    names = [{case.name for case in own} for own in people.values()]
+    both = len(set.intersection(*names))
+    each_one = listed(f"{name} ({len(own)})" for name, own in people.items())
+    return (
+        f"{folder.path.name}: {each_one} labelled {len(set.union(*names))} images, {both} of them everybody"
+    )

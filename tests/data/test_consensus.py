@@ -1,0 +1,70 @@
+"""The vote of several people, drawn as rows of pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from delineate.core import UNLABELLED, DataError
+from delineate.data import majority, staple
+from delineate.data.consensus import best_partners
+
+
+def row(text: str) -> NDArray[np.uint8]:
+    return np.array([UNLABELLED if letter == "?" else int(letter) for letter in text], np.uint8)
+
+
+def test_the_class_of_most_people_wins() -> None:
+    found = majority([row("0112"), row("0110"), row("0022")])
+    np.testing.assert_array_equal(found.labels, row("0112"))
+    np.testing.assert_allclose(found.doubt, [0, 1 / 3, 1 / 3, 1 / 3], atol=1e-6)
+
+
+def test_of_two_people_the_border_runs_half_way() -> None:
+    found = majority([row("0000111111"), row("0000000011")])
+    np.testing.assert_array_equal(found.labels, row("0000001111"))
+
+
+def test_who_says_nothing_does_not_vote() -> None:
+    found = majority([row("1?1?"), row("10??"), row("01??")])
+    np.testing.assert_array_equal(found.labels[[0, 2, 3]], row("11?"))
+    assert found.doubt[3] == 0
+
+
+def test_touching_objects_stay_apart_in_the_consensus() -> None:
+    ids = [np.array([0, 1, 1, 1, 2, 2]), np.array([0, 5, 5, 5, 9, 9]), np.array([0, 3, 3, 4, 4, 4])]
+    found = majority([(one > 0).astype(np.uint8) for one in ids], objects=ids)
+    assert found.objects is not None
+    np.testing.assert_array_equal(found.objects, [0, 1, 1, 1, 2, 2])
+
+
+def test_an_object_that_one_of_three_drew_leaves_no_id() -> None:
+    ids = [np.array([1, 1, 0, 2]), np.array([1, 1, 0, 0]), np.array([1, 1, 0, 0])]
+    found = majority([(one > 0).astype(np.uint8) for one in ids], objects=ids)
+    assert found.objects is not None
+    np.testing.assert_array_equal(found.objects, [1, 1, 0, 0])
+
+
+def test_partners_share_most_with_each_other() -> None:
+    one, other = best_partners(np.array([1, 1, 1, 2, 2, 3]), np.array([7, 7, 8, 8, 8, 0]))
+    assert dict(zip(one.tolist(), other.tolist(), strict=True)) == {1: 7, 2: 8}
+
+
+def test_staple_trusts_the_two_who_agree() -> None:
+    good, poor = np.zeros((2, 20, 20), np.uint8)
+    good[5:15, 5:15] = poor[5:8, 5:15] = 1
+    found = staple([good, good, poor], label=1)
+    np.testing.assert_allclose(found.sensitivity, [1, 1, 0.3], atol=1e-3)
+    np.testing.assert_array_equal(found.probability > 0.5, good == 1)
+
+
+def test_staple_of_an_absent_class_is_undefined() -> None:
+    found = staple([np.zeros((4, 4), np.uint8)] * 2, label=1)
+    assert np.isnan(found.sensitivity).all()
+    assert not found.probability.any()
+
+
+def test_people_who_drew_at_different_sizes_have_no_consensus() -> None:
+    with pytest.raises(DataError, match="differ in size"):
+        majority([row("01"), row("011")])
