@@ -37,6 +37,18 @@ Unlabelled = Annotated[
 MasksAre = Annotated[
     str | None, typer.Option(help="'classes' or 'instances': what numbers in masks mean, where that is open.")
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        help="masks, scribbles, points or boxes: which labels to take, where there are several kinds."
+    ),
+]
+AllImages = Annotated[
+    bool | None,
+    typer.Option(
+        "--all-images/--labelled-images", help="Images without labels join; else they do if labels are weak."
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -79,6 +91,7 @@ def demo(
 def check(
     data: Data,
     val: Annotated[Path | None, typer.Option(help="A validation folder to compare with.")] = None,
+    labels: Labels = None,
     unlabelled: Unlabelled = None,
     masks_are: MasksAre = None,
 ) -> None:
@@ -87,7 +100,12 @@ def check(
 
     with _bar("reading") as progress:
         found = flow.check(
-            data, val=val, unlabelled=unlabelled, masks_are=_masks_are(masks_are), progress=progress
+            data,
+            val=val,
+            labels=_labels(labels),
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            progress=progress,
         )
     from delineate.report.check_text import check_lines
 
@@ -116,6 +134,8 @@ def train(
     objects: Annotated[
         bool | None, typer.Option("--objects/--no-objects", help="Learn to separate touching objects.")
     ] = None,
+    labels: Labels = None,
+    all_images: AllImages = None,
     unlabelled: Unlabelled = None,
     masks_are: MasksAre = None,
     patch: Annotated[int | None, typer.Option(help="Side of the training crops in pixels.")] = None,
@@ -168,6 +188,8 @@ def train(
             method=method,
             overrides=overrides,
             resume=resume,
+            labels=_labels(labels),
+            all_images=all_images,
             unlabelled=unlabelled,
             masks_are=_masks_are(masks_are),
             devices=devices,
@@ -495,6 +517,12 @@ def _complain(sentence: str) -> None:
 def _masks_are(value: str | None) -> Any:
     if value not in (None, "classes", "instances"):
         raise typer.BadParameter("give classes or instances", param_hint="--masks-are")
+    return value
+
+
+def _labels(value: str | None) -> Any:
+    if value not in (None, "masks", "scribbles", "points", "boxes"):
+        raise typer.BadParameter("give masks, scribbles, points or boxes", param_hint="--labels")
     return value
 
 

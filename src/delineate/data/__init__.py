@@ -5,6 +5,7 @@ Read `folders` (which file is what), `masks` (what its values mean), then `datas
 
 from delineate.data.check import Check, ClassShare, check
 from delineate.data.dataset import DataSet, load
+from delineate.data.folders import LabelKind, find_folder, offered
 from delineate.data.formats import (
     IMAGE_SUFFIXES,
     label_suffix,
@@ -31,6 +32,7 @@ __all__ = [
     "DataSet",
     "Entry",
     "Hand",
+    "LabelKind",
     "Labelled",
     "LabelledFile",
     "LabelledSet",
@@ -40,10 +42,12 @@ __all__ = [
     "ValueRange",
     "check",
     "entry_image",
+    "find_folder",
     "images",
     "label_suffix",
     "load",
     "load_masks",
+    "offered",
     "open_large",
     "pointed",
     "read_image",

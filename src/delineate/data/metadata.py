@@ -62,7 +62,7 @@ def metadata_column(path: str | Path, title: str) -> MetadataColumn:
     {'a': 'Siemens', 'b': 'Philips'}
     """
     file = Path(path)
-    header, rows = _table(file)
+    header, rows = table_of(file)
     if title not in header:
         raise DataError(f"{file} has no column {title}: it has {listed(header, most=12)}")
     lower = [name.lower() for name in header]
@@ -80,7 +80,8 @@ def metadata_column(path: str | Path, title: str) -> MetadataColumn:
     return MetadataColumn(file, title, header[at], tuple(said))
 
 
-def _table(file: Path) -> tuple[list[str], list[list[str]]]:
+def table_of(file: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV file, comma, semicolon or tab between the fields; raises DataError where there is no row."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
