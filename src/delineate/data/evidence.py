@@ -209,14 +209,15 @@ def _thin(ints: NDArray[np.integer[Any]], counts: Mapping[int, int]) -> bool:
 
 
 def _strokes(ints: NDArray[np.integer[Any]]) -> dict[int, int]:
-    """Connected pieces of each value."""
+    """Connected pieces of each value; of a stack in each slice, for people draw on slices."""
     from skimage import measure
 
     label: Any = measure.label
-    pieces = label(ints.astype(np.int64), background=-(2**62), connectivity=ints.ndim).ravel()
-    _, first = np.unique(pieces, return_index=True)
-    values, numbers = np.unique(ints.ravel()[first], return_counts=True)
-    return dict(zip(values.tolist(), numbers.tolist(), strict=True))
+    found: Counter[int] = Counter()
+    for plane in ints.reshape(-1, *ints.shape[-2:]).astype(np.int64):
+        _, first = np.unique(label(plane, background=-(2**62), connectivity=2), return_index=True)
+        found.update(plane.ravel()[first].tolist())
+    return dict(found)
 
 
 def _fringed(ints: NDArray[np.integer[Any]], counts: Mapping[int, int], share: Mapping[int, float]) -> bool:

@@ -87,8 +87,8 @@ def unlabelled_value(
         return None, ""
     if legend is not None and UNLABELLED in legend.names:
         return None, ""
-    if noun == "scribbles" and values == (0, UNLABELLED) and (legend is not None or found.most == UNLABELLED):
-        return UNLABELLED, f"{UNLABELLED} is read as unlabelled: the scribbles hold background alone"
+    if noun == "scribbles" and (found.most == UNLABELLED or (legend is not None and values == (0, UNLABELLED))):
+        return UNLABELLED, f"{UNLABELLED} is read as unlabelled"
     if classes is not None and _class_name(UNLABELLED, colour=False) in classes.names:
         return None, ""
     return _reading_of_255(found, many=classes is not None and len(classes) > 2)

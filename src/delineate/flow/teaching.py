@@ -50,8 +50,9 @@ def train(
     to validate on; without, a tenth (about eight at most; whole groups) is held out of five cases or more. minutes
     (10 where neither is given) or steps bound the training of a U-Net; the same steps, seed, data and machine
     give the same weights. labels: masks, scribbles, points or boxes, where several kinds lie in the folder;
-    all_images: whether images without labels join; not asked, they do where labels are weak. resume: go on with the interrupted training in `out`. devices, nodes: processes, each with a
-    GPU where there are any, that share the batches of a U-Net; torchrun and srun bring their own numbers.
+    all_images: whether images without labels join; not asked, they do where labels are weak. resume: go on with the
+    interrupted training in `out`. devices, nodes: processes, each with a GPU where there are any, that share the batches
+    of a U-Net; torchrun and srun bring their own numbers.
     Raises DataError, TrainingError or OutputError, each with its remedy.
 
     >>> from delineate.data.samples import coins
