@@ -116,6 +116,44 @@ def check(
 
 
 @app.command()
+def scribble(
+    data: Data,
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for images and strokes.")],
+    share: Annotated[float, typer.Option(help="Share of the pixels to draw on.")] = 0.01,
+    points: Annotated[
+        bool, typer.Option("--points", help="A click on every object and a few background strokes instead.")
+    ] = False,
+    strokes: Annotated[int, typer.Option(help="With --points: background strokes in each image.")] = 3,
+    length: Annotated[int, typer.Option(help="Longest stroke in pixels.")] = 60,
+    width: Annotated[int, typer.Option(help="Width of the pen in pixels.")] = 1,
+    wobble: Annotated[float, typer.Option(help="Change of direction from pixel to pixel in degrees.")] = 8.0,
+    border: Annotated[float, typer.Option(help="By how many pixels borders are seen off.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed: the same one draws the same strokes.")] = 0,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """Draw strokes or clicks from full masks as a person in a hurry would, to learn what they would be worth."""
+    from delineate import flow
+    from delineate.data.scribbles import Hand
+
+    with _bar("drawing") as progress:
+        made = flow.scribble(
+            data,
+            out=out,
+            share=share,
+            points=points,
+            strokes=strokes,
+            hand=Hand(length_px=length, width_px=width, wobble_deg=wobble, border_px=border),
+            seed=seed,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            tell=_tell,
+            progress=progress,
+        )
+    print(f"Strokes: {made}; teach with: delineate train {made} -o model")
+
+
+@app.command()
 def train(
     data: Data,
     out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the model.")],

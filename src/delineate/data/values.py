@@ -87,7 +87,9 @@ def unlabelled_value(
         return None, ""
     if legend is not None and UNLABELLED in legend.names:
         return None, ""
-    if noun == "scribbles" and (found.most == UNLABELLED or (legend is not None and values == (0, UNLABELLED))):
+    if noun == "scribbles" and (
+        found.most == UNLABELLED or (legend is not None and values == (0, UNLABELLED))
+    ):
         return UNLABELLED, f"{UNLABELLED} is read as unlabelled"
     if classes is not None and _class_name(UNLABELLED, colour=False) in classes.names:
         return None, ""

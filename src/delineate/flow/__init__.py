@@ -13,6 +13,7 @@ from delineate.flow.exporting import export, quantise
 from delineate.flow.methods import METHODS, load
 from delineate.flow.outlining import predict
 from delineate.flow.scoring import score, score_several
+from delineate.flow.scribbling import scribble
 from delineate.flow.showing import demo, features
 from delineate.flow.teaching import is_first, train
 
@@ -29,5 +30,6 @@ __all__ = [
     "quantise",
     "score",
     "score_several",
+    "scribble",
     "train",
 ]
