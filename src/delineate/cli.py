@@ -319,6 +319,41 @@ def predict(
     print(f"{count} outlined: {masks}, pictures in {out / 'overlays'}")
 
 
+@app.command("next")
+def next_(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained U-Net.")],
+    images: Annotated[str, typer.Argument(help="An image, a folder, or a glob in quotes.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the list and the pictures.")],
+    count: Annotated[int, typer.Option(help="Number of regions.")] = 20,
+    region: Annotated[int, typer.Option(help="Side of a region in pixels.")] = 128,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(help="The data folder the model was taught on: what it has is not asked again."),
+    ] = None,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """Which image or region should be scribbled on next? A ranked list and pictures to draw by."""
+    from delineate import flow
+
+    with _bar("looking") as progress:
+        regions, ranked = flow.suggest(
+            model,
+            images,
+            out=out,
+            count=count,
+            region_px=region,
+            labelled=labelled,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            tell=_tell,
+            progress=progress,
+        )
+    for one in ranked[:5]:
+        print(f"{one.rank}. {one.image} (uncertainty {one.uncertainty:.3f})")
+    print(f"{len(regions)} regions: {out / 'next.csv'}, pictures in {out / 'overlays'}")
+
+
 @app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="Folder of a trained U-Net.")],

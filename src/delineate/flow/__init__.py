@@ -15,6 +15,7 @@ from delineate.flow.outlining import predict
 from delineate.flow.scoring import score, score_several
 from delineate.flow.scribbling import scribble
 from delineate.flow.showing import demo, features
+from delineate.flow.suggesting import suggest
 from delineate.flow.teaching import is_first, train
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "score",
     "score_several",
     "scribble",
+    "suggest",
     "train",
 ]
