@@ -545,6 +545,59 @@ def compare(
 
 
 @app.command()
+def budget(
+    data: Data,
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the page and the trainings.")],
+    val: Annotated[Path | None, typer.Option(help="Folder to judge on; else a quarter is held out.")] = None,
+    shares: Annotated[
+        str, typer.Option(help="Shares of the pixels to draw on, with commas between them; '' for none.")
+    ] = "0.001,0.003,0.01,0.03",
+    images: Annotated[
+        str | None, typer.Option(help="Numbers of images with full masks; else 1, 2, 4 ... all.")
+    ] = None,
+    clicked: Annotated[
+        str | None, typer.Option(help="Numbers of images to click on, once an object; else some and all.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time for each training; 2 where neither is given.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps for each training instead of a time.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How often each is repeated.")] = 1,
+    patch: Annotated[int | None, typer.Option(help="Side of the training crops in pixels.")] = None,
+    width: Annotated[int | None, typer.Option(help="Channels at the finest level.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in OUT where a budget was interrupted.")
+    ] = False,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """How much labelling is enough? Dice against strokes, clicks and numbers of masks, on one page."""
+    from delineate import flow
+    from delineate.learn import Overrides
+
+    with _training_bar() as (tell, watch):
+        found = flow.budget(
+            data,
+            out=out,
+            val=val,
+            shares=_numbers(shares, "--shares") or (),
+            images=_counts(images, "--images"),
+            clicked=_counts(clicked, "--clicked"),
+            minutes=minutes,
+            steps=steps,
+            seeds=seeds,
+            overrides=Overrides(patch=patch, width=width),
+            resume=resume,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            tell=tell,
+            watch=watch,
+        )
+    print("\n".join(found.lines))
+    print(f"Page: {found.page}")
+
+
+@app.command()
 def features(
     model: Annotated[Path, typer.Argument(help="Folder of a trained U-Net.")],
     image: Annotated[Path, typer.Argument(help="One image.")],
@@ -574,7 +627,7 @@ def main() -> None:
     except SystemExit as leave:
         if leave.code == INTERRUPTED:
             _complain(
-                "interrupted: what was finished is kept; `train`, `predict` and `compare` go on with --resume"
+                "interrupted: what was finished is kept; `train`, `predict`, `compare` and `budget` go on with --resume"
             )
         raise
 
@@ -599,16 +652,22 @@ def _labels(value: str | None) -> Any:
     return value
 
 
-def _numbers(text: str | None) -> list[float] | None:
+def _numbers(text: str | None, option: str = "--sizes") -> list[float] | None:
     """Numbers between commas."""
     if text is None:
         return None
     try:
-        return [float(number) for number in text.split(",")]
+        return [float(number) for number in text.split(",") if number.strip()]
     except ValueError as error:
-        raise typer.BadParameter(
-            "give numbers between commas, such as 10,100", param_hint="--sizes"
-        ) from error
+        raise typer.BadParameter("give numbers between commas, such as 10,100", param_hint=option) from error
+
+
+def _counts(text: str | None, option: str) -> list[int] | None:
+    """Whole numbers between commas."""
+    numbers = _numbers(text, option)
+    if numbers and any(number != int(number) for number in numbers):
+        raise typer.BadParameter("give whole numbers between commas, such as 2,8", param_hint=option)
+    return None if numbers is None else [int(number) for number in numbers]
 
 
 def _told_apart(paths: list[Path]) -> dict[str, Path]:

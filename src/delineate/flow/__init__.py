@@ -8,6 +8,7 @@ needed: scoring loads no torch.
 """
 
 from delineate.data import check
+from delineate.flow.budgeting import budget
 from delineate.flow.comparing import compare
 from delineate.flow.exporting import export, quantise
 from delineate.flow.methods import METHODS, load
@@ -20,6 +21,7 @@ from delineate.flow.teaching import is_first, train
 
 __all__ = [
     "METHODS",
+    "budget",
     "check",
     "compare",
     "demo",
