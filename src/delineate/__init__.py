@@ -5,7 +5,7 @@
     probabilities = method.predict(image)
 
 The verbs are `check`, `train`, `predict`, `score`, `compare` and `demo`; `load` brings a trained model back, `export` takes
-it elsewhere and `quantise` makes it faster. The parts
+it elsewhere and `quantise` makes it faster; `scribble`, `budget` and `suggest` are about labels. The parts
 (`delineate.nets`, `delineate.losses`, `delineate.score`, ...) can be used alone. Names are looked up when they
 are first used, so `import delineate` is instant and loads no torch.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from delineate import score as score
     from delineate.core import UNLABELLED, Case, ClassTable, DelineateError
     from delineate.flow import (
+        budget,
         check,
         compare,
         demo,
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
         predict,
         quantise,
         score_several,
+        scribble,
+        suggest,
         train,
     )
 
 __version__ = "0.1.0"
 
 _VERBS = (
+    "budget",
     "check",
     "compare",
     "demo",
@@ -44,6 +48,8 @@ _VERBS = (
     "predict",
     "quantise",
     "score_several",
+    "scribble",
+    "suggest",
     "train",
 )
 _CORE = ("UNLABELLED", "Case", "ClassTable", "DelineateError")
@@ -67,6 +73,7 @@ __all__ = [
     "ClassTable",
     "DelineateError",
     "audit",
+    "budget",
     "check",
     "classical",
     "compare",
@@ -86,6 +93,8 @@ __all__ = [
     "report",
     "score",
     "score_several",
+    "scribble",
+    "suggest",
     "train",
 ]
 

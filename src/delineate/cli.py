@@ -37,6 +37,18 @@ Unlabelled = Annotated[
 MasksAre = Annotated[
     str | None, typer.Option(help="'classes' or 'instances': what numbers in masks mean, where that is open.")
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        help="masks, scribbles, points or boxes: which labels to take, where there are several kinds."
+    ),
+]
+AllImages = Annotated[
+    bool | None,
+    typer.Option(
+        "--all-images/--labelled-images", help="Images without labels join; else they do if labels are weak."
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -79,6 +91,7 @@ def demo(
 def check(
     data: Data,
     val: Annotated[Path | None, typer.Option(help="A validation folder to compare with.")] = None,
+    labels: Labels = None,
     unlabelled: Unlabelled = None,
     masks_are: MasksAre = None,
 ) -> None:
@@ -87,7 +100,12 @@ def check(
 
     with _bar("reading") as progress:
         found = flow.check(
-            data, val=val, unlabelled=unlabelled, masks_are=_masks_are(masks_are), progress=progress
+            data,
+            val=val,
+            labels=_labels(labels),
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            progress=progress,
         )
     from delineate.report.check_text import check_lines
 
@@ -95,6 +113,44 @@ def check(
         print(line)
     if not found.trainable:
         raise typer.Exit(1)
+
+
+@app.command()
+def scribble(
+    data: Data,
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for images and strokes.")],
+    share: Annotated[float, typer.Option(help="Share of the pixels to draw on.")] = 0.01,
+    points: Annotated[
+        bool, typer.Option("--points", help="A click on every object and a few background strokes instead.")
+    ] = False,
+    strokes: Annotated[int, typer.Option(help="With --points: background strokes in each image.")] = 3,
+    length: Annotated[int, typer.Option(help="Longest stroke in pixels.")] = 60,
+    width: Annotated[int, typer.Option(help="Width of the pen in pixels.")] = 1,
+    wobble: Annotated[float, typer.Option(help="Change of direction from pixel to pixel in degrees.")] = 8.0,
+    border: Annotated[float, typer.Option(help="By how many pixels borders are seen off.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed: the same one draws the same strokes.")] = 0,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """Draw strokes or clicks from full masks as a person in a hurry would, to learn what they would be worth."""
+    from delineate import flow
+    from delineate.data.scribbles import Hand
+
+    with _bar("drawing") as progress:
+        made = flow.scribble(
+            data,
+            out=out,
+            share=share,
+            points=points,
+            strokes=strokes,
+            hand=Hand(length_px=length, width_px=width, wobble_deg=wobble, border_px=border),
+            seed=seed,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            tell=_tell,
+            progress=progress,
+        )
+    print(f"Strokes: {made}; teach with: delineate train {made} -o model")
 
 
 @app.command()
@@ -116,6 +172,8 @@ def train(
     objects: Annotated[
         bool | None, typer.Option("--objects/--no-objects", help="Learn to separate touching objects.")
     ] = None,
+    labels: Labels = None,
+    all_images: AllImages = None,
     unlabelled: Unlabelled = None,
     masks_are: MasksAre = None,
     patch: Annotated[int | None, typer.Option(help="Side of the training crops in pixels.")] = None,
@@ -188,6 +246,8 @@ def train(
             method=method,
             overrides=overrides,
             resume=resume,
+            labels=_labels(labels),
+            all_images=all_images,
             unlabelled=unlabelled,
             masks_are=_masks_are(masks_are),
             devices=devices,
@@ -286,6 +346,41 @@ def predict(
     count = f"{len(written)} image{'s' if len(written) > 1 else ''}"
     masks = f"object ids in {out}, classes in {out / 'classes'}" if objects else f"classes in {out}"
     print(f"{count} outlined: {masks}, pictures in {out / 'overlays'}")
+
+
+@app.command("next")
+def next_(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained U-Net.")],
+    images: Annotated[str, typer.Argument(help="An image, a folder, or a glob in quotes.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the list and the pictures.")],
+    count: Annotated[int, typer.Option(help="Number of regions.")] = 20,
+    region: Annotated[int, typer.Option(help="Side of a region in pixels.")] = 128,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(help="The data folder the model was taught on: what it has is not asked again."),
+    ] = None,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """Which image or region should be scribbled on next? A ranked list and pictures to draw by."""
+    from delineate import flow
+
+    with _bar("looking") as progress:
+        regions, ranked = flow.suggest(
+            model,
+            images,
+            out=out,
+            count=count,
+            region_px=region,
+            labelled=labelled,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            tell=_tell,
+            progress=progress,
+        )
+    for one in ranked[:5]:
+        print(f"{one.rank}. {one.image} (uncertainty {one.uncertainty:.3f})")
+    print(f"{len(regions)} regions: {out / 'next.csv'}, pictures in {out / 'overlays'}")
 
 
 @app.command()
@@ -509,6 +604,59 @@ def compare(
 
 
 @app.command()
+def budget(
+    data: Data,
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the page and the trainings.")],
+    val: Annotated[Path | None, typer.Option(help="Folder to judge on; else a quarter is held out.")] = None,
+    shares: Annotated[
+        str, typer.Option(help="Shares of the pixels to draw on, with commas between them; '' for none.")
+    ] = "0.001,0.003,0.01,0.03",
+    images: Annotated[
+        str | None, typer.Option(help="Numbers of images with full masks; else 1, 2, 4 ... all.")
+    ] = None,
+    clicked: Annotated[
+        str | None, typer.Option(help="Numbers of images to click on, once an object; else some and all.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time for each training; 2 where neither is given.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps for each training instead of a time.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How often each is repeated.")] = 1,
+    patch: Annotated[int | None, typer.Option(help="Side of the training crops in pixels.")] = None,
+    width: Annotated[int | None, typer.Option(help="Channels at the finest level.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in OUT where a budget was interrupted.")
+    ] = False,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """How much labelling is enough? Dice against strokes, clicks and numbers of masks, on one page."""
+    from delineate import flow
+    from delineate.learn import Overrides
+
+    with _training_bar() as (tell, watch):
+        found = flow.budget(
+            data,
+            out=out,
+            val=val,
+            shares=_numbers(shares, "--shares") or (),
+            images=_counts(images, "--images"),
+            clicked=_counts(clicked, "--clicked"),
+            minutes=minutes,
+            steps=steps,
+            seeds=seeds,
+            overrides=Overrides(patch=patch, width=width),
+            resume=resume,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            tell=tell,
+            watch=watch,
+        )
+    print("\n".join(found.lines))
+    print(f"Page: {found.page}")
+
+
+@app.command()
 def audit(
     model: Annotated[
         Path, typer.Argument(help="Folder of a trained model, an ONNX file, or a folder of predicted masks.")
@@ -595,7 +743,7 @@ def main() -> None:
     except SystemExit as leave:
         if leave.code == INTERRUPTED:
             _complain(
-                "interrupted: what was finished is kept; `train`, `predict`, `compare` and `audit` go on with --resume"
+                "interrupted: what was finished is kept; `train`, `predict`, `compare`, `budget` and `audit` go on with --resume"
             )
         raise
 
@@ -614,16 +762,28 @@ def _masks_are(value: str | None) -> Any:
     return value
 
 
-def _numbers(text: str | None) -> list[float] | None:
+def _labels(value: str | None) -> Any:
+    if value not in (None, "masks", "scribbles", "points", "boxes"):
+        raise typer.BadParameter("give masks, scribbles, points or boxes", param_hint="--labels")
+    return value
+
+
+def _numbers(text: str | None, option: str = "--sizes") -> list[float] | None:
     """Numbers between commas."""
     if text is None:
         return None
     try:
-        return [float(number) for number in text.split(",")]
+        return [float(number) for number in text.split(",") if number.strip()]
     except ValueError as error:
-        raise typer.BadParameter(
-            "give numbers between commas, such as 10,100", param_hint="--sizes"
-        ) from error
+        raise typer.BadParameter("give numbers between commas, such as 10,100", param_hint=option) from error
+
+
+def _counts(text: str | None, option: str) -> list[int] | None:
+    """Whole numbers between commas."""
+    numbers = _numbers(text, option)
+    if numbers and any(number != int(number) for number in numbers):
+        raise typer.BadParameter("give whole numbers between commas, such as 2,8", param_hint=option)
+    return None if numbers is None else [int(number) for number in numbers]
 
 
 def _told_apart(paths: list[Path]) -> dict[str, Path]:

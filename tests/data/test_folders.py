@@ -73,7 +73,10 @@ def test_instances_alone_are_the_labels(laid: Laid) -> None:
 def test_masks_are_used_where_there_are_scribbles_too_and_it_is_said(laid: Laid) -> None:
     found = find_folder(laid("images/a.png masks/a.png scribbles/a.png"))
     assert (found.kind, pairs(found)) == ("masks", {"a": "masks/a.png"})
-    assert found.notes == ("there are masks and scribbles: masks are used",)
+    assert found.notes == (
+        "there are masks and scribbles: where an image has several, its masks are used (--labels scribbles takes the "
+        "scribbles)",
+    )
 
 
 def test_scribbles_alone_are_the_labels(laid: Laid) -> None:

@@ -7,6 +7,7 @@ from delineate.data.annotators import Annotations, annotator_names, load_annotat
 from delineate.data.check import Check, ClassShare, check
 from delineate.data.consensus import Consensus, Staple, majority, staple
 from delineate.data.dataset import DataSet, load
+from delineate.data.folders import LabelKind, find_folder, offered
 from delineate.data.formats import (
     IMAGE_SUFFIXES,
     label_suffix,
@@ -23,6 +24,7 @@ from delineate.data.matching import Entry
 from delineate.data.picture import Picture
 from delineate.data.problem import Problem
 from delineate.data.reading import entry_image
+from delineate.data.scribbles import Hand, pointed, scribbled
 from delineate.data.simulated import Style, simulated, write_annotations
 from delineate.data.split import split
 
@@ -34,6 +36,8 @@ __all__ = [
     "Consensus",
     "DataSet",
     "Entry",
+    "Hand",
+    "LabelKind",
     "Labelled",
     "LabelledFile",
     "LabelledSet",
@@ -46,15 +50,19 @@ __all__ = [
     "annotator_names",
     "check",
     "entry_image",
+    "find_folder",
     "images",
     "label_suffix",
     "load",
     "load_annotators",
     "load_masks",
     "majority",
+    "offered",
     "open_large",
+    "pointed",
     "read_image",
     "read_mask",
+    "scribbled",
     "simulated",
     "split",
     "staple",

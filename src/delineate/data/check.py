@@ -8,7 +8,7 @@ twice) is one that is not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,10 +26,12 @@ from delineate.data.faults import (
     torn_groups,
     training_problems,
 )
-from delineate.data.folders import Folder, find_folder
-from delineate.data.inventory import LookedAt, Seen, ValueRange, look_at, where_of
-from delineate.data.masks import MasksAre, understand
+from delineate.data.folders import Folder, LabelKind, find_folder, offered
+from delineate.data.inventory import LookedAt, Seen, ValueRange, look_at, placed_counts, where_of
+from delineate.data.kinds import form_problems, kind_of, understand_all
+from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry
+from delineate.data.places import Places, places_of
 from delineate.data.problem import Problem
 
 Progress = Callable[[int, int], None]
@@ -37,13 +39,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class ClassShare:
-    """How many labelled pixels are of one class, their share of all labelled pixels, and in how many
-    masks."""
+    """How many labelled pixels are of one class, their share of all labelled pixels, in how many masks, and in how many
+    strokes and points, where there are such."""
 
     name: str
     pixels: int
     share: float
     masks: int
+    strokes: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Check:
     sizes, channels, spacings: each size (*spatial), number of channels, and (spacing, unit), with its count,
     the most frequent first. classes: empty where the masks could not be understood. unlabelled: share of mask
     pixels about which nobody said anything. problems: serious ones first. notes: what was understood, in
-    words."""
+    words. kinds: (masks, scribbles, points, boxes or "" for none; number of images) of those kinds that there are."""
 
     path: Path
     images: int
@@ -68,6 +71,7 @@ class Check:
     unlabelled: float
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
+    kinds: tuple[tuple[str, int], ...] = ()
 
     @property
     def trainable(self) -> bool:
@@ -79,24 +83,30 @@ def check(
     path: str | Path,
     *,
     val: str | Path | None = None,
+    labels: LabelKind | None = None,
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
     progress: Progress | None = None,
 ) -> Check:
     """Look through the data folder `path`, and the folder `val` of validation data where it lies elsewhere.
 
-    unlabelled, masks_are: as for `load`. progress: called with (images done, images in all) after each image.
+    labels, unlabelled, masks_are: as for `load`. progress: called with (images done, images in all) after each image.
     Raises DataError only where the folder holds no image, or its layout cannot be understood; everything else is a
     problem in what is returned.
     """
-    folders = [find_folder(path), *([find_folder(val)] if val is not None else [])]
+    folders = [find_folder(path, labels=labels)]
+    if val is not None:
+        there = offered(find_folder(val))
+        folders.append(find_folder(val, labels=labels if labels in there else None))
     seen, table = Seen(), None
     pixels: NDArray[np.int64] = np.zeros((0, 256), np.int64)
+    strokes: Counter[int] = Counter()
+    kinds: Counter[str] = Counter()
     notes: list[str] = []
     parts: list[tuple[str, bool]] = []
-    labelled, total = 0, sum(len(at.train) + len(at.validation) for at in folders)
+    labelled, total = 0, sum(len(at.entries) for at in folders)
     for at in folders:
-        seen.problems += _folder_problems(at)
+        places = _opened_places(at, seen)
         masks: list[LookedAt] = []
         entries = [(e, at is not folders[0]) for e in at.train] + [(e, True) for e in at.validation]
         for entry, held_out in entries:
@@ -106,29 +116,50 @@ def check(
             if progress is not None:
                 progress(len(parts), total)
         masks += _others(at, entries, masks_are=masks_are, seen=seen)
-        labelled += sum(entry.labels is not None for entry, _ in entries)
+        of_each = [kind_of(entry, places) for entry, _ in entries]
+        labelled += sum(map(bool, of_each))
+        weak = bool(set(of_each) - {"masks", ""})
+        kinds.update(of_each)
+        seen.problems += _folder_problems(at, places, weak=weak)
         notes += at.notes
+        evidence = [(mask.entry.kind, mask.evidence) for mask in masks]
+        if not evidence and not places:
+            continue
         try:
-            legend = legend_of(at)
-            convention = understand(
-                [mask.evidence for mask in masks],
+            meaning = understand_all(
+                evidence,
+                places,
                 kind=at.kind,
-                legend=legend,
+                legend=legend_of(at),
                 unlabelled=unlabelled,
                 masks_are=masks_are,
                 classes=table,
             )
+            held = {entry.name: held_out for entry, held_out in entries}
+            counted = placed_counts(at, places, meaning, held, masks, seen)
         except DelineateError as error:
-            if masks:
-                seen.problems.append(Problem.of(error, where=f"masks of {at.path}"))
+            seen.problems.append(Problem.of(error, where=f"labels of {at.path}"))
             continue
-        notes += convention.notes
-        counts = np.array([convention.tally(mask.evidence) for mask in masks])
+        notes += meaning.notes
+        counts = np.array([meaning.of(kind).tally(one) for kind, one in evidence]).reshape(-1, 256)
         seen.problems += mask_problems([mask.evidence for mask in masks], counts)
-        seen.problems += contradictions(_apart(mask, convention) for mask in masks)
+        seen.problems += form_problems(evidence, counts)
+        seen.problems += contradictions(
+            _apart(mask, meaning.of(mask.entry.kind)) for mask in masks if mask.entry.kind != "scribbles"
+        )
+        for mask in masks:
+            index = meaning.of(mask.entry.kind).index
+            strokes.update({index[v]: n for v, n in (mask.evidence.strokes or {}).items() if v in index})
+        for label, one in ((p, n) for _, _, points in counted for p, n in points.items()):
+            strokes[label] += one
+        of_places = np.array([row for _, row, _ in counted]).reshape(-1, 256)
+        counts, held_out_rows = (
+            np.concatenate([counts, of_places]),
+            [mask.held_out for mask in masks] + [held_out for held_out, _, _ in counted],
+        )
         if table is None:
-            table = convention.classes
-            seen.problems += training_problems(counts[[not mask.held_out for mask in masks]], table)
+            table = meaning.classes
+            seen.problems += training_problems(counts[~np.array(held_out_rows, bool)], table, weak=weak)
         pixels = np.concatenate([pixels, counts])
     if not labelled:
         remedy = "put masks of the same names into a folder masks/ beside images/"
@@ -148,10 +179,11 @@ def check(
         tuple(sorted(seen.ranges.values(), key=lambda r: -r.count)),
         tuple(Counter(kind[2] for kind in seen.kinds).most_common()),
         tuple(seen.spacings.most_common()),
-        _shares(pixels, table),
+        _shares(pixels, table, strokes),
         float(pixels[:, UNLABELLED].sum() / max(pixels.sum(), 1)),
         tuple(sorted(seen.problems, key=lambda problem: not problem.serious)),
         tuple(dict.fromkeys(notes)),
+        tuple((kind, kinds[kind]) for kind in ("masks", "scribbles", "points", "boxes", "") if kinds[kind]),
     )
 
 
@@ -172,16 +204,24 @@ def _others(
     return [mask for mask in masks if mask]
 
 
-def _folder_problems(folder: Folder) -> list[Problem]:
-    """What the names alone tell."""
+def _opened_places(folder: Folder, seen: Seen) -> dict[str, Places]:
+    """What the tables of points and boxes say; where one cannot be read, a problem, and nothing."""
+    try:
+        return places_of(folder.entries)
+    except DelineateError as error:
+        seen.problems.append(Problem.of(error, where=f"points and boxes of {folder.path}"))
+        return {}
+
+
+def _folder_problems(folder: Folder, places: Mapping[str, Places], *, weak: bool) -> list[Problem]:
+    """What the names alone tell. Where some labels are weak, images without any join, and are no problem."""
     found = [
         Problem(str(two), f"{one.name} and {two.name} have one name", "rename or remove one of them")
         for one, two in folder.twins
     ]
-    entries = (*folder.train, *folder.validation)
-    if any(entry.labels for entry in entries):
-        for entry in entries:
-            if entry.labels is None:
+    if any(kind_of(entry, places) for entry in folder.entries) and not weak:
+        for entry in folder.entries:
+            if not kind_of(entry, places):
                 fact = f"image {entry.images[0].name} has no mask"
                 remedy = "label it, or name its mask as the image is named; it is left out until then"
                 found.append(Problem(where_of(entry.images[0], folder), fact, remedy, serious=False))
@@ -202,12 +242,16 @@ def _apart(mask: LookedAt, convention: Convention) -> tuple[str, int, int]:
     return mask.evidence.where, int(apart), foreground
 
 
-def _shares(counts: NDArray[np.int64], classes: ClassTable | None) -> tuple[ClassShare, ...]:
+def _shares(
+    counts: NDArray[np.int64], classes: ClassTable | None, strokes: Mapping[int, int]
+) -> tuple[ClassShare, ...]:
     if classes is None:
         return ()
     pixels = counts.sum(axis=0)
     total = max(int(pixels[:UNLABELLED].sum()), 1)
     return tuple(
-        ClassShare(name, int(pixels[i]), float(pixels[i] / total), int((counts[:, i] > 0).sum()))
+        ClassShare(
+            name, int(pixels[i]), float(pixels[i] / total), int((counts[:, i] > 0).sum()), strokes.get(i, 0)
+        )
         for i, name in enumerate(classes.names)
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data.convention import Convention, object_ids
-from delineate.data.evidence import look
+from delineate.data.evidence import Evidence, look
 from delineate.data.faults import (
     contradictions,
     fit_problem,
@@ -25,16 +25,22 @@ from delineate.data.faults import (
     set_problems,
     training_problems,
 )
-from delineate.data.folders import Folder, find_folder
+from delineate.data.folders import Folder, LabelKind, find_folder
 from delineate.data.formats import read_mask
+from delineate.data.joining import joining
+from delineate.data.kinds import Meaning, form_problems, kind_of, kinds_note, understand_all
 from delineate.data.large_case import LargeCase, evidence_in, is_too_large, large_case, mask_of
 from delineate.data.legend import Legend, read_legend
-from delineate.data.masks import MasksAre, understand
-from delineate.data.matching import Entry
+from delineate.data.marks import disc_radius
+from delineate.data.masks import MasksAre
+from delineate.data.matching import Entry, Kind
 from delineate.data.picture import Picture
-from delineate.data.problem import listed
+from delineate.data.places import Places, marked, places_of, points_in_pixels
+from delineate.data.problem import Problem, counted, listed
 from delineate.data.reading import each, entry_image
 from delineate.data.split import groups
+
+MOST_SAID = 3
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ class DataSet:
     cases: labelled, to train on, sorted by name. validation: those that the layout itself keeps apart, or ().
     classes: what the labels index. notes: what was understood, in words, each said once.
     sources: the image file of each case, by name; for channel files the first. large: labelled images to train on that
-    are too large to be loaded; of those to validate on, a few windows are among `validation`.
+    are too large to be loaded; of those to validate on, a few windows are among `validation`. unlabelled: images to train
+    on that have no labels (`labels` None).
     """
 
     cases: tuple[Case, ...]
@@ -53,57 +60,76 @@ class DataSet:
     notes: tuple[str, ...]
     sources: Mapping[str, Path]
     large: tuple[LargeCase, ...] = ()
+    unlabelled: tuple[Case, ...] = ()
 
 
 def load(
     path: str | Path,
     *,
+    labels: LabelKind | None = None,
+    all_images: bool | None = None,
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
     classes: ClassTable | None = None,
 ) -> DataSet:
-    """Read the data folder `path`: images with their masks, in any of the layouts of
+    """Read the data folder `path`: images with their masks, scribbles, points or boxes, in any of the layouts of
     `delineate.data.folders`.
 
-    unlabelled: the mask value that means "nobody said", where the files do not tell.
+    labels: which labels to take, where several kinds lie there; else the fullest that each image has.
+    all_images: whether images without labels join, as `DataSet.unlabelled`; else they do where others have scribbles,
+    points or boxes. unlabelled: the label value that means "nobody said", where the files do not tell.
     masks_are: whether numbers in masks are classes or ids of single objects, where the files do not tell.
     classes: the table that labels shall index (that of a trained model); without it, it follows from the
-    masks. Images without a mask are left out, with a note. Raises DataError where there is nothing to learn
+    masks. Images that do not join are left out, with a note. Raises DataError where there is nothing to learn
     from, where a file cannot be read or image and mask do not fit, and where masks can be read in more than
     one way."""
-    folder = find_folder(path)
+    folder = find_folder(path, labels=labels)
     if folder.twins:
         one, other = folder.twins[0]
         raise DataError(f"{one.name} and {other.name} have one name: rename or remove one of them")
-    labelled = [entry for entry in (*folder.train, *folder.validation) if entry.labels]
-    notes = [*folder.notes, *unmatched(folder)]
-    if not any(entry.labels for entry in folder.train):
+    places = places_of(folder.entries)
+    labelled = [entry for entry in folder.entries if kind_of(entry, places)]
+    to_train = {entry.name for entry in folder.train}
+    if not any(entry.name in to_train for entry in labelled):
         raise DataError(
-            f"{path} holds {_files(len(folder.train), 'image')} but no mask for any of them: put "
+            f"{path} holds {counted(len(folder.train), 'image')} but no mask for any of them: put "
             "masks of the same names into a folder masks/ beside images/"
         )
+    weak = any(kind_of(entry, places) != "masks" for entry in labelled)
+    joins = [
+        e for e in folder.train if not kind_of(e, places) and (weak if all_images is None else all_images)
+    ]
+    notes = [*folder.notes, *_left_out(folder, places, joins)]
     too_large = [entry for entry in labelled if is_too_large(entry)]
     labelled = [entry for entry in labelled if entry not in too_large]
     large_masks = [mask_of(label_path(entry)) for entry in too_large]
-    masks = list(each(_mask, labelled))
-    evidence = []
-    for entry, mask in zip(labelled, masks, strict=True):
-        evidence.append(look(mask, where=label_path(entry).name, closely=folder.doubtful(masks_are)))
-        problem = fringes(evidence[-1])
+    drawn = [entry for entry in labelled if entry.labels]
+    masks = dict(zip((entry.name for entry in drawn), each(_mask, drawn), strict=True))
+    evidence: list[tuple[Kind, Evidence]] = []
+    for entry in drawn:
+        closely = folder.doubtful(masks_are) and entry.kind != "scribbles"
+        seen = look(masks[entry.name], where=label_path(entry).name, closely=closely)
+        problem = fringes(seen)
         if problem:
             raise problem.error
-    evidence += (large_evidence := [evidence_in(mask) for mask in large_masks])
-    convention = understand(
+        evidence.append((entry.kind, seen))
+    large_evidence = [evidence_in(mask) for mask in large_masks]
+    evidence += [(entry.kind, seen) for entry, seen in zip(too_large, large_evidence, strict=True)]
+    meaning = understand_all(
         evidence,
+        places,
         kind=folder.kind,
         legend=legend_of(folder),
         unlabelled=unlabelled,
         masks_are=masks_are,
         classes=classes,
     )
-    notes += convention.notes
-    group_of = {entry.name: entry.name for entry in (*labelled, *too_large)}
-    found = groups(entry.name for entry in (*labelled, *too_large))
+    notes += meaning.notes
+    counts = np.array([meaning.of(kind).tally(seen) for kind, seen in evidence]).reshape(-1, 256)
+    notes += [str(problem) for problem in form_problems(evidence, counts)[:MOST_SAID]]
+    notes += [kinds_note([kind_of(e, places) for e in (*labelled, *too_large, *joins)])]
+    group_of = {entry.name: entry.name for entry in (*labelled, *too_large, *joins)}
+    found = groups(entry.name for entry in (*labelled, *too_large, *joins))
     if found:
         first = min(found)
         notes.append(
@@ -111,15 +137,26 @@ def load(
             "images of one group are never split between training and validation"
         )
         group_of = found
-    outcomes = list(
-        each(
-            lambda pair: _case(*pair, convention=convention, group=group_of[pair[0].name]),
-            zip(labelled, masks, strict=True),
+    pictures = dict(zip((entry.name for entry in labelled), each(entry_image, labelled), strict=True))
+    radius_px = disc_radius(points_in_pixels(places, pictures))
+
+    def case(entry: Entry) -> _Outcome:
+        return _case(
+            entry,
+            pictures[entry.name],
+            masks.get(entry.name),
+            meaning=meaning,
+            group=group_of[entry.name],
+            places=places.get(entry.name),
+            radius_px=radius_px,
         )
-    )
+
+    outcomes = list(each(case, labelled))
+    if any(found.points for found in places.values()):
+        notes.append(f"the disc around each point has a radius of {radius_px:.1f} pixels")
     cases = tuple(outcome.case for outcome in outcomes)
     large = [
-        large_case(entry, mask, convention=convention, group=group_of[entry.name])
+        large_case(entry, mask, convention=meaning.of(entry.kind), group=group_of[entry.name])
         for entry, mask in zip(too_large, large_masks, strict=True)
     ]
     shapes = [(c.name, len(c.spatial), c.channels) for c in cases]
@@ -129,22 +166,25 @@ def load(
     notes += _reading_notes(outcomes)
     if large:
         notes.append(
-            f"{_files(len(large), 'image')} would take too much memory: crops are read from the file as they are needed"
+            f"{counted(len(large), 'image')} would take too much memory: crops are read from the file as they are needed"
         )
-    to_train = {entry.name for entry in folder.train}
     count = sum(entry.name in to_train for entry in labelled)
     if classes is None:
         tallies = [
-            convention.tally(e) for e, c in zip(large_evidence, large, strict=True) if c.name in to_train
+            meaning.of(e.kind).tally(seen)
+            for e, seen in zip(too_large, large_evidence, strict=True)
+            if e.name in to_train
         ]
-        _learnable(outcomes[:count], convention.classes, tallies)
+        _learnable(outcomes[:count], meaning.classes, tallies, weak=weak)
+    joined, more = joining(joins, shapes[0][1:], group_of)
     return DataSet(
         cases[:count],
         (*cases[count:], *(look for c in large if c.name not in to_train for look in c.looks)),
-        convention.classes,
-        tuple(dict.fromkeys(notes)),
-        {entry.name: entry.images[0] for entry in (*labelled, *too_large)},
+        meaning.classes,
+        tuple(note for note in dict.fromkeys((*notes, *more)) if note),
+        {entry.name: entry.images[0] for entry in (*labelled, *too_large, *joins)},
         tuple(c for c in large if c.name in to_train),
+        joined,
     )
 
 
@@ -160,15 +200,15 @@ def legend_of(folder: Folder) -> Legend | None:
     return next((legend for place in folder.legends if (legend := read_legend(place))), None)
 
 
-def unmatched(folder: Folder) -> list[str]:
-    """Notes on images without a mask and masks without an image, where there are any of them."""
+def _left_out(folder: Folder, places: Mapping[str, Places], joins: Sequence[Entry]) -> list[str]:
+    """Notes on images without labels and labels without an image, where there are any of them."""
     notes = []
-    without = [entry.name for entry in (*folder.train, *folder.validation) if entry.labels is None]
+    without = [e.name for e in folder.entries if not kind_of(e, places) and e not in joins]
     if without:
-        notes.append(f"{_files(len(without), 'image')} without a mask left out: {listed(without, most=3)}")
+        notes.append(f"{counted(len(without), 'image')} without a mask left out: {listed(without, most=3)}")
     if folder.strays:
         names = [path.name for path in folder.strays]
-        notes.append(f"{_files(len(names), 'mask')} without an image left out: {listed(names, most=3)}")
+        notes.append(f"{counted(len(names), 'mask')} without an image left out: {listed(names, most=3)}")
     return notes
 
 
@@ -206,24 +246,43 @@ class _Outcome:
     constant: bool
     apart: int
     foreground: int
+    problems: tuple[Problem, ...] = ()
 
 
 def _mask(entry: Entry) -> Picture:
     return read_mask(label_path(entry))
 
 
-def _case(entry: Entry, mask: Picture, *, convention: Convention, group: str) -> _Outcome:
-    picture = entry_image(entry)
-    file, mask_path = entry.images[0], label_path(entry)
-    fit = fit_problem(picture, mask, image_name=file.name, mask_name=mask_path.name, where=str(mask_path))
-    if fit:
-        raise fit.error
+def _case(
+    entry: Entry,
+    picture: Picture,
+    mask: Picture | None,
+    *,
+    meaning: Meaning,
+    group: str,
+    places: Places | None,
+    radius_px: float,
+) -> _Outcome:
+    file = entry.images[0]
     problems = image_problems(picture, name=file.name, where=str(file))
     for problem in problems:
         if problem.serious:
             raise problem.error
-    ids = read_mask(entry.objects) if entry.objects else None
-    labels, objects, apart = labels_and_objects(mask, ids, convention=convention, where=mask_path.name)
+    labels = np.full(picture.spatial, UNLABELLED, np.uint8)
+    objects, apart = None, 0
+    if mask is not None:
+        path = label_path(entry)
+        fit = fit_problem(picture, mask, image_name=file.name, mask_name=path.name, where=str(path))
+        if fit:
+            raise fit.error
+        ids = read_mask(entry.objects) if entry.objects else None
+        labels, objects, apart = labels_and_objects(
+            mask, ids, convention=meaning.of(entry.kind), where=path.name
+        )
+    more: tuple[Problem, ...] = ()
+    if places is not None:
+        found = marked(labels, places, picture, classes=meaning.classes, radius_px=radius_px, name=file.name)
+        labels, more = found.labels, found.problems
     case = Case(
         entry.name,
         picture.array,
@@ -235,7 +294,7 @@ def _case(entry: Entry, mask: Picture, *, convention: Convention, group: str) ->
         group=group,
     )
     foreground = int(((labels != 0) & (labels != UNLABELLED)).sum())
-    return _Outcome(case, tuple(dict.fromkeys(picture.notes)), bool(problems), apart, foreground)
+    return _Outcome(case, tuple(dict.fromkeys(picture.notes)), bool(problems), apart, foreground, more)
 
 
 def _reading_notes(outcomes: Sequence[_Outcome]) -> list[str]:
@@ -246,11 +305,17 @@ def _reading_notes(outcomes: Sequence[_Outcome]) -> list[str]:
     ]
     apart = contradictions((o.case.name, o.apart, o.foreground) for o in outcomes)
     notes += [str(problem) for problem in apart]
+    misplaced = [str(problem) for outcome in outcomes for problem in outcome.problems]
+    notes += misplaced[:MOST_SAID]
+    if len(misplaced) > MOST_SAID:
+        notes.append(
+            f"{len(misplaced) - MOST_SAID} more images have such points: `delineate check` names them"
+        )
     return notes
 
 
 def _learnable(
-    outcomes: Sequence[_Outcome], classes: ClassTable, tallies: Sequence[NDArray[np.int64]]
+    outcomes: Sequence[_Outcome], classes: ClassTable, tallies: Sequence[NDArray[np.int64]], *, weak: bool
 ) -> None:
     """Raise DataError where all images are blank or a class has no pixel."""
     if outcomes and not tallies and all(outcome.constant for outcome in outcomes):
@@ -259,9 +324,5 @@ def _learnable(
     counts = np.array(
         [*(np.bincount(array.ravel(), minlength=256) for array in labels if array is not None), *tallies]
     )
-    for problem in training_problems(counts, classes):
+    for problem in training_problems(counts, classes, weak=weak):
         raise problem.error
-
-
-def _files(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from delineate.core import DataError
 from delineate.data.picture import Picture
 
+PEN_PX, MOST_THIN, MOST_STROKE_VALUES = 5, 0.1, 64
+
 GREY = 0x010101
 """Grey level v as a packed colour is v * GREY."""
 
@@ -30,7 +32,8 @@ class Evidence:
     colour: the values are colours. rgb: the file stores three channels, be they equal or not.
     inks: of a palette file, the packed colour of each value. pieces: how many values other than 0 were looked
     at, and how many of them are one connected piece; (0, 0) where there are fewer than two. fringed: the
-    values are those of a blurred or JPEG-compressed mask."""
+    values are those of a blurred or JPEG-compressed mask. thin: two values or more beside 0, on few pixels and nowhere
+    thicker than a pen. strokes: connected pieces of each value, where they were counted."""
 
     where: str
     counts: Mapping[int, int]
@@ -39,6 +42,8 @@ class Evidence:
     inks: Mapping[int, int] | None = None
     pieces: tuple[int, int] = (0, 0)
     fringed: bool = False
+    thin: bool = False
+    strokes: Mapping[int, int] | None = None
 
     @property
     def values(self) -> list[int]:
@@ -83,10 +88,11 @@ def plain(mask: Picture, *, where: str) -> tuple[NDArray[np.integer[Any]], bool]
     return (red.astype(np.int32) << 16) | (green.astype(np.int32) << 8) | blue, True
 
 
-def look(mask: Picture, *, where: str, closely: bool = True) -> Evidence:
+def look(mask: Picture, *, where: str, closely: bool = True, strokes: bool = False) -> Evidence:
     """What the mask holds; raises as `plain` does for what cannot be a mask.
 
     closely: look at pieces and edges too, which takes longer and is of no use where the kind of mask is known.
+    strokes: count the pieces of each value, which only scribbles have few of.
 
     >>> seen = look(Picture(np.array([[0, 1, 1, 0, 2]]), (1.0, 1.0), "px", None, ".png", ()), where="a.png")
     >>> seen.counts, seen.pieces
@@ -95,18 +101,22 @@ def look(mask: Picture, *, where: str, closely: bool = True) -> Evidence:
     ints, colour = plain(mask, where=where)
     counts = count(ints)
     marks = [v for v in counts if v > 0 and (v != 255 or 254 in counts)]
-    pieces, fringed = (0, 0), False
+    pieces, fringed, thin = (0, 0), False, False
     if closely and len(marks) > 1:
         share = _largest_piece(ints)
         if not colour:
             pieces = (len(marks), sum(share[v] >= 0.95 for v in marks))
         fringed = _fringed(ints, counts, share)
+        thin = not colour and _thin(ints, counts)
     fringed |= mask.suffix in (".jpg", ".jpeg") and len(counts) > 2
     inks = None
     if mask.palette is not None:
         packed = mask.palette.astype(np.int64) @ (1 << 16, 1 << 8, 1)
         inks = {v: int(packed[v]) if v < len(packed) else 0 for v in counts}
-    return Evidence(where, counts, colour, mask.array.ndim > len(mask.spacing), inks, pieces, fringed)
+    drawn = _strokes(ints) if strokes and len(counts) <= MOST_STROKE_VALUES else None
+    return Evidence(
+        where, counts, colour, mask.array.ndim > len(mask.spacing), inks, pieces, fringed, thin, drawn
+    )
 
 
 def count(ints: NDArray[np.integer[Any]]) -> dict[int, int]:
@@ -185,6 +195,29 @@ def _largest_piece(ints: NDArray[np.integer[Any]]) -> dict[int, float]:
     np.maximum.at(largest, inverse, sizes[1:])
     np.add.at(total, inverse, sizes[1:])
     return dict(zip(values.tolist(), (largest / total).tolist(), strict=True))
+
+
+def _thin(ints: NDArray[np.integer[Any]], counts: Mapping[int, int]) -> bool:
+    """Whether the values beside 0 cover few pixels and no square of 5 x 5 pixels, as strokes do."""
+    from scipy import ndimage
+
+    marks = [v for v in counts if v > 0]
+    if counts.get(0, 0) < (1 - MOST_THIN) * ints.size or len(marks) < 2:
+        return False
+    size = (*(1,) * (ints.ndim - 2), PEN_PX, PEN_PX)
+    return not (ndimage.minimum_filter(ints, size=size, mode="constant", cval=0) > 0).any()
+
+
+def _strokes(ints: NDArray[np.integer[Any]]) -> dict[int, int]:
+    """Connected pieces of each value; of a stack in each slice, for people draw on slices."""
+    from skimage import measure
+
+    label: Any = measure.label
+    found: Counter[int] = Counter()
+    for plane in ints.reshape(-1, *ints.shape[-2:]).astype(np.int64):
+        _, first = np.unique(label(plane, background=-(2**62), connectivity=2), return_index=True)
+        found.update(plane.ravel()[first].tolist())
+    return dict(found)
 
 
 def _fringed(ints: NDArray[np.integer[Any]], counts: Mapping[int, int], share: Mapping[int, float]) -> bool:

@@ -146,8 +146,8 @@ def contradictions(masks: Iterable[tuple[str, int, int]]) -> list[Problem]:
     return [Problem("instances", fact, remedy, serious=False)]
 
 
-def training_problems(counts: NDArray[np.int64], classes: ClassTable) -> list[Problem]:
-    """Classes without a pixel in any training mask. counts: (masks, 256) pixels by class.
+def training_problems(counts: NDArray[np.int64], classes: ClassTable, *, weak: bool = False) -> list[Problem]:
+    """Classes without a pixel in any training mask. counts: (masks, 256) pixels by class. weak: some labels are strokes.
 
     >>> [str(p) for p in training_problems(np.zeros((1, 256), np.int64), ClassTable.numbered(2))]
     ['every mask is empty (background everywhere): label at least one object']
@@ -156,6 +156,9 @@ def training_problems(counts: NDArray[np.int64], classes: ClassTable) -> list[Pr
     missing = [name for i, name in enumerate(classes.names) if not pixels[i]]
     if not missing:
         return []
+    if weak:
+        remedy = "draw a few, or take the class out of the list of classes"
+        return [Problem("labels", f"no training image has a stroke or point of {listed(missing)}", remedy)]
     if not pixels[1:UNLABELLED].sum():
         return [Problem("masks", "every mask is empty (background everywhere)", "label at least one object")]
     remedy = "label some, or take the class out of the list of classes"

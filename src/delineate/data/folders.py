@@ -1,6 +1,7 @@
 """Which file is the image, which the mask: the layouts people keep their data in, taken as they are.
 
     images/ + masks/ (labels/, annotations/, instances/, scribbles/, masks/ANNOTATOR/)     by file stem
+    images/ + points.csv, points/, boxes.csv or boxes/                                   by a column, or by file stem
     x.tif + x_masks.tif                                                                  Cellpose
     img_dir/{train,val} + ann_dir/{train,val}                                            MMSegmentation
     train/{x,y} + val/{x,y}, train/{images,masks} + val/{images,masks}                   BiaPy and many others
@@ -15,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from delineate.core import DataError
 from delineate.data.formats import IMAGE_SUFFIXES, stem_of
-from delineate.data.masks import Kind, MasksAre
+from delineate.data.masks import MasksAre
 from delineate.data.matching import (
     Entry,
+    Kind,
     Twins,
     by_channel,
     by_stem,
@@ -36,8 +39,11 @@ IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "x", "raw")
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation", "ann_dir", "y")
 OBJECT_FOLDERS = ("instances", "instance")
 SCRIBBLE_FOLDERS = ("scribbles", "scribble")
+POINTS, BOXES = ("points", "point"), ("boxes", "box")
 TRAIN_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation", "test")
+
+LabelKind = Literal["masks", "scribbles", "points", "boxes"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,8 @@ class Folder:
     """A data folder as its names tell it.
 
     train, validation: entries in the order of their names; validation only where the layout has one.
-    kind: what the label files hold. strays: label files that belong to no image. twins: two files of one
-    name.
+    kind: what the label files hold; where some are full and some are scribbles, what the full ones hold.
+    strays: label files that belong to no image. twins: two files of one name.
     legends: folders in which a legend may lie, nearest first. notes: what was chosen, in words.
     people: where several people labelled the images, each one's entries by name, those of validation last; in `train`
     and `validation` each image then has the masks of the first of them who drew it.
@@ -62,14 +68,23 @@ class Folder:
     notes: tuple[str, ...] = ()
     people: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Training and validation."""
+        return (*self.train, *self.validation)
+
     def doubtful(self, masks_are: MasksAre | None) -> bool:
         """Whether only the masks themselves can tell what they hold, and whether they are sound."""
         return self.kind in ("masks", "ids") and masks_are != "instances"
 
 
-def find_folder(path: str | Path) -> Folder:
-    """The entries of the data folder `path`, be they labelled or not; raises DataError where there is no
-    image."""
+def find_folder(path: str | Path, *, labels: LabelKind | None = None) -> Folder:
+    """The entries of the data folder `path`, be they labelled or not.
+
+    labels: which labels to take, where there are several kinds of them; points come with the scribbles beside them, as
+    their background. Without it each image has the fullest that lie there. Raises DataError where there is no image, and
+    where there are no labels of that kind.
+    """
     root = Path(path)
     if not root.exists():
         raise DataError(f"{root} does not exist: check the path")
@@ -81,7 +96,57 @@ def find_folder(path: str | Path) -> Folder:
             f"{root} holds no image that can be read: give a folder with images/ and masks/, or "
             f"with images of the kinds {listed(IMAGE_SUFFIXES, most=30)}"
         )
-    return found
+    return _chosen(found, labels)
+
+
+def offered(folder: Folder) -> tuple[LabelKind, ...]:
+    """The kinds of labels that lie in a folder, the fullest first."""
+    there: dict[LabelKind, bool] = {
+        "masks": any(e.labels is not None and e.kind != "scribbles" for e in folder.entries),
+        "scribbles": any(e.scribbles is not None for e in folder.entries),
+        "points": any(e.points for e in folder.entries),
+        "boxes": any(e.boxes for e in folder.entries),
+    }
+    return tuple(kind for kind, found in there.items() if found)
+
+
+def _chosen(folder: Folder, wanted: LabelKind | None) -> Folder:
+    """The folder with the labels that are wanted, or with the fullest that each image has, and what was left aside."""
+    there = offered(folder)
+    if wanted is not None and wanted not in there:
+        raise DataError(
+            f"{folder.path} holds no {wanted}: "
+            + (f"it has {listed(there)}" if there else "label some images first")
+        )
+
+    def pick(entry: Entry) -> Entry:
+        full = entry.labels if wanted in (None, "masks") else None
+        if full is not None:
+            return replace(entry, kind=folder.kind, points=(), boxes=())
+        return replace(
+            entry,
+            labels=None if wanted in ("masks", "boxes") else entry.scribbles,
+            objects=None,
+            kind="scribbles",
+            points=entry.points if wanted in (None, "points") else (),
+            boxes=entry.boxes if wanted in (None, "boxes") else (),
+        )
+
+    picked = replace(
+        folder, train=tuple(map(pick, folder.train)), validation=tuple(map(pick, folder.validation))
+    )
+    used = {entry.kind for entry in picked.entries if entry.labels}
+    notes = list(folder.notes)
+    several = any(e.labels and (e.scribbles or e.points or e.boxes) for e in folder.entries)
+    if wanted is None and several:
+        others = [kind for kind in there if kind != "masks"]
+        first = "instances" if folder.kind == "instances" else "masks"
+        notes.append(
+            f"there are {listed([first, *others])}: where an image has several, its {first} are used "
+            f"(--labels {others[0]} takes the {others[0]})"
+        )
+    kind: Kind = "scribbles" if used == {"scribbles"} else folder.kind
+    return replace(picked, kind=kind, notes=tuple(notes))
 
 
 def subfolder(root: Path, names: Sequence[str]) -> Path | None:
@@ -140,7 +205,7 @@ def _split_inside(root: Path) -> Folder | None:
 def _together(root: Path, first: Folder, second: Folder | None, where: Path | None) -> Folder:
     if second is None or where is None:
         return replace(first, path=root)
-    if first.kind != second.kind and any(e.labels for e in second.train):
+    if first.kind != second.kind and all(any(e.labels for e in part.train) for part in (first, second)):
         raise DataError(
             f"training has {first.kind} but {where.name} has {second.kind}: give the validation folder by "
             "itself, with --val"
@@ -201,32 +266,36 @@ def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...
         return {person.name: image_files(person) for person in people} if people else {"": direct}
 
     masks, objects, scribbles = files(MASK_FOLDERS), files(OBJECT_FOLDERS), files(SCRIBBLE_FOLDERS)
-    notes = list[str]()
     kind: Kind = "masks"
-    if any(masks.values()) and any(scribbles.values()):
-        notes.append("there are masks and scribbles: masks are used")
     if not any(masks.values()) and any(objects.values()):
         masks, objects, kind = objects, {}, "instances"
-        if any(scribbles.values()):
-            notes.append("there are instances and scribbles: instances are used")
-    elif not any(masks.values()) and any(scribbles.values()):
-        masks, kind = scribbles, "scribbles"
+    strokes = next(iter(scribbles.values()), [])
     alone = len(masks) == len(objects) == 1
     found = {
         person: matched(
-            image_files(pictures), own, next(iter(objects.values())) if alone else objects.get(person, [])
+            image_files(pictures),
+            own,
+            next(iter(objects.values())) if alone else objects.get(person, []),
+            strokes,
         )
         for person, own in (masks or {"": []}).items()
     }
-    entries = tuple(map(_first_labelled, zip(*(one for one, _, _ in found.values()), strict=True)))
-    people = {person: one for person, (one, _, _) in found.items()} if len(found) > 1 else {}
+    points, boxes = (_tables(root, names, part) for names in (POINTS, BOXES))
+
+    def placed(entry: Entry) -> Entry:
+        return replace(entry, points=_speaking(points, entry), boxes=_speaking(boxes, entry))
+
+    each = {person: tuple(map(placed, one)) for person, (one, _, _) in found.items()}
+    people = each if len(each) > 1 else {}
+    notes = list[str]()
     if people:
         counts = [f"{name} ({sum(e.labels is not None for e in one)})" for name, one in people.items()]
         notes.append(
             f"{listed(counts)} labelled these images: of each the masks of the first who drew it are used; "
             "train --annotators learns from all of them"
         )
-    strays = tuple(stray for _, others, _ in found.values() for stray in others)
+    entries = tuple(map(_first_labelled, zip(*each.values(), strict=True)))
+    strays = tuple(dict.fromkeys(stray for _, others, _ in found.values() for stray in others))
     twins = tuple(dict.fromkeys(pair for _, _, pairs in found.values() for pair in pairs))
     return Folder(root, entries, (), kind, strays, twins, legends, tuple(notes), people)
 
@@ -234,6 +303,24 @@ def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...
 def _first_labelled(entries: Sequence[Entry]) -> Entry:
     """Of the entries of one image, a person each, the first that has labels."""
     return next((entry for entry in entries if entry.labels), entries[0])
+
+
+def _tables(root: Path, names: Sequence[str], part: str) -> tuple[Path, ...]:
+    """points.csv, points/*.csv and points/CLASS/*.csv beside the images."""
+    beside = [
+        p for p in sorted(root.iterdir()) if p.is_file() and p.name.lower() in {f"{n}.csv" for n in names}
+    ]
+    folder = subfolder(root, names)
+    if folder is not None and part:
+        folder = subfolder(folder, (part.lower(),))
+    inside = [] if folder is None else [*folder.glob("*.csv"), *folder.glob("*/*.csv")]
+    return (*beside, *sorted(p for p in inside if not p.name.startswith(".")))
+
+
+def _speaking(tables: Sequence[Path], entry: Entry) -> tuple[Path, ...]:
+    """Tables of one image that is this one by its stem, and those that name their images in a column."""
+    shared = {*POINTS, *BOXES}
+    return tuple(p for p in tables if p.stem == stem_of(entry.images[0]) or p.stem.lower() in shared)
 
 
 def _flat(root: Path) -> Folder | None:
@@ -245,4 +332,6 @@ def _flat(root: Path) -> Folder | None:
     entries, strays, twins = matched([p for p in files if p not in set(masks)], masks, [])
     endings = {mask_ending(p) for p in masks}
     kind: Kind = "ids" if endings and endings <= {"masks", "cp_masks"} else "masks"
+    points, boxes = (_tables(root, names, "") for names in (POINTS, BOXES))
+    entries = tuple(replace(e, points=_speaking(points, e), boxes=_speaking(boxes, e)) for e in entries)
     return Folder(root, entries, (), kind, strays, twins, (root,))

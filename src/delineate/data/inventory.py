@@ -6,21 +6,25 @@ Pixels are not kept: of each mask its `Evidence` stays, and how much of each val
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from delineate.core import DelineateError
+from delineate.core import UNLABELLED, DelineateError
 from delineate.data.convention import object_ids
 from delineate.data.evidence import Evidence, count, look, plain
 from delineate.data.faults import fit_problem, fringes, image_problems, place_problem
 from delineate.data.folders import Folder
 from delineate.data.formats import read_mask
+from delineate.data.kinds import Meaning
+from delineate.data.marks import disc_radius
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry
 from delineate.data.picture import Picture
+from delineate.data.places import Places, marked, points_in_pixels
 from delineate.data.problem import Problem
 from delineate.data.reading import In, Out, entry_image
 
@@ -47,15 +51,18 @@ class Seen:
     ranges: dict[str, ValueRange] = field(default_factory=dict)
     prints: dict[bytes, list[tuple[str, bool]]] = field(default_factory=dict)
     constant: int = 0
+    frames: dict[str, Picture] = field(default_factory=dict)
+    """Each image by its file's name, without its pixels."""
 
 
 @dataclass(frozen=True)
 class LookedAt:
-    """A mask file: what it holds, and whether it is for validation.
+    """A mask file: what it holds, of which entry, and whether it is for validation.
 
     beneath: pixels of each value that lie under object ids; None where there are none beside the mask.
     """
 
+    entry: Entry
     evidence: Evidence
     held_out: bool
     beneath: Mapping[int, int] | None = None
@@ -87,7 +94,8 @@ def look_at(
         return picture
 
     mask, ids = labelling(entry.labels), labelling(entry.objects)
-    where, closely = where_of(entry.labels, folder), folder.doubtful(masks_are)
+    drawn = entry.kind == "scribbles"
+    where, closely = where_of(entry.labels, folder), folder.doubtful(masks_are) and not drawn
     objects = None
     if ids and entry.objects:
         place = where_of(entry.objects, folder)
@@ -97,7 +105,10 @@ def look_at(
     if mask is None:
         return None
     evidence = _opened(
-        lambda file: look(mask, where=file.name, closely=closely), entry.labels, where=where, seen=seen
+        lambda file: look(mask, where=file.name, closely=closely, strokes=drawn),
+        entry.labels,
+        where=where,
+        seen=seen,
     )
     blurred = fringes(evidence) if evidence else None
     if blurred:
@@ -105,8 +116,56 @@ def look_at(
     if evidence is None or blurred:
         return None
     if objects is None or objects.shape != mask.spatial:
-        return LookedAt(evidence, held_out)
-    return LookedAt(evidence, held_out, count(plain(mask, where=where)[0][objects > 0]))
+        return LookedAt(entry, evidence, held_out)
+    return LookedAt(entry, evidence, held_out, count(plain(mask, where=where)[0][objects > 0]))
+
+
+def placed_counts(
+    folder: Folder,
+    places: Mapping[str, Places],
+    meaning: Meaning,
+    held_out: Mapping[str, bool],
+    masks: Sequence[LookedAt],
+    seen: Seen,
+) -> list[tuple[bool, NDArray[np.int64], dict[int, int]]]:
+    """Of each image with points or boxes: whether it is for validation, the pixels (256,) that they label beyond what
+    strokes do, and how many of them are of which class. Problems are noted.
+    """
+    drawn = {mask.entry.name for mask in masks}
+    frames = {
+        e.name: seen.frames[e.images[0].name] for e in folder.entries if e.images[0].name in seen.frames
+    }
+    radius_px = disc_radius(points_in_pixels(places, frames))
+    found = []
+    for entry in folder.entries:
+        if entry.name not in places or entry.name not in frames:
+            continue
+        labels = np.full(frames[entry.name].spatial, UNLABELLED, np.uint8)
+        if entry.labels is not None and entry.name in drawn:
+            mask = read_mask(entry.labels)
+            labels = meaning.of(entry.kind).read(mask, where=entry.labels.name)[0]
+        before = np.bincount(labels.ravel(), minlength=256)
+        where = where_of(entry.images[0], folder)
+        after = _opened(
+            lambda frame, entry=entry, labels=labels: marked(  # type: ignore[misc]
+                labels,
+                places[entry.name],
+                frame,
+                classes=meaning.classes,
+                radius_px=radius_px,
+                name=entry.images[0].name,
+            ),
+            frames[entry.name],
+            where=where,
+            seen=seen,
+        )
+        if after is None:
+            continue
+        seen.problems += [replace(problem, where=where) for problem in after.problems]
+        counts = np.bincount(after.labels.ravel(), minlength=256)
+        more = counts - before if entry.name in drawn else counts
+        found.append((held_out[entry.name], more, after.by_class))
+    return found
 
 
 def _opened(work: Callable[[In], Out], file: In, *, where: str, seen: Seen) -> Out | None:
@@ -127,6 +186,7 @@ def _count_image(image: Picture, *, name: str, where: str, held_out: bool, seen:
     array = image.array
     seen.notes.update(dict.fromkeys(image.notes, 1))
     seen.kinds.append((name, len(image.spatial), array.shape[-1]))
+    seen.frames[name] = replace(image, array=np.broadcast_to(np.zeros((), array.dtype), array.shape))
     seen.sizes[image.spatial] += 1
     seen.spacings[image.spacing, image.unit] += 1
     finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from delineate.data.evidence import Evidence, look
 from delineate.data.faults import fringes
 from delineate.data.folders import OBJECT_FOLDERS, SCRIBBLE_FOLDERS, Folder, find_folder
 from delineate.data.formats import is_zarr, read_image, read_mask, stem_of
-from delineate.data.masks import Kind, MasksAre, understand
-from delineate.data.matching import MASK_ENDINGS, Entry, is_series
+from delineate.data.masks import MasksAre, understand
+from delineate.data.matching import MASK_ENDINGS, Entry, Kind, is_series
 from delineate.data.reading import each
 
 PREDICTION = "prediction.json"
@@ -200,8 +200,11 @@ def _mask_folder(root: Path) -> Folder:
     if root.is_file() or is_zarr(root) or is_series(root):
         return Folder(root, (Entry(stem_of(root), (), root),))
     found = find_folder(root)
-    if any(entry.labels for entry in (*found.train, *found.validation)):
-        return found
+    if any(entry.labels for entry in found.entries):
+        if found.kind == "scribbles":
+            return found
+        full = [tuple(e for e in part if e.kind != "scribbles") for part in (found.train, found.validation)]
+        return replace(found, train=full[0], validation=full[1])
     names = [entry.name for entry in found.train]
     short = [MASK_ENDINGS.sub("", name) for name in names]
     if all(map(str.__ne__, names, short)) and len(set(short)) == len(short):

@@ -9,6 +9,7 @@ naming the option that decides: a wrong guess here would train a model of someth
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -17,11 +18,11 @@ from delineate.core import UNLABELLED, ClassTable, DataError
 from delineate.data.convention import Convention
 from delineate.data.evidence import GREY, Evidence, in_colour
 from delineate.data.legend import Legend
+from delineate.data.matching import Kind
 from delineate.data.problem import listed
 from delineate.data.values import BINARY, Values, by_legend, by_table, by_value, unlabelled_value
 
 MasksAre = Literal["classes", "instances"]
-Kind = Literal["masks", "scribbles", "instances", "ids"]
 MOST_COLOURS = 64
 
 
@@ -56,7 +57,11 @@ def understand(
     apart = not any(
         UNLABELLED in seen.counts and any(0 < v < UNLABELLED for v in seen.counts) for seen in evidence
     )
-    found = Values(tuple(sorted({v for seen in evidence for v in seen.counts})), noun, colour, apart)
+    total: Counter[int] = Counter()
+    for seen in evidence:
+        total.update(seen.counts)
+    most = next((v for v, n in total.items() if 2 * n > total.total()), None)
+    found = Values(tuple(sorted(total)), noun, colour, apart, most)
     named = legend is not None or (classes is not None and len(classes) > 2)
     if masks_are is None and kind in ("masks", "ids") and not colour and not named and _numbered(evidence):
         reading = "instances" if kind == "ids" else weigh(evidence)

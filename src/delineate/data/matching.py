@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from delineate.data.dicom import is_dicom_file, single_images
 from delineate.data.formats import is_zarr, stem_of, suffix_of
@@ -20,18 +21,25 @@ MASK_ENDINGS = re.compile(
 IMAGE_ENDINGS = re.compile(r"_(img|image|raw)$", re.IGNORECASE)
 CHANNEL = re.compile(r"_\d{4}$")
 
+Kind = Literal["masks", "scribbles", "instances", "ids"]
+
 
 @dataclass(frozen=True)
 class Entry:
     """One image and what labels it.
 
     images: one file, or nnU-Net's one file per channel, or the folder of a DICOM series. labels: classes, or
-    ids (`Folder.kind` says). objects: object ids beside labels."""
+    ids (`kind` says). objects: object ids beside labels. scribbles: strokes that lie there as well. points, boxes:
+    CSV files that may speak of the image."""
 
     name: str
     images: tuple[Path, ...]
     labels: Path | None = None
     objects: Path | None = None
+    kind: Kind = "masks"
+    scribbles: Path | None = None
+    points: tuple[Path, ...] = ()
+    boxes: tuple[Path, ...] = ()
 
 
 Twins = tuple[tuple[Path, Path], ...]
@@ -95,7 +103,10 @@ def by_channel(files: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
 
 
 def matched(
-    pictures: Sequence[Path], masks: Sequence[Path], objects: Sequence[Path]
+    pictures: Sequence[Path],
+    masks: Sequence[Path],
+    objects: Sequence[Path],
+    scribbles: Sequence[Path] = (),
 ) -> tuple[tuple[Entry, ...], tuple[Path, ...], Twins]:
     """Entries by stem, label files that no image claims, and files of one stem.
 
@@ -104,9 +115,14 @@ def matched(
     by_name, twins = by_stem(pictures)
     labels, more = by_stem(masks)
     ids, still_more = by_stem(objects)
-    claims = [_claimed(files, sorted(by_name)) for files in (labels, ids)]
-    entries = [Entry(n, (by_name[n],), claims[0].get(n), claims[1].get(n)) for n in sorted(by_name)]
-    return tuple(entries), (*labels.values(), *ids.values()), (*twins, *more, *still_more)
+    strokes, and_more = by_stem(scribbles)
+    claims = [_claimed(files, sorted(by_name)) for files in (labels, ids, strokes)]
+    entries = [
+        Entry(n, (by_name[n],), claims[0].get(n), claims[1].get(n), scribbles=claims[2].get(n))
+        for n in sorted(by_name)
+    ]
+    strays = (*labels.values(), *ids.values(), *strokes.values())
+    return tuple(entries), strays, (*twins, *more, *still_more, *and_more)
 
 
 def _claimed(files: dict[str, Path], names: Sequence[str]) -> dict[str, Path]:

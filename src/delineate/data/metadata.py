@@ -62,7 +62,7 @@ def metadata_column(path: str | Path, title: str) -> MetadataColumn:
     {'a': 'Siemens', 'b': 'Philips'}
     """
     file = Path(path)
-    header, rows = _table(file)
+    header, rows = table_of(file)
     if title not in header:
         raise DataError(f"{file} has no column {title}: it has {listed(header, most=12)}")
     lower = [name.lower() for name in header]
@@ -93,11 +93,12 @@ def metadata_facts(path: str | Path, cases: Iterable[str]) -> dict[str, dict[str
     {'scanner': {'a': 'Siemens', 'b': 'Philips'}, 'age': {'a': '40', 'b': '50'}}
     """
     names = list(cases)
-    columns = [metadata_column(path, title) for title in _table(Path(path))[0] if title]
+    columns = [metadata_column(path, title) for title in table_of(Path(path))[0] if title]
     return {one.title: one.of(names) for one in columns if one.title != one.named_by}
 
 
-def _table(file: Path) -> tuple[list[str], list[list[str]]]:
+def table_of(file: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV file, comma, semicolon or tab between the fields; raises DataError where there is no row."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:

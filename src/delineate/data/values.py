@@ -20,13 +20,14 @@ class Values:
     """The values of a set of masks, rising.
 
     noun: "masks" or "scribbles", as messages call them. colour: the values are packed colours.
-    apart: no mask holds both 255 and another value above 0.
+    apart: no mask holds both 255 and another value above 0. most: the value of more than half of all pixels, or None.
     """
 
     values: tuple[int, ...]
     noun: str = "masks"
     colour: bool = False
     apart: bool = False
+    most: int | None = None
 
     def words(self, values: Iterable[int] | None = None) -> str:
         """Values, by default all, as a sentence has them."""
@@ -86,6 +87,10 @@ def unlabelled_value(
         return None, ""
     if legend is not None and UNLABELLED in legend.names:
         return None, ""
+    if noun == "scribbles" and (
+        found.most == UNLABELLED or (legend is not None and values == (0, UNLABELLED))
+    ):
+        return UNLABELLED, f"{UNLABELLED} is read as unlabelled"
     if classes is not None and _class_name(UNLABELLED, colour=False) in classes.names:
         return None, ""
     return _reading_of_255(found, many=classes is not None and len(classes) > 2)
@@ -207,6 +212,13 @@ def by_table(found: Values, classes: ClassTable) -> Meaning:
         index = {0: 0, **{v: 1 for v in values if v != 0}}
     elif not index and not found.colour:
         index = {v: v for v in range(len(classes))}
+    if (
+        found.noun == "scribbles"
+        and 0 not in values
+        and any(v not in index for v in values)
+        and not found.colour
+    ):
+        index = {v: v - 1 for v in range(1, len(classes) + 1)}  # 0 was unlabelled, and classes begin at 1
     if any(v not in index for v in values):
         raise DataError(
             f"{found.noun} hold {found.words()}, but the classes are "

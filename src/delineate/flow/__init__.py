@@ -9,6 +9,7 @@ needed: scoring loads no torch.
 
 from delineate.data import check
 from delineate.flow.auditing import audit
+from delineate.flow.budgeting import budget
 from delineate.flow.calibrating import calibrate
 from delineate.flow.comparing import compare
 from delineate.flow.exporting import export, quantise
@@ -16,12 +17,15 @@ from delineate.flow.methods import METHODS, load
 from delineate.flow.outlining import predict
 from delineate.flow.reseeding import reseeded
 from delineate.flow.scoring import score, score_several
+from delineate.flow.scribbling import scribble
 from delineate.flow.showing import demo, features
+from delineate.flow.suggesting import suggest
 from delineate.flow.teaching import is_first, train
 
 __all__ = [
     "METHODS",
     "audit",
+    "budget",
     "calibrate",
     "check",
     "compare",
@@ -35,5 +39,7 @@ __all__ = [
     "reseeded",
     "score",
     "score_several",
+    "scribble",
+    "suggest",
     "train",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 from delineate import data as files
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError
 from delineate.data import DataSet
+from delineate.data.folders import LabelKind
 from delineate.data.masks import MasksAre
 
 Tell = Callable[[str], None]
@@ -83,17 +84,26 @@ def method_named(name: str) -> Any:
 
 
 def data_set(
-    data: str | Path | DataSet | Sequence[Case], *, unlabelled: int | None, masks_are: MasksAre | None
+    data: str | Path | DataSet | Sequence[Case],
+    *,
+    unlabelled: int | None,
+    masks_are: MasksAre | None,
+    labels: LabelKind | None = None,
+    all_images: bool | None = None,
 ) -> DataSet:
     """The data set in a folder, or that of cases; their classes are numbered as far as their labels go."""
     if isinstance(data, DataSet):
         return data
     if isinstance(data, (str, Path)):
-        return files.load(data, unlabelled=unlabelled, masks_are=masks_are)
+        return files.load(
+            data, labels=labels, all_images=all_images, unlabelled=unlabelled, masks_are=masks_are
+        )
     seen = [
         int(case.labels[case.labels != UNLABELLED].max(initial=1)) for case in data if case.labels is not None
     ]
-    return DataSet(tuple(data), (), ClassTable.numbered(max([1, *seen]) + 1), (), {})
+    said = tuple(case for case in data if case.labels is not None)
+    bare = tuple(case for case in data if case.labels is None)
+    return DataSet(said, (), ClassTable.numbered(max([1, *seen]) + 1), (), {}, unlabelled=bare)
 
 
 def saved(method: Any, folder: Path) -> Any:

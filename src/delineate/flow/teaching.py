@@ -12,6 +12,7 @@ import numpy as np
 from delineate import data as files
 from delineate.core import Case, DataError, new_folder
 from delineate.data import DataSet
+from delineate.data.folders import LabelKind
 from delineate.data.masks import MasksAre
 from delineate.flow.calibrating import after_training
 from delineate.flow.methods import Tell, data_set, method_named, saved
@@ -36,6 +37,8 @@ def train(
     method: str = "unet",
     overrides: Overrides | None = None,
     resume: bool = False,
+    labels: LabelKind | None = None,
+    all_images: bool | None = None,
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
     devices: int = 1,
@@ -49,8 +52,10 @@ def train(
     to validate on; without, a tenth (about eight at most; whole groups) is held out of five cases or more. minutes
     (10 where neither is given) or steps bound the training of a U-Net; the same steps, seed, data and machine
     give the same weights. The temperature of the probabilities is then fitted on at most 16 of the cases held out; it
-    changes no label. resume: go on with the interrupted training in `out`. devices, nodes: processes, each with a
-    GPU where there are any, that share the batches of a U-Net; torchrun and srun bring their own numbers.
+    changes no label. labels: masks, scribbles, points or boxes, where several kinds lie in the folder;
+    all_images: whether images without labels join; not asked, they do where labels are weak. resume: go on with the
+    interrupted training in `out`. devices, nodes: processes, each with a GPU where there are any, that share the batches
+    of a U-Net; torchrun and srun bring their own numbers.
     Raises DataError, TrainingError or OutputError, each with its remedy.
 
     >>> from delineate.data.samples import coins
@@ -70,13 +75,21 @@ def train(
         raise DataError(f"{method} has no validation, budget, plan or --resume: leave those options out")
     if minutes is None and steps is None:
         minutes = 10.0
-    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are, labels=labels, all_images=all_images)
     for note in found.notes:
         say(note)
     cases, validation = list(found.cases), list(found.validation)
     if val is not None:
         if isinstance(val, (str, Path)):
-            given = files.load(val, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are)
+            there = files.offered(files.find_folder(val))
+            given = files.load(
+                val,
+                labels=labels if labels in there else None,
+                all_images=False,
+                classes=found.classes,
+                unlabelled=unlabelled,
+                masks_are=masks_are,
+            )
             validation = [
                 *given.cases,
                 *given.validation,

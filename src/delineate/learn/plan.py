@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
-from delineate.data.robust import asked_families
 from delineate.data.intensities import intensities
+from delineate.data.robust import asked_families
 from delineate.learn.prepare import Normalisation, as_grey, labelled_objects
 from delineate.nets import DOWN, UP
 

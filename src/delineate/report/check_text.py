@@ -20,8 +20,9 @@ def check_lines(found: Check) -> list[str]:
     >>> lines[0].endswith("6 images, 6 with masks"), lines[-1]
     (True, 'ready to train')
     """
+    full = set(dict(found.kinds)) <= {"masks", ""}
     lines = [
-        f"{found.path}: {found.images} images, {found.labelled} with masks"
+        f"{found.path}: {found.images} images, {found.labelled} with {'masks' if full else 'labels'}"
         + (f", {found.validation} of them for validation" if found.validation else "")
     ]
     if found.sizes:
@@ -36,10 +37,20 @@ def check_lines(found: Check) -> list[str]:
         stated = f"{' x '.join(f'{s:g}' for s in spacing)} {unit}"
         unknown = unit == "px" and all(s == 1 for s in spacing)
         lines.append(f"spacing: {'not told by the files' if unknown else stated} ({count})")
+    if not full:
+        kinds = [f"{count} with {kind or 'none'}" for kind, count in found.kinds]
+        lines.append(f"labels: {', '.join(kinds)}")
     for one in found.classes:
-        lines.append(f"class {one.name}: {one.share:.2%} of the labelled pixels, in {one.masks} masks")
+        of_all = "" if full else f" ({one.share * (1 - found.unlabelled):.3%} of all)"
+        strokes = f", in {one.strokes} strokes and points" if one.strokes else ""
+        masks = "masks" if full else "images"
+        lines.append(
+            f"class {one.name}: {one.share:.2%} of the labelled pixels{of_all}, in {one.masks} {masks}{strokes}"
+        )
     if found.unlabelled:
-        lines.append(f"unlabelled: {found.unlabelled:.2%} of the mask pixels")
+        lines.append(
+            f"unlabelled: {found.unlabelled:.2%} of the {'mask pixels' if full else 'pixels of labelled images'}"
+        )
     lines += [f"note: {note}" for note in found.notes]
     alike: dict[tuple[bool, str], list[Problem]] = {}
     for problem in found.problems:

@@ -1,0 +1,150 @@
+"""Which region next? Dice after each round of scribbles, where `delineate next` chooses the regions and where chance does.
+
+    python bench/next.py nuclei/train nuclei/val --seeds 3
+
+Every round adds as many regions, each with simulated scribbles on the same share of its pixels, and a small network is taught
+anew on all that is labelled so far, for as many steps. Both ways start from the same regions and the same weights. Printed:
+mean Dice over the validation images after each round, labelled pixels, and the difference with its spread over seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from delineate import data
+from delineate.core import UNLABELLED, Case, ClassTable
+from delineate.data.scribbles import scribbled
+from delineate.flow.teaching import judged
+from delineate.learn import Learnt, Overrides, Training, planned
+from delineate.learn.answer import answered
+from delineate.learn.suggest import Bounds, ranked, regions, survey
+
+Region = tuple[int, Bounds]
+
+
+def main() -> None:
+    """Parse, then measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("train", type=Path)
+    parser.add_argument("val", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--regions", type=int, default=6, help="per round")
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--share", type=float, default=0.02)
+    parser.add_argument("--most-pixels", type=int, default=400_000, help="larger images are left out")
+    parser.add_argument("--json", type=Path, help="where to write the numbers as well")
+    wanted = parser.parse_args()
+    loaded = data.load(wanted.train)
+    cases = [c for c in loaded.cases if c.image[..., 0].size <= wanted.most_pixels]
+    val = [c for c in data.load(wanted.val).cases if c.image[..., 0].size <= wanted.most_pixels]
+    print(f"{len(cases)} images to choose from, {len(val)} to judge on", flush=True)
+    curves: dict[str, list[list[float]]] = {"next": [], "random": []}
+    for seed in range(wanted.first_seed, wanted.first_seed + wanted.seeds):
+        begun = time.perf_counter()
+        found = one_seed(cases, val, loaded.classes, seed=seed, wanted=wanted)
+        for way, dice in found.items():
+            curves[way].append(dice)
+        print(f"seed {seed}: {found} ({time.perf_counter() - begun:.0f} s)", flush=True)
+    for n in range(wanted.rounds + 1):
+        gains = [a[n] - b[n] for a, b in zip(curves["next"], curves["random"], strict=True)]
+        spread = f" (deviation {statistics.stdev(gains):.3f})" if len(gains) > 1 else ""
+        mean = {way: statistics.mean(one[n] for one in curves[way]) for way in curves}
+        print(
+            f"{(n + 1) * wanted.regions:3d} regions: next {mean['next']:.3f}, random {mean['random']:.3f}, "
+            f"difference {statistics.mean(gains):+.3f}{spread}"
+        )
+    if wanted.json:
+        wanted.json.write_text(json.dumps(curves))
+
+
+def one_seed(
+    cases: list[Case], val: list[Case], classes: ClassTable, *, seed: int, wanted: argparse.Namespace
+) -> dict[str, list[float]]:
+    """Mean Dice after the start and after each round, by who chooses."""
+    strokes = [scribbled(case, share=wanted.share, seed=seed) for case in cases]
+    first_plan = planned(cases, overrides=Overrides(width=wanted.width, patch=128, batch=4, objects=False))
+    every: list[Region] = [(i, box) for i, case in enumerate(cases) for box in regions(case.spatial, 128)]
+    rng = np.random.default_rng(seed)
+    start = [every[i] for i in rng.permutation(len(every))[: wanted.regions]]
+    begin, before = taught(strokes, start, classes, first_plan, val, seed, wanted.steps)
+    curves = {}
+    for way in ("next", "random"):
+        chosen, learnt, dice = list(start), begin, [before]
+        for _ in range(wanted.rounds):
+            left = [region for region in every if region not in chosen]
+            if way == "random":
+                more = [left[i] for i in rng.permutation(len(left))[: wanted.regions]]
+            else:
+                more = suggested(learnt, cases, chosen, wanted.regions)
+            chosen += more
+            learnt, now = taught(strokes, chosen, classes, first_plan, val, seed, wanted.steps)
+            dice.append(now)
+        pixels = sum(int((strokes[i].labels[slices(box)] != UNLABELLED).sum()) for i, box in chosen)
+        print(
+            f"  {way}: {len(chosen)} regions, {pixels} labelled pixels, Dice {np.round(dice, 3)}", flush=True
+        )
+        curves[way] = [round(float(d), 4) for d in dice]
+    return curves
+
+
+def slices(box: Bounds) -> tuple[slice, ...]:
+    """A region as an index."""
+    return tuple(slice(a, b) for a, b in box)
+
+
+def suggested(learnt: Learnt, cases: list[Case], chosen: list[Region], count: int) -> list[Region]:
+    """What `delineate next` would have people scribble on."""
+    left, unsure, features, known = [], [], [], []
+    for i, case in enumerate(cases):
+        found = survey(learnt, case.image, region_px=128)
+        for box, u, vector in zip(found.bounds, found.uncertainty, found.features, strict=True):
+            if (i, box) in chosen:
+                known.append(vector)
+            else:
+                left.append((i, box))
+                unsure.append(u)
+                features.append(vector)
+    best = ranked(np.array(unsure), np.array(features), count=count, known=np.array(known))
+    return [left[i] for i in best]
+
+
+def taught(
+    strokes: list[Case],
+    chosen: list[Region],
+    classes: ClassTable,
+    plan: object,
+    val: list[Case],
+    seed: int,
+    steps: int,
+) -> tuple[Learnt, float]:
+    """A network taught on the strokes in the chosen regions, and its mean Dice on the validation images."""
+    labelled = []
+    for i in sorted({i for i, _ in chosen}):
+        labels = np.full_like(strokes[i].labels, UNLABELLED)
+        for at, box in chosen:
+            if at == i:
+                labels[slices(box)] = strokes[i].labels[slices(box)]
+        labelled.append(replace(strokes[i], labels=labels))
+    training = Training(labelled, classes=classes, plan=plan, steps=steps, seed=seed)
+    for _ in training:
+        pass
+    learnt, judge = training.learnt, judged(len(classes))
+    dice = [
+        judge(case.labels, answered(learnt, case.image)[: len(classes)].argmax(0).astype(np.uint8))
+        for case in val
+    ]
+    return learnt, float(np.nanmean(dice))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""A data set as it would be if people had only scribbled or clicked on it: to know what cheap labels would be worth."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from delineate.core import UNLABELLED, DataError, OutputError, new_folder, written_whole
+from delineate.data.formats import label_suffix, read_image, stem_of, suffix_of, write_image, write_labels
+from delineate.data.marks import Point
+from delineate.data.masks import MasksAre
+from delineate.data.places import AXES
+from delineate.data.scribbles import STEADY, Hand, background_strokes, clicks, scribbled
+from delineate.flow.methods import Progress, Tell, data_set
+
+
+def scribble(
+    data: str | Path,
+    *,
+    out: str | Path,
+    share: float = 0.01,
+    points: bool = False,
+    strokes: int = 3,
+    hand: Hand = STEADY,
+    seed: int = 0,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    tell: Tell | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a copy of a data set with full masks whose labels are strokes on `share` of the pixels; returns its folder.
+
+    points: instead of these, a click on every object (points.csv) and `strokes` background strokes in each image. hand:
+    how it is drawn. out: a new folder that `train` and `check` read, with the parts (train/, val/) that the data have;
+    images are linked where the disk allows it, else copied. The same seed draws the same strokes.
+    Raises DataError as `load` does, and for a share outside (0, 1).
+
+    >>> import tempfile
+    >>> from delineate.data.samples import write
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     made = scribble(write(Path(scratch) / "coins") / "train", out=Path(scratch) / "quick", share=0.02)
+    ...     sorted(path.name for path in made.iterdir())
+    ['classes.json', 'images', 'scribbles']
+    """
+    if not 0 < share < 1:
+        raise DataError(
+            f"the share of pixels to draw on is {share}: give a number between 0 and 1, such as 0.01"
+        )
+    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    for note in found.notes:
+        (tell or (lambda _: None))(note)
+    if found.large:
+        raise DataError(
+            f"{found.large[0].name} is too large to be drawn on in memory: crop windows out of it and take these"
+        )
+    folder = new_folder(Path(out))
+    parts = [("", found.cases)]
+    if found.validation:
+        parts = [("train", found.cases), ("val", found.validation)]
+    total, done = sum(len(cases) for _, cases in parts), 0
+    for part, cases in parts:
+        home = folder / part
+        for name in ("images", "scribbles"):
+            (home / name).mkdir(parents=True)
+        clicked: list[tuple[str, Point]] = []
+        for case in cases:
+            source = found.sources[case.name]
+            like = read_image(source)
+            stem = stem_of(source)
+            if like.array.shape[-1] == case.channels:
+                _linked(source, home / "images")
+            else:  # channel files become one image
+                stem = case.name.rpartition("/")[2]
+                write_image(home / "images" / f"{stem}.tif", case.image, like=like)
+            drawn = (
+                background_strokes(case, seed=seed, strokes=strokes, hand=hand)
+                if points
+                else scribbled(case, share=share, seed=seed, hand=hand)
+            )
+            if drawn.labels is not None and (drawn.labels != UNLABELLED).any():
+                target = home / "scribbles" / f"{stem}{label_suffix(suffix_of(source) or '.tif')}"
+                write_labels(target, drawn.labels, like=like, colours=found.classes.colours)
+            if points:
+                clicked += [(stem, point) for point in clicks(case, seed=seed)]
+            done += 1
+            if progress:
+                progress(done, total)
+        if points:
+            with written_whole(home / "points.csv") as beside:
+                beside.write_text(_table(clicked, found.classes.names), encoding="utf-8")
+        with written_whole(home / "classes.json") as beside:
+            beside.write_text(json.dumps({name: i for i, name in enumerate(found.classes.names)}) + "\n")
+    return folder
+
+
+def _linked(source: Path, folder: Path) -> None:
+    """A file or folder of a series under the same name in `folder`, without a copy where the disk allows it."""
+    try:
+        if source.is_dir():
+            shutil.copytree(source, folder / source.name)
+            return
+        try:
+            os.link(source, folder / source.name)
+        except OSError:  # another disk, or one without links
+            shutil.copy2(source, folder / source.name)
+    except OSError as error:
+        raise OutputError(
+            f"cannot copy {source} into {folder} ({error}): free space or choose another folder"
+        ) from error
+
+
+def _table(clicked: Iterable[tuple[str, Point]], names: tuple[str, ...]) -> str:
+    held = io.StringIO()
+    writer = csv.writer(held, lineterminator="\n")
+    rows = [(name, *(f"{n:g}" for n in point.place), names[point.label]) for name, point in clicked]
+    axes = AXES[0][-(len(rows[0]) - 2) :] if rows else AXES[0][1:]
+    writer.writerow(("name", *axes, "class"))
+    writer.writerows(rows)
+    return held.getvalue()

@@ -1,0 +1,246 @@
+"""Scribbles, points and boxes beside images: what is understood, what is told, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from delineate.core import UNLABELLED, DataError
+from delineate.data import check, load
+from delineate.report.check_text import check_lines
+
+U = UNLABELLED
+REAL = Path(__file__).parents[3] / "shared" / "data"
+needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data is not here")
+
+SIZE = (20, 24)
+STROKES = np.full(SIZE, U, np.uint8)
+STROKES[2, 2:9], STROKES[10, 10:20] = 0, 1
+FULL = np.zeros(SIZE, np.uint8)
+FULL[8:14, 8:22] = 255
+
+
+def noise(seed: int) -> Any:
+    return np.random.default_rng(seed).integers(0, 255, SIZE).astype(np.uint8)
+
+
+def made(root: Path, files: Mapping[str, Any]) -> Path:
+    """Write pictures (arrays) and texts under `root`."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, str):
+            path.write_text(content)
+        elif path.suffix == ".tif":
+            tifffile.imwrite(path, content)
+        else:
+            Image.fromarray(content).save(path)
+    return root
+
+
+THREE = {f"images/{name}.png": noise(i) for i, name in enumerate("abc")}
+POINTS = "name,row,column,class\na,5,6,nucleus\na,12,15,nucleus\na,2,20,background\nb.png,7,7,nucleus\n"
+
+
+def labels_of(found: Any, name: str) -> Any:
+    return next(case.labels for case in found.cases if case.name == name)
+
+
+def test_full_masks_and_scribbles_in_one_set_share_their_classes(tmp_path: Path) -> None:
+    found = load(made(tmp_path, {**THREE, "masks/a.png": FULL, "scribbles/b.png": STROKES}))
+    assert np.array_equal(labels_of(found, "a"), FULL // 255)
+    assert np.array_equal(labels_of(found, "b"), STROKES)
+    assert [case.name for case in found.unlabelled] == ["c"]
+    assert found.unlabelled[0].labels is None
+    assert "labels: masks for 1 image, scribbles for 1, none for 1" in found.notes
+    assert "1 image without labels join the training" in found.notes
+
+
+def test_images_without_a_mask_stay_out_of_a_full_set_unless_asked_for(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "masks/a.png": FULL, "masks/b.png": FULL})
+    assert load(root).unlabelled == ()
+    assert [case.name for case in load(root, all_images=True).unlabelled] == ["c"]
+    assert any("without a mask left out" in note for note in load(root).notes)
+
+
+def test_images_without_labels_of_another_kind_stay_out_and_it_is_said(tmp_path: Path) -> None:
+    colour = np.zeros((*SIZE, 3), np.uint8) + np.arange(3, dtype=np.uint8)
+    files = {"images/a.png": noise(0), "scribbles/a.png": STROKES, "images/c.png": colour}
+    found = load(made(tmp_path, files))
+    assert found.unlabelled == ()
+    assert any("another kind" in note for note in found.notes)
+
+
+def test_where_both_lie_there_masks_are_taken_unless_scribbles_are_asked_for(tmp_path: Path) -> None:
+    root = made(tmp_path, {"images/a.png": noise(0), "masks/a.png": FULL, "scribbles/a.png": STROKES})
+    assert np.array_equal(labels_of(load(root), "a"), FULL // 255)
+    assert any("--labels scribbles takes the scribbles" in note for note in load(root).notes)
+    assert np.array_equal(labels_of(load(root, labels="scribbles"), "a"), STROKES)
+    with pytest.raises(DataError, match="holds no points: it has masks and scribbles"):
+        load(root, labels="points")
+
+
+def test_zero_unlabelled_in_scribbles_does_not_touch_the_masks_beside_them(tmp_path: Path) -> None:
+    ilastik = np.where(STROKES == U, 0, STROKES + 1).astype(np.uint8)
+    root = made(tmp_path, {**THREE, "masks/a.png": FULL, "scribbles/b.png": ilastik})
+    with pytest.raises(DataError, match="--unlabelled 0"):
+        load(root)
+    found = load(root, unlabelled=0)
+    assert np.array_equal(labels_of(found, "a"), FULL // 255)
+    assert np.array_equal(labels_of(found, "b"), STROKES)
+
+
+def test_points_become_discs_of_their_class_and_leave_the_rest_unlabelled(tmp_path: Path) -> None:
+    found = load(made(tmp_path, {**THREE, "points.csv": POINTS}))
+    assert found.classes.names == ("background", "nucleus")
+    labels = labels_of(found, "a")
+    assert [int(labels[at]) for at in ((5, 6), (12, 15), (2, 20), (19, 0))] == [1, 1, 0, U]
+    assert [case.name for case in found.cases] == ["a", "b"]
+    assert [case.name for case in found.unlabelled] == ["c"]
+    assert "4 points on 2 images" in found.notes
+
+
+def test_points_of_napari_are_read_as_they_are_with_strokes_of_background_beside(tmp_path: Path) -> None:
+    napari = "index,axis-0,axis-1\n0.0,5.2,6.1\n1.0,12.0,15.0\n"
+    background = np.where(STROKES == 0, 0, U).astype(np.uint8)
+    root = made(tmp_path, {**THREE, "points/a.csv": napari, "scribbles/a.png": background})
+    labels = labels_of(load(root), "a")
+    assert [int(labels[at]) for at in ((5, 6), (12, 15), (2, 4), (19, 0))] == [1, 1, 0, U]
+
+
+def test_points_files_in_folders_of_classes_are_of_these_classes(tmp_path: Path) -> None:
+    files = {
+        **THREE,
+        "points/tumour/a.csv": "index,axis-0,axis-1\n0,5,6\n",
+        "points/background/a.csv": "index,axis-0,axis-1\n0,12,15\n",
+    }
+    found = load(made(tmp_path, files))
+    assert found.classes.names == ("background", "tumour")
+    assert [int(labels_of(found, "a")[at]) for at in ((5, 6), (12, 15))] == [1, 0]
+
+
+def test_lengths_need_a_unit_in_the_title_where_images_have_a_pixel_size(tmp_path: Path) -> None:
+    def with_points(text: str) -> Path:
+        root = made(tmp_path, {"points.csv": text})
+        (root / "images").mkdir(exist_ok=True)
+        tifffile.imwrite(
+            root / "images" / "a.tif", noise(0), imagej=True, resolution=(2, 2), metadata={"unit": "um"}
+        )
+        return root
+
+    lengths = load(with_points("name,x_um,y_um,class\na,3,2.5,1\na,8,8,0\n"))  # 0.5 µm per pixel
+    assert labels_of(lengths, "a")[5, 6] == 1
+    pixels = load(with_points("name,row,column,class\na,5,6,1\na,16,16,0\n"))
+    assert labels_of(pixels, "a")[5, 6] == 1
+    with pytest.raises(DataError, match="may be in pixels or in µm"):
+        load(with_points("name,x,y,class\na,3,2.5,1\na,8,8,0\n"))
+
+
+def test_boxes_label_their_core_and_all_that_lies_outside(tmp_path: Path) -> None:
+    text = "name,row,column,row_stop,column_stop,class\na,5,5,15,15,cell\nb,,,,,\n"
+    found = load(made(tmp_path, {**THREE, "boxes.csv": text}))
+    labels = labels_of(found, "a")
+    assert [int(labels[at]) for at in ((10, 10), (6, 6), (0, 0))] == [1, U, 0]
+    assert (labels_of(found, "b") == 0).all()
+    assert [case.name for case in found.unlabelled] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"points.csv": POINTS + "a,25,3,nucleus\n"}, r"line 6 of points.csv lies outside image a.png, at \(25, 3\)"),
+        ({"points.csv": "row,column\n1,2\n"}, "does not say which image its rows are about"),
+        ({"points.csv": "name,north,east\na,1,2\n"}, "places are not found: call them row and column"),
+        ({"points.csv": "name,row,column\na,one,2\n"}, "line 2 of points.csv is no place"),
+        ({"points.csv": "name,row,column\na,5,5\n"}, "no training image has a stroke or point of background"),
+        ({"points.csv": "name,slice,row,column\na,1,5,5\n"}, "has 3 coordinates but image a has 2 axes"),
+        ({"boxes.csv": "name,row,column\na,5,5\n"}, "has no column row_stop"),
+        ({"boxes.csv": "name,row,column,row_stop,column_stop\na,9,9,5,12\n"}, "ends before it begins"),
+        ({"scribbles/a.png": np.where(STROKES == 0, U, STROKES)}, "there must be a second value"),
+        ({"scribbles/a.png": STROKES[:10]}, "scribbles?/?.*|mask a.png is 10 x 24 but its image a.png is 20 x 24"),
+        (
+            {"scribbles/a.png": STROKES, "classes.txt": "background\ncell\nfibre\n"},
+            "no training image has a stroke or point of fibre",
+        ),
+        (
+            {"scribbles/a.png": STROKES, "points.csv": "name,row,column,class\na,5,5,fibre\na,9,9,ink\n"},
+            "is of the class fibre, but the classes are background and foreground",
+        ),
+    ],
+)  # fmt: skip
+def test_what_would_mislead_is_refused_in_one_sentence(
+    tmp_path: Path, files: dict[str, Any], said: str
+) -> None:
+    root = made(tmp_path, {**THREE, **files})
+    with pytest.raises(DataError, match=said):
+        load(root)
+    assert not check(root).trainable
+
+
+def test_points_that_contradict_are_left_out_and_told(tmp_path: Path) -> None:
+    text = POINTS + "a,5.3,6.2,nucleus\na,12.4,15,background\nc,2,4,nucleus\nc,0,12,nucleus\n"
+    root = made(tmp_path, {**THREE, "points.csv": text, "scribbles/c.png": STROKES})
+    found = load(root)
+    assert labels_of(found, "a")[5, 6] == 1
+    assert labels_of(found, "a")[12, 15] == U
+    assert labels_of(found, "c")[2, 4] == 0
+    told = "\n".join(str(problem) for problem in check(root).problems)
+    assert "1 point lies in one spot with another of the class" in told
+    assert "1 point lies in one spot with one of another class (line 3 of points.csv and line 7" in told
+    assert "1 point lies on a stroke of another class" in told
+    assert "1 point lies on the border of the image" in told
+    assert check(root).trainable
+
+
+def test_a_scribble_file_that_is_a_full_mask_is_recognised(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "scribbles/a.png": STROKES, "scribbles/b.png": FULL // 255})
+    assert any("b.png labels 100% of its pixels, as full masks do" in str(p) for p in check(root).problems)
+    assert any("b.png labels 100%" in note for note in load(root).notes)
+
+
+def test_a_mask_that_holds_strokes_is_recognised(tmp_path: Path) -> None:
+    strokes = np.where(STROKES == U, 0, STROKES + 1).astype(np.uint8)
+    root = made(tmp_path, {**THREE, "masks/a.png": strokes})
+    found = check(root, masks_are="classes")
+    assert any("thin strokes of several classes on 3.5% of its pixels" in str(p) for p in found.problems)
+
+
+def test_check_tells_of_each_class_how_much_is_labelled_in_how_many_strokes(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "scribbles/a.png": STROKES, "points.csv": POINTS})
+    found = check(root)
+    assert found.kinds == (("points", 2), ("", 1))
+    assert [(one.name, one.strokes) for one in found.classes] == [("background", 2), ("nucleus", 4)]
+    total = sum(int((case.labels != U).sum()) for case in load(root).cases)
+    assert sum(one.pixels for one in found.classes) == total
+    lines = check_lines(found)
+    assert "labels: 2 with points, 1 with none" in lines
+    assert any(line.startswith("class nucleus:") and "in 4 strokes and points" in line for line in lines)
+    assert not any("has no mask" in line for line in lines)
+
+
+def test_strokes_in_a_stack_are_counted_slice_by_slice(tmp_path: Path) -> None:
+    stack, drawn = np.stack([noise(i) for i in range(5)]), np.stack([STROKES] * 5)
+    found = check(made(tmp_path, {"images/a.tif": stack, "scribbles/a.tif": drawn}))
+    assert [one.strokes for one in found.classes] == [5, 5]
+
+
+def test_truth_to_score_with_is_the_full_masks_alone(tmp_path: Path) -> None:
+    from delineate.data import load_masks
+
+    root = made(tmp_path, {**THREE, "masks/a.png": FULL, "scribbles/b.png": STROKES})
+    assert list(load_masks(root).files) == ["a"]
+
+
+@needs_real_data
+def test_strokes_that_people_drew_are_read_beside_full_masks() -> None:
+    found = load(REAL / "cardiac" / "val", labels="scribbles")
+    assert len(found.cases) == 12
+    assert len(found.classes) == 4
+    share = np.mean([(case.labels != U).mean() for case in found.cases if case.labels is not None])
+    assert 0.008 < share < 0.012

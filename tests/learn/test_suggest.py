@@ -1,0 +1,107 @@
+"""Which region next: uncertain ones that stand for others."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from delineate import flow
+from delineate.core import UNLABELLED, DataError, ModelError
+from delineate.data import samples
+from delineate.learn import UNetMethod
+from delineate.learn.suggest import features_of_labelled, ranked, regions, survey, uncertainty_of
+
+CASES, HELD_OUT = samples.coins()
+LEARNT = UNetMethod(steps=1).fit(CASES).learnt
+
+
+def unit(*rows):
+    array = np.array(rows, float)
+    return array / np.linalg.norm(array, axis=1, keepdims=True)
+
+
+def test_uncertainty_is_highest_where_all_classes_are_alike():
+    thirds = np.full((3, 1, 2), 1 / 3, np.float32)
+    thirds[:, 0, 1] = (1, 0, 0)
+    assert uncertainty_of(thirds) == pytest.approx(np.array([[1.0, 0.0]]))
+
+
+def test_what_looks_like_what_was_chosen_waits():
+    features = unit((1, 0), (1, 0.01), (0, 1))
+    assert ranked(np.array([0.9, 0.8, 0.5]), features, count=2) == [0, 2]
+
+
+def test_what_looks_like_what_is_labelled_waits():
+    features = unit((1, 0), (0, 1))
+    assert ranked(np.array([0.9, 0.5]), features, count=1, known=unit((1, 0))) == [1]
+
+
+def test_of_things_that_look_alike_the_most_uncertain_comes_first():
+    assert ranked(np.array([0.1, 0.7, 0.3]), unit((1, 0), (1, 0), (1, 0)), count=3)[0] == 1
+
+
+def test_no_more_is_asked_for_than_there_is():
+    assert sorted(ranked(np.array([0.5, 0.6]), unit((1, 0), (0, 1)), count=9)) == [0, 1]
+
+
+def test_regions_part_an_image_without_gap_or_overlap():
+    seen = np.zeros((300, 210), int)
+    for (top, bottom), (left, right) in regions(seen.shape, 100):
+        seen[top:bottom, left:right] += 1
+    assert (seen == 1).all()
+
+
+def test_a_region_of_a_stack_lies_on_one_slice():
+    assert regions((2, 60, 60), 64) == [((0, 1), (0, 60), (0, 60)), ((1, 2), (0, 60), (0, 60))]
+
+
+def test_regions_that_look_alike_have_features_that_are_alike():
+    half = CASES[0].image[:, : 16 * (CASES[0].image.shape[1] // 32)]
+    blank = np.full_like(half, 10)
+    found = survey(LEARNT, np.concatenate([blank, half, half[:, ::-1]], axis=1), region_px=half.shape[1])
+    alike = found.features @ found.features.T
+    assert len(alike) == 3
+    assert alike[1, 2] > alike[0, 1]
+
+
+def test_labelled_regions_are_those_with_any_label():
+    found = survey(LEARNT, CASES[0].image, region_px=64)
+    labels = np.full(CASES[0].image.shape[:2], UNLABELLED, np.uint8)
+    assert len(features_of_labelled(found, labels)) == 0
+    labels[0, 0] = 0
+    assert len(features_of_labelled(found, labels)) == 1
+
+
+def test_an_image_wider_than_a_window_has_features_everywhere(monkeypatch):
+    monkeypatch.setattr("delineate.learn.suggest.WINDOW", 64)
+    found = survey(LEARNT, CASES[0].image, region_px=32)
+    assert np.isfinite(found.features).all()
+    assert np.linalg.norm(found.features, axis=1) == pytest.approx(1, abs=1e-4)
+
+
+def test_lists_and_pictures_name_the_same_regions(tmp_path):
+    data = samples.write(tmp_path / "data")
+    method = UNetMethod.of(LEARNT)
+    found, images = flow.suggest(method, data / "test", out=tmp_path / "next", count=3, region_px=48)
+    rows = list(csv.DictReader((tmp_path / "next" / "next.csv").read_text().splitlines()))
+    content = json.loads((tmp_path / "next" / "next.json").read_text())
+    assert [row["name"] for row in rows] == [one.image for one in found]
+    assert [region["image"] for region in content["regions"]] == [one.image for one in found]
+    assert [one.rank for one in images] == [1, 2, 3]
+    drawn = {path.stem for path in (tmp_path / "next" / "overlays").iterdir()}
+    assert drawn == {one.image for one in found}
+
+
+def test_labelled_images_are_not_asked_for_again(tmp_path):
+    data = samples.write(tmp_path / "data")
+    method = UNetMethod.of(LEARNT)
+    with pytest.raises(DataError, match="that is not labelled"):
+        flow.suggest(method, data / "test", out=tmp_path / "next", labelled=data / "test")
+
+
+def test_a_threshold_has_no_features_to_compare_by(tmp_path):
+    data = samples.write(tmp_path / "data")
+    method = flow.train(CASES, method="otsu")
+    with pytest.raises(ModelError, match="otsu has no features"):
+        flow.suggest(method, data / "test", out=tmp_path / "next")
