@@ -13,7 +13,16 @@ from typing import Any
 from delineate.score.folders import score_folders
 from delineate.score.interval import Intervals, difference_interval, intervals
 from delineate.score.matching import components, match_objects
-from delineate.score.objects import AP_AT, ObjectScores, Side, SizeClass, Unmatched, pool_objects
+from delineate.score.objects import (
+    AP_AT,
+    OBJECT_SCORES,
+    ObjectScore,
+    ObjectScores,
+    Side,
+    SizeClass,
+    Unmatched,
+    pool_objects,
+)
 from delineate.score.overlap import (
     Counts,
     counted,
@@ -51,12 +60,14 @@ from delineate.score.table import CaseScores, Masks, ScoreTable, score_case
 __all__ = [
     "AP_AT",
     "MORE_SCORES",
+    "OBJECT_SCORES",
     "SCORES",
     "Calibration",
     "CaseScores",
     "Counts",
     "Intervals",
     "Masks",
+    "ObjectScore",
     "ObjectScores",
     "Paired",
     "Partition",
