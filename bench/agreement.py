@@ -131,7 +131,7 @@ def of_scipy() -> dict[str, Ask]:
     """SciPy, given our border voxels in millimetres."""
 
     def ask(t: Mask, p: Mask, s: tuple[float, ...]) -> float:
-        a, b = (border_voxels(mask == 1) * np.array(s) for mask in (t, p))
+        a, b = (at * np.array(s) for at in border_voxels(t == 1, p == 1))
         return max(directed_hausdorff(a, b)[0], directed_hausdorff(b, a)[0])
 
     return {QUESTIONS[0]: ask}

@@ -37,7 +37,7 @@ def main() -> None:
     for axes in (left, right):
         axes.imshow(MASK, cmap="Greys", vmin=0, vmax=4, interpolation="nearest")
         axes.set_axis_off()
-    y, x = border_voxels(MASK).T
+    y, x = border_voxels(MASK, MASK)[0].T
     left.scatter(x, y, s=110, color=BLUE)
     left.set_title(f"voxels: {len(x)} of {MASK.sum()} are border, each counts 1", fontsize=11, color=INK)
     for contour in find_contours(np.pad(MASK, 1).astype(float), 0.5):

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from delineate.core import ClassTable, OutputError
+from delineate.core import ClassTable, DataError, OutputError
 from delineate.report import Asked, report_html, write_score_report
 from delineate.report.views import views
-from delineate.score import CaseScores, Masks, ScoreTable, score_case, scores_asked
+from delineate.score import SCORES, CaseScores, Masks, ScoreTable, score_case, scores_asked
 
 CELLS = ClassTable(("background", "cell"))
 HISTORY = [
@@ -54,6 +54,18 @@ def whole(table: ScoreTable) -> str:
     return report_html(
         table, history=HISTORY, baselines={"Otsu": table}, title="Cells & more", method="U-Net"
     )
+
+
+def test_a_table_without_dice_is_refused_with_what_to_add() -> None:
+    cell = np.ones((2, 2), np.uint8)
+    only = (SCORES["iou"],)
+    table = ScoreTable(CELLS, (score_case(cell, cell, classes=CELLS, scores=only),), scores=only)
+    with pytest.raises(DataError, match="tells of dice and hausdorff, of which this prediction has no score"):
+        report_html(table)
+
+
+def test_methods_are_compared_by_their_objects_too(whole: str) -> None:
+    assert '<td>objects</td><td class="name">AP@0.5</td>' in whole
 
 
 def test_the_folder_holds_three_files_and_will_not_be_overwritten(table: ScoreTable, tmp_path: Path) -> None:
@@ -251,7 +263,7 @@ def test_subgroups_that_lag_are_a_finding_and_a_table(table: ScoreTable) -> None
 def test_methods_are_compared_case_by_case(table: ScoreTable) -> None:
     page = Page(report_html(table, baselines={"Otsu": table}, method="U-Net")).text
     assert "U-Net less Otsu" in page
-    assert "corrected after Holm for all 4 comparisons" in page
+    assert "corrected after Holm for all 9 comparisons" in page
 
 
 def test_probabilities_have_a_diagram_and_their_error() -> None:

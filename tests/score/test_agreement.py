@@ -69,7 +69,7 @@ def test_overlap_is_that_of_simpleitk(drawn: Drawn) -> None:
 def test_hausdorff_is_that_of_scipy_between_border_voxels(drawn: Drawn) -> None:
     truth, predicted, spacing = drawn
     assume(truth.any() and predicted.any())
-    a, b = (border_voxels(mask == 1) * np.array(spacing) for mask in (truth, predicted))
+    a, b = (at * np.array(spacing) for at in border_voxels(truth == 1, predicted == 1))
     theirs = max(directed_hausdorff(a, b)[0], directed_hausdorff(b, a)[0])
     assert hausdorff(truth, predicted, label=1, spacing=spacing) == pytest.approx(theirs)
 
@@ -79,21 +79,20 @@ def test_hausdorff_is_that_of_scikit_image_between_border_voxels_a_pixel_apart(d
     truth, predicted, _ = drawn
     assume(truth.any() and predicted.any())
     edges = [np.zeros(mask.shape, bool) for mask in (truth, predicted)]
-    for edge, mask in zip(edges, (truth, predicted), strict=True):
-        edge[tuple(border_voxels(mask == 1).T)] = True
+    for edge, at in zip(edges, border_voxels(truth == 1, predicted == 1), strict=True):
+        edge[tuple(at.T)] = True
     assert hausdorff(truth, predicted, label=1) == pytest.approx(hausdorff_distance(*edges))
 
 
 @given(pairs)
 def test_hausdorff_is_that_of_simpleitk_between_masks_that_are_all_border(drawn: Drawn) -> None:
     truth, predicted, spacing = drawn
-    masks = []
-    for array in (truth, predicted):
-        thin = np.zeros_like(array)
-        thin[tuple(border_voxels(array == 1).T)] = 1
-        masks.append(thin)
+    masks = [np.zeros_like(array) for array in (truth, predicted)]
+    for thin, at in zip(masks, border_voxels(truth == 1, predicted == 1), strict=True):
+        thin[tuple(at.T)] = 1
     assume(masks[0].any() and masks[1].any())
-    assume(all(len(border_voxels(mask == 1)) == mask.sum() for mask in masks))
+    again = border_voxels(masks[0] == 1, masks[1] == 1)
+    assume(all(len(at) == mask.sum() for at, mask in zip(again, masks, strict=True)))
     pictures = [sitk.GetImageFromArray(mask) for mask in masks]
     for picture in pictures:
         picture.SetSpacing(spacing[::-1])

@@ -145,6 +145,46 @@ def test_scores_that_were_asked_for_are_compared_and_told_by_subgroup() -> None:
     }
 
 
+def with_objects(*predicted: str) -> ScoreTable:
+    """Truth holds two objects of five pixels with a gap between; what is predicted is drawn, a digit per pixel."""
+    truth = np.array([[int(x) for x in "011111022222000"]])
+    cases = []
+    for i, drawn in enumerate(predicted):
+        ids = np.array([[int(x) for x in drawn]])
+        cases.append(
+            score_case(
+                np.minimum(truth, 1), np.minimum(ids, 1), classes=CELLS, name=f"{i}",
+                truth_objects=truth, predicted_objects=ids,
+            )
+        )  # fmt: skip
+    return ScoreTable(CELLS, tuple(cases))
+
+
+def test_objects_are_compared_image_by_image() -> None:
+    both, one, extra = "011111022222000", "011111000000000", "011111022222030"
+    found = {
+        one.score: one
+        for one in paired({"a": with_objects(both, both, extra), "b": with_objects(one, both, both)})
+        if one.name == "objects"
+    }
+    assert list(found) == ["ap50", "f1", "pq", "missed", "spurious"]
+    assert found["missed"].mean == pytest.approx(-1 / 3)  # one object more, in one of three images
+    assert (found["missed"].better, found["missed"].worse) == (1, 0)
+    assert found["spurious"].mean == pytest.approx(1 / 3)
+    assert (found["spurious"].better, found["spurious"].worse) == (0, 1)
+    assert found["ap50"].mean == pytest.approx((1 / 2 + 0 - 1 / 3) / 3)
+    assert found["f1"].mean == pytest.approx((1 / 3 + 0 - 1 / 5) / 3)
+    assert found["pq"].mean == pytest.approx(found["f1"].mean)  # what is found coincides
+
+
+def test_objects_are_compared_only_where_both_have_them() -> None:
+    found = paired({"a": with_objects("011111022222000"), "b": table(5)})
+    assert "objects" not in {one.name for one in found}
+    nothing = ScoreTable(CELLS, (case("x", 5), *with_objects("011111022222000", "011111022222000").cases), ())
+    found = paired({"a": nothing, "b": nothing})
+    assert {one.cases for one in found if one.name == "objects"} == {2}
+
+
 def test_ranges_of_large_numbers_are_told_apart() -> None:
     days = {f"{i}": str(20230101 + i) for i in range(12)}
     found = [one for one in subgroups(table(*[5] * 12), days) if one.score == "dice"]

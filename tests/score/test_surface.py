@@ -21,6 +21,7 @@ from delineate.score import (
 )
 from delineate.score.border import border_voxels
 from delineate.score.elements import surface_elements
+from delineate.score.nearest import nearest_distances
 
 
 def by_brute_force(truth: np.ndarray, predicted: np.ndarray, spacing: tuple[float, ...]) -> float:
@@ -105,21 +106,60 @@ def test_a_hole_counts_by_its_own_border() -> None:
 
 
 def test_the_edge_of_the_image_is_border() -> None:
-    assert border_voxels(np.ones((1, 3), bool)).tolist() == [[0, 0], [0, 1], [0, 2]]
+    line = np.ones((1, 3), bool)
+    assert border_voxels(line, line)[0].tolist() == [[0, 0], [0, 1], [0, 2]]
     ring = np.argwhere(np.pad([[1, 1, 1], [1, 0, 1], [1, 1, 1]], 1))
-    np.testing.assert_array_equal(border_voxels(np.pad(np.ones((3, 3), bool), 1)), ring)
+    square = np.pad(np.ones((3, 3), bool), 1)
+    np.testing.assert_array_equal(border_voxels(square, square)[1], ring)
 
 
-@given(arrays(bool, array_shapes(min_dims=1, max_dims=3, max_side=6)))
-def test_border_is_the_mask_less_its_erosion_whether_voxels_are_walked_or_whole_arrays(
-    mask: np.ndarray,
+@given(arrays(np.uint8, array_shapes(min_dims=1, max_dims=3, max_side=6), elements=st.integers(0, 3)))
+def test_borders_are_the_masks_less_their_erosion_whether_voxels_are_walked_or_whole_arrays(
+    drawn: np.ndarray,
 ) -> None:
-    expected = np.argwhere(mask & ~binary_erosion(mask))
-    for walked_below in (0, mask.size + 1):
+    masks = (drawn % 2 == 1, drawn >= 2)
+    expected = [np.argwhere(mask & ~binary_erosion(mask)) for mask in masks]
+    for walked_below in (0, 1.1):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("delineate.score.border.FEW", walked_below)
-            np.testing.assert_array_equal(border_voxels(mask), expected)
-            np.testing.assert_array_equal(border_voxels(np.asfortranarray(mask)), expected)
+            patch.setattr("delineate.score.border.SLAB", 0)
+            for given_as in (np.ascontiguousarray, np.asfortranarray):
+                for found, wanted in zip(border_voxels(*map(given_as, masks)), expected, strict=True):
+                    np.testing.assert_array_equal(found, wanted)
+
+
+@given(pairs_with_spacing())
+def test_nothing_changes_where_empty_rows_are_cut_out_of_a_large_array(
+    drawn: tuple[np.ndarray, np.ndarray, tuple[float, ...]],
+) -> None:
+    truth, predicted, spacing = drawn
+    whole = surface_distances(truth, predicted, label=1, spacing=spacing)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("delineate.score.border.SLAB", 3)
+        patch.setattr("delineate.score.pair.SLAB", 3)
+        cut_out = surface_distances(truth, predicted, label=1, spacing=spacing)
+    np.testing.assert_array_equal(whole.from_truth, cut_out.from_truth)
+    np.testing.assert_array_equal(whole.from_predicted, cut_out.from_predicted)
+    assert whole.farthest == cut_out.farthest
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.7, 0.7, 2.1), (3.0, 0.4, 1.1)])
+def test_a_table_of_all_pairs_and_search_trees_give_the_same(spacing: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(0, 300, (2, 500, 3))
+    expected = cdist(a * np.array(spacing), b * np.array(spacing))
+    for pairs_at_most in (0, 2**20):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("delineate.score.nearest.TABLE", pairs_at_most)
+            there, back = nearest_distances(a, b, spacing=spacing)
+        np.testing.assert_allclose(there, expected.min(axis=1), rtol=1e-12)
+        np.testing.assert_allclose(back, expected.min(axis=0), rtol=1e-12)
+
+
+def test_points_too_far_out_for_whole_numbers_in_32_bits_are_still_exact() -> None:
+    a, b = np.array([[90_000, 90_001]]), np.array([[90_001, 90_003]])
+    there, back = nearest_distances(a, b, spacing=(1.0, 1.0))
+    assert there[0] == back[0] == pytest.approx(math.sqrt(5), rel=1e-12)
 
 
 @pytest.mark.parametrize("spacing", [(1,), (1, 0), (1, -2), (1, math.nan), (1, math.inf)])
@@ -166,8 +206,9 @@ def test_the_pair_that_is_farthest_apart_lies_on_both_surfaces_at_the_hausdorff_
     if measured.farthest is None:
         return
     here, there = (tuple(int(x) for x in point) for point in measured.farthest)
-    assert list(here) in border_voxels(truth == 1).tolist()
-    assert list(there) in border_voxels((predicted == 1) & (truth != 255)).tolist()
+    of_truth, of_predicted = border_voxels(truth == 1, (predicted == 1) & (truth != 255))
+    assert list(here) in of_truth.tolist()
+    assert list(there) in of_predicted.tolist()
     apart = (np.array(here) - there) * np.array(spacing)
     assert np.linalg.norm(apart) == pytest.approx(measured.hausdorff)
 

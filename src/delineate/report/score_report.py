@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from delineate.core import new_folder, written_whole
+from delineate.core import DataError, new_folder, written_whole
 from delineate.report.figures import distribution, learning_curve, reliability
 from delineate.report.files import POLICY, scores_csv, scores_json
 from delineate.report.gallery import cell, compared_cases, groups
@@ -32,6 +32,7 @@ from delineate.score import AP_AT, CaseScores, Score, ScoreTable, SizeClass
 from delineate.score.summary import shown
 
 LARGEST = 12
+NEEDED = ("dice", "hausdorff")  # what headline and figures are made of
 
 
 def write_score_report(
@@ -74,8 +75,12 @@ def report_html(
     method: str = "this prediction",
     asked: Asked | None = None,
 ) -> str:
-    """The page of `write_score_report` as text."""
+    """The page of `write_score_report` as text.
+
+    Raises DataError for a table without Dice or Hausdorff, which headline and figures tell of.
+    """
     tables, asked = {method: table, **(baselines or {})}, asked or Asked()
+    _check_told(tables)
     calibrated = calibration_rows(table)
     page = template("report.html.j2")
     shown_groups = list(groups(table))
@@ -117,6 +122,16 @@ def report_html(
         warnings=table.warnings,
         policy=list(POLICY.items()),
     )
+
+
+def _check_told(tables: Mapping[str, ScoreTable]) -> None:
+    for method, table in tables.items():
+        absent = [name for name in NEEDED if name not in {score.name for score in table.scores}]
+        if absent:
+            raise DataError(
+                f"a report tells of {' and '.join(absent)}, of which {method} has no score: leave `scores` out, or add these "
+                "to it, as they are in delineate.score.SCORES"
+            )
 
 
 def _summary_rows(table: ScoreTable, name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from delineate.score import Paired, Score, ScoreTable, Subgroup, paired, subgroups
+from delineate.score import OBJECT_SCORES, Paired, Score, ScoreTable, Subgroup, paired, subgroups
 from delineate.score.interval import Interval
 from delineate.score.objects import check_rising
 from delineate.score.summary import shown
@@ -44,13 +44,17 @@ def paired_rows(tables: Mapping[str, ScoreTable]) -> list[dict[str, Any]]:
     """Each pair of methods, class and score, for the table of differences; empty where nothing can be compared."""
     if len(tables) < 2 or len({table.names for table in tables.values()}) > 1:
         return []
-    titles = {score.name: score for table in tables.values() for score in table.brief}
     unit = next(iter(tables.values())).unit
+    titles = {
+        score.name: score.title + (f", {unit}" if score.is_distance else "")
+        for table in tables.values()
+        for score in table.brief
+    } | {score.name: score.title for score in OBJECT_SCORES.values()}
     return [
         {
             "methods": f"{one.first} less {one.second}",
             "name": one.name,
-            "score": titles[one.score].title + (f", {unit}" if titles[one.score].is_distance else ""),
+            "score": titles[one.score],
             "mean": signed(one.mean),
             "spread": spread(one.interval),
             "better": f"{one.better} of {one.cases}",

@@ -14,7 +14,16 @@ from delineate.score.folders import score_folders
 from delineate.score.guarantee import check_alpha, least_alpha, missed_foreground, risk_controlled_threshold
 from delineate.score.interval import Intervals, difference_interval, intervals
 from delineate.score.matching import components, match_objects
-from delineate.score.objects import AP_AT, ObjectScores, Side, SizeClass, Unmatched, pool_objects
+from delineate.score.objects import (
+    AP_AT,
+    OBJECT_SCORES,
+    ObjectScore,
+    ObjectScores,
+    Side,
+    SizeClass,
+    Unmatched,
+    pool_objects,
+)
 from delineate.score.overlap import (
     Counts,
     counted,
@@ -53,12 +62,14 @@ from delineate.score.temperature import Temperature, fitted_temperature
 __all__ = [
     "AP_AT",
     "MORE_SCORES",
+    "OBJECT_SCORES",
     "SCORES",
     "Calibration",
     "CaseScores",
     "Counts",
     "Intervals",
     "Masks",
+    "ObjectScore",
     "ObjectScores",
     "Paired",
     "Partition",

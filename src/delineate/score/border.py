@@ -1,38 +1,39 @@
-"""The border of a mask, voxel by voxel, and the part of two large arrays that matters to it.
+"""The borders of two masks, voxel by voxel, and the part of two large arrays that matters to them.
 
-What a surface costs shall follow the objects and not the volume around them: rows of the array that hold nothing are left
-out before any mask is made.
+What a surface costs shall follow the objects and not the volume around them: rows of a large array that hold nothing are
+left out before any mask is made. Both masks are then looked at together, as two bits of a byte.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.score.pair import Mask
+from delineate.score.pair import SLAB, Mask, slabs
 
-FEW = 1 / 64  # where a mask fills less than this part of its box, its voxels are walked one by one
-SLAB = 2**18  # voxels that are looked at at once
+FEW = 1 / 64  # where masks fill less than this part of their box, their voxels are walked one by one
+
+Bits = NDArray[np.uint8]
 
 
 def rows_held(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> tuple[NDArray[np.intp], ...]:
     """Along each axis, the rows in which either array holds `label`, and those beside them; none where neither does.
 
     What is cut out by them has the same surfaces, for an empty row is left wherever others were between; and two small
-    lesions far apart in a large volume come close. Read in slabs that fit into the cache.
+    lesions far apart in a large volume come close. Read in slabs that fit into the cache; arrays that fit there anyway are
+    not cut.
     """
-    at_once = max(1, SLAB // max(1, math.prod(truth.shape[1:])))
+    if truth.size <= SLAB:
+        return tuple(np.arange(length) for length in truth.shape)
     held = [np.zeros(length + 2, bool) for length in truth.shape]
-    for array in (truth, predicted):
-        for start in range(0, len(array), at_once):
-            slab = array[start : start + at_once] == label
-            if slab.any():
-                for axis, (seen, length) in enumerate(zip(held, slab.shape, strict=True)):
-                    here = seen[1 + start :][:length] if axis == 0 else seen[1:-1]
-                    here |= slab.any(axis=tuple(other for other in range(slab.ndim) if other != axis))
+    for at in slabs(truth):
+        slab = (truth[at] == label) | (predicted[at] == label)
+        if slab.any():
+            for axis, (seen, length) in enumerate(zip(held, slab.shape, strict=True)):
+                here = seen[1 + at.start :][:length] if axis == 0 else seen[1:-1]
+                here |= slab.any(axis=tuple(other for other in range(slab.ndim) if other != axis))
     return tuple(np.flatnonzero(seen[:-2] | seen[1:-1] | seen[2:]) for seen in held)
 
 
@@ -44,38 +45,46 @@ def cut(array: NDArray[Any], rows: tuple[NDArray[np.intp], ...]) -> NDArray[Any]
     return np.ascontiguousarray(array)
 
 
-def border_voxels(mask: Mask) -> NDArray[np.intp]:
-    """Indices (n, axes), in array order, of the voxels of a mask (*spatial) with a face neighbour outside it or the image.
+def border_voxels(a: Mask, b: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Of two masks of one shape (*spatial), the voxels with a face neighbour outside the mask or outside the image.
 
-    >>> border_voxels(np.ones((3, 3), bool)).tolist()  # all but the middle
+    Indices (n, axes) and (m, axes), in array order.
+
+    >>> full = np.ones((3, 3), bool)
+    >>> border_voxels(full, ~full)[0].tolist()  # all but the middle
     [[0, 0], [0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1], [2, 2]]
     """
-    flat = np.ascontiguousarray(mask).reshape(-1)
-    few = np.count_nonzero(flat) < flat.size * FEW
-    at = _border_of_few(flat, mask.shape) if few else _border_of_many(flat, mask.shape)
-    return np.stack(np.unravel_index(at, mask.shape), axis=1)
+    bits = b.reshape(-1).view(np.uint8) * np.uint8(2)
+    bits += a.reshape(-1)
+    few = bits.size > SLAB and np.count_nonzero(bits != 0) < bits.size * FEW
+    at, edges = (_border_of_few if few else _border_of_many)(bits, a.shape)
+    of_a, of_b = (np.unravel_index(at[edges & bit != 0], a.shape) for bit in (1, 2))
+    return np.stack(of_a, axis=1), np.stack(of_b, axis=1)
 
 
-def _border_of_many(flat: Mask, shape: tuple[int, ...]) -> NDArray[np.intp]:
+def _border_of_many(bits: Bits, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], Bits]:
     """Whole arrays at once, shifted along one axis after the other; what a shift takes from the next row is an edge."""
-    inner, stride = flat.copy(), 1
+    inner, stride = bits.copy(), 1
     for axis in reversed(range(len(shape))):
-        inner[stride:] &= flat[:-stride]
-        inner[:-stride] &= flat[stride:]
+        inner[stride:] &= bits[:-stride]
+        inner[:-stride] &= bits[stride:]
         edges = np.moveaxis(inner.reshape(shape), axis, 0)
-        edges[:1] = edges[-1:] = False
+        edges[:1] = edges[-1:] = 0
         stride *= shape[axis]
-    return np.flatnonzero(flat & ~inner)
+    inner ^= bits  # what is of the mask and not inside it
+    at = np.flatnonzero(inner != 0)
+    return at, inner[at]
 
 
-def _border_of_few(flat: Mask, shape: tuple[int, ...]) -> NDArray[np.intp]:
+def _border_of_few(bits: Bits, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], Bits]:
     """The same, asking only the neighbours of the voxels that are set: the cost follows the objects."""
-    at, stride = np.flatnonzero(flat), 1
-    outer = np.zeros(len(at), bool)
+    at, stride = np.flatnonzero(bits), 1
+    inner = bits[at]
     for length in reversed(shape):
         along = at // stride % length
-        outer |= (along == 0) | (along == length - 1)
+        inner[(along == 0) | (along == length - 1)] = 0
         for step in (-stride, stride):
-            outer |= ~flat.take(at + step, mode="clip")
+            inner &= bits.take(at + step, mode="clip")
         stride *= length
-    return at[outer]
+    edges = inner ^ bits[at]
+    return at[edges != 0], edges[edges != 0]

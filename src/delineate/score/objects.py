@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,6 +171,31 @@ class ObjectScores:
             predicted=int(predicted.sum()),
             right=int(self.predicted.matched[predicted].sum()),
         )
+
+
+@dataclass(frozen=True)
+class ObjectScore:
+    """A score of the objects of one image, and what must be known to compare two methods by it.
+
+    of: asks the question of an ObjectScores; its answer is nan where neither side holds an object (counts are 0 there).
+    """
+
+    name: str
+    title: str
+    direction: Literal["higher", "lower"]
+    of: Callable[[ObjectScores], float]
+
+
+OBJECT_SCORES: dict[str, ObjectScore] = {
+    score.name: score
+    for score in (
+        ObjectScore("ap50", "AP@0.5", "higher", attrgetter("ap50")),
+        ObjectScore("f1", "F1", "higher", attrgetter("f1")),
+        ObjectScore("pq", "Panoptic quality", "higher", attrgetter("pq")),
+        ObjectScore("missed", "Missed", "lower", attrgetter("fn")),
+        ObjectScore("spurious", "Spurious", "lower", attrgetter("fp")),
+    )
+}
 
 
 def check_rising(edges: Sequence[float]) -> None:

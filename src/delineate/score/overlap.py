@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED
-from delineate.score.pair import masks
+from delineate.score.pair import SLAB, check_pair, masks, slabs
 
 _NAN = float("nan")
 
@@ -81,6 +81,9 @@ def counted(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> Coun
     >>> counted(np.array([[0, 1, 1, 255]]), np.array([[0, 0, 1, 1]]), label=1)
     Counts(truth=2, predicted=1, both=1, labelled=3)
     """
+    check_pair(truth, predicted)
+    if truth.size > SLAB and len(truth) > 1:
+        return pooled(counted(truth[at], predicted[at], label=label) for at in slabs(truth))
     a, b = masks(truth, predicted, label=label)
     nobody = 0 if truth.dtype == np.bool_ else int(np.count_nonzero(truth == UNLABELLED))
     of_truth, of_predicted, of_both = (int(np.count_nonzero(mask)) for mask in (a, b, a & b))

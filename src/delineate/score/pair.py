@@ -6,7 +6,8 @@ that nothing predicted there can change a score.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,19 @@ from numpy.typing import NDArray
 from delineate.core import UNLABELLED, DataError
 
 Mask = NDArray[np.bool_]
+
+SLAB = 2**18  # pixels of large arrays that are looked at at once: what is made of them stays in the cache
+
+
+def slabs(array: NDArray[Any]) -> Iterator[slice]:
+    """Rows of the first axis, some at a time, SLAB pixels or a single row each.
+
+    >>> [(at.start, at.stop) for at in slabs(np.zeros((5, 512, 256)))]
+    [(0, 2), (2, 4), (4, 6)]
+    """
+    at_once = max(1, SLAB // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), at_once):
+        yield slice(start, start + at_once)
 
 
 def masks(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> tuple[Mask, Mask]:

@@ -9,8 +9,9 @@ accounts for all of them. Wilcoxon 1945, doi:10.2307/3001968; Holm 1979, https:/
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -18,12 +19,16 @@ from numpy.typing import NDArray
 
 from delineate.core import DataError
 from delineate.score.interval import Interval, intervals
-from delineate.score.table import ScoreTable
+from delineate.score.objects import OBJECT_SCORES, ObjectScore
+from delineate.score.registry import Score
+from delineate.score.table import CaseScores, ScoreTable
+
+OBJECTS = "objects"  # stands where the name of a class stands
 
 
 @dataclass(frozen=True)
 class Paired:
-    """One score of one class, of `first` less `second`, over the cases in which both are defined.
+    """One score of one class, or of `OBJECTS`, of `first` less `second`, over the cases in which both are defined.
 
     cases: their number. one_sided: cases in which only one of the two is defined, which no difference can use. mean: of the
     finite differences; nan where there is none; interval: of that mean, None where groups are too few. better, worse: cases
@@ -48,6 +53,9 @@ class Paired:
 def paired(tables: Mapping[str, ScoreTable]) -> tuple[Paired, ...]:
     """Every method beside every other one, for each class and each of the scores in `ScoreTable.brief` that both have.
 
+    Where objects were scored for both, AP@0.5, F1, PQ and the numbers of missed and of spurious objects follow
+    (`OBJECT_SCORES`): of each image by itself, so that the mean difference is over images and not over objects.
+
     tables: by name of the method, of the same images; cases that one of two has not scored are left out of their
     comparison. Raises DataError for fewer than two tables, and for tables of other classes.
 
@@ -70,13 +78,20 @@ def paired(tables: Mapping[str, ScoreTable]) -> tuple[Paired, ...]:
             f"the tables are of different classes ({' and '.join(map(str, classes))}): score them alike"
         )
     known = {method: {score.name for score in table.scores} for method, table in tables.items()}
-    found = [
-        _compared(first, second, tables, name=name, score=score.name, higher=score.direction == "higher")
-        for first, second in combinations(tables, 2)
-        for name in next(iter(classes))
-        for score in tables[first].brief
-        if score.name in known[second]
-    ]
+    asked: list[tuple[str, str, str, Score | ObjectScore, Callable[[CaseScores], float]]] = []
+    for first, second in combinations(tables, 2):
+        asked += [
+            (first, second, name, score, partial(_of_class, name, score.name))
+            for name in next(iter(classes))
+            for score in tables[first].brief
+            if score.name in known[second]
+        ]
+        if tables[first].objects is not None and tables[second].objects is not None:
+            asked += [
+                (first, second, OBJECTS, score, partial(_of_objects, score))
+                for score in OBJECT_SCORES.values()
+            ]
+    found = [_compared(*question, tables) for question in asked]
     corrected = holm([one.p for one in found])
     return tuple(replace(one, holm=value) for one, value in zip(found, corrected, strict=True))
 
@@ -95,24 +110,37 @@ def holm(values: Sequence[float]) -> list[float]:
     return corrected
 
 
+def _of_class(name: str, score: str, case: CaseScores) -> float:
+    return case.values[name][score]
+
+
+def _of_objects(score: ObjectScore, case: CaseScores) -> float:
+    return math.nan if case.objects is None else score.of(case.objects)
+
+
 def _compared(
-    first: str, second: str, tables: Mapping[str, ScoreTable], *, name: str, score: str, higher: bool
+    first: str,
+    second: str,
+    name: str,
+    score: Score | ObjectScore,
+    value: Callable[[CaseScores], float],
+    tables: Mapping[str, ScoreTable],
 ) -> Paired:
     mine, yours = ({case.name: case for case in tables[method].cases} for method in (first, second))
     both = [case for case in mine if case in yours]
-    pairs = np.array([[side[case].values[name][score] for side in (mine, yours)] for case in both])
+    pairs = np.array([[value(side[case]) for side in (mine, yours)] for case in both], dtype=np.float64)
     a, b = pairs.reshape(-1, 2).T
     defined = ~np.isnan(a) & ~np.isnan(b)
     groups = np.array([mine[case].group for case in both])[defined]
     with np.errstate(invalid="ignore"):
         differences = np.where(a == b, 0.0, a - b)[defined]
     finite = differences[np.isfinite(differences)]
-    gains = differences if higher else -differences
+    gains = differences if score.direction == "higher" else -differences
     return Paired(
         first,
         second,
         name,
-        score,
+        score.name,
         cases=len(differences),
         one_sided=int((np.isnan(a) != np.isnan(b)).sum()),
         mean=float(finite.mean()) if len(finite) else math.nan,

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from delineate.core import DataError
 from delineate.score.border import border_voxels, cut, rows_held
 from delineate.score.elements import surface_elements
+from delineate.score.nearest import nearest_distances, nearest_one
 from delineate.score.pair import check_pair, checked_spacing, masks
 
 Convention = Literal["voxels", "elements"]
@@ -105,7 +106,8 @@ class SurfaceDistances:
         """Mean distance over both surfaces together, by area."""
         if self.undefined or self.missed:
             return self._empty
-        total = self.from_truth @ self.truth_weights + self.from_predicted @ self.predicted_weights
+        total = (self.from_truth * self.truth_weights).sum()
+        total += (self.from_predicted * self.predicted_weights).sum()
         return float(total / (self.truth_weights.sum() + self.predicted_weights.sum()))
 
     def within(self, tolerance: float) -> float:
@@ -152,28 +154,31 @@ def surface_distances(
     size = checked_spacing(spacing, axes=truth.ndim)
     rows = rows_held(truth, predicted, label=label)
     a, b = masks(cut(truth, rows), cut(predicted, rows), label=label)
-    places: list[NDArray[np.float64]] = [at.astype(np.float64) for at in rows]
     if convention == "elements":
         (of_truth, truth_weights), (of_predicted, predicted_weights) = (
             surface_elements(mask, size) for mask in (a, b)
         )
-        places = [np.append(at, at[-1:] + 1) - 0.5 for at in places]  # an element sits on a corner of voxels
+        rows = tuple(np.append(at, at[-1:] + 1) for at in rows)  # an element sits on a corner of voxels
+        corner = 0.5
     elif convention == "voxels":
-        of_truth, of_predicted = border_voxels(a), border_voxels(b)
+        of_truth, of_predicted = border_voxels(a, b)
         truth_weights, predicted_weights = np.ones(len(of_truth)), np.ones(len(of_predicted))
+        corner = 0.0
     else:
         raise DataError(f"there is no convention {convention}: choose voxels or elements")
-    true_points, predicted_points = (
-        np.stack([at[index] for at, index in zip(places, points.T, strict=True)], axis=1)
-        for points in (of_truth, of_predicted)
-    )
-    there, back = _nearest(true_points, predicted_points, size), _nearest(predicted_points, true_points, size)
+    for at, *indices in zip(rows, of_truth.T, of_predicted.T, strict=True):
+        for index in indices:
+            index[:] = at[index]  # from the part that was cut out to the whole
+    there, back = nearest_distances(of_truth, of_predicted, spacing=size)
     farthest = None
-    if len(true_points) and len(predicted_points):
-        i, j = int(there[0].argmax()), int(back[0].argmax())
-        pair = (i, int(there[1][i])) if there[0][i] >= back[0][j] else (int(back[1][j]), j)
-        farthest = _place(true_points[pair[0]]), _place(predicted_points[pair[1]])
-    return SurfaceDistances(there[0], back[0], truth_weights, predicted_weights, farthest)
+    if len(there) and len(back):
+        i, j = int(there.argmax()), int(back.argmax())
+        if there[i] >= back[j]:
+            j = nearest_one(of_truth[i], of_predicted, spacing=size)
+        else:
+            i = nearest_one(of_predicted[j], of_truth, spacing=size)
+        farthest = _place(of_truth[i] - corner), _place(of_predicted[j] - corner)
+    return SurfaceDistances(there, back, truth_weights, predicted_weights, farthest)
 
 
 def hausdorff(
@@ -247,18 +252,6 @@ def surface_dice(
     """
     measured = surface_distances(truth, predicted, label=label, spacing=spacing, convention=convention)
     return measured.within(tolerance)
-
-
-def _nearest(
-    start: NDArray[Any], goal: NDArray[Any], size: tuple[float, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Distance from each point (n, axes) of `start` to the nearest of `goal`, and which one that is."""
-    from pykdtree.kdtree import KDTree
-
-    if not len(start) or not len(goal):
-        return np.full(len(start), np.inf), np.zeros(len(start), np.intp)
-    distances, which = KDTree(goal * np.array(size)).query(start * np.array(size))
-    return distances, which.astype(np.intp)
 
 
 def _percentile(distances: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> float:
