@@ -675,6 +675,25 @@ def audit(
     thresholds: Annotated[
         Path | None, typer.Option(help="TOML that changes when a finding warns and fails.")
     ] = None,
+    eps: Annotated[
+        float | None, typer.Option(help="What an adversary may change, in grey levels of 255; 4.")
+    ] = None,
+    attack_steps: Annotated[int | None, typer.Option(help="Steps of each attack; 20.")] = None,
+    surrogate: Annotated[
+        Path | None, typer.Option(help="Another model of the same task, whose attacks are tried as well.")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Share of foreground that the guarantee lets be missed; 0.1.")
+    ] = None,
+    sibling: Annotated[
+        list[Path] | None, typer.Option(help="A model trained alike with another seed; may be repeated.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=0, help="Train so many more with other seeds; needs --taught-on.")
+    ] = 0,
+    taught_on: Annotated[
+        Path | None, typer.Option(help="With --seeds: the data that the model was trained on.")
+    ] = None,
     most: Annotated[int, typer.Option(min=1, help="Images that a slow audit looks at, at most.")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
     fail_on: Annotated[
@@ -700,6 +719,13 @@ def audit(
         shifted=shifted,
         metadata=metadata,
         thresholds=thresholds,
+        eps=eps,
+        attack_steps=attack_steps,
+        surrogate=surrogate,
+        alpha=alpha,
+        siblings=sibling or (),
+        seeds=seeds,
+        taught_on=taught_on,
         most=most,
         seed=seed,
         resume=resume,

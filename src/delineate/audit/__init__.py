@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from delineate.audit.modules import subject_of_module
 
 AUDITS: dict[str, str] = {
-    "conditions": "delineate.audit.conditions:conditions",
     "calibration": "delineate.audit.calibration:calibration",
     "guarantee": "delineate.audit.guarantee:guarantee",
+    "subgroups": "delineate.audit.subgroups:by_subgroups",
+    "annotators": "delineate.audit.annotators:annotators",
+    "conditions": "delineate.audit.conditions:conditions",
+    "shift": "delineate.audit.shift:shift",
+    "attack": "delineate.audit.attack.examine:attack",
     "determinism": "delineate.audit.determinism:determinism",
     "seeds": "delineate.audit.seeds:seeds",
-    "attack": "delineate.audit.attack.examine:attack",
-    "shift": "delineate.audit.shift:shift",
-    "annotators": "delineate.audit.annotators:annotators",
-    "subgroups": "delineate.audit.subgroups:by_subgroups",
 }
 """Every audit by name, as module:function, in the order of the page."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from delineate.data.folders import find_folder
 from delineate.data.masks import MasksAre
 from delineate.data.metadata import metadata_facts
 from delineate.flow.methods import Tell, load
+from delineate.flow.reseeding import reseeded
 
 if TYPE_CHECKING:
     from delineate.audit import Section, Subject, Verdict
@@ -49,6 +50,13 @@ def audit(
     shifted: str | Path | Sequence[Case] | None = None,
     metadata: str | Path | None = None,
     thresholds: str | Path | None = None,
+    eps: float | None = None,
+    attack_steps: int | None = None,
+    alpha: float | None = None,
+    surrogate: str | Path | None = None,
+    siblings: Sequence[str | Path] = (),
+    seeds: int = 0,
+    taught_on: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     most: int = 16,
     seed: int = 0,
@@ -63,8 +71,12 @@ def audit(
     `delineate.audit.Subject` (`subject_of_module` makes one of any torch module). data: images, with masks or without; of a
     data set with a validation part, that part. only: names in `delineate.audit.AUDITS`; all where None. shifted: a second
     data set, of another stain, site or camera. metadata: a CSV with a row per image; metadata.csv beside the images where
-    none is named. thresholds: a TOML file, see `delineate.audit.thresholds`. settings: audit -> its settings. most: at most
-    so many images for an audit that is slow. resume: sections in `out` that answer the same question are kept.
+    none is named. thresholds: a TOML file, see `delineate.audit.thresholds`. eps: what an adversary may change, in grey levels
+    of 255; attack_steps: its steps; surrogate: another model of the same task, whose attacks are tried as well. alpha: share of
+    foreground that the guarantee lets be missed. siblings: models that were trained as this one was, with other seeds;
+    seeds: train so many more on `taught_on`, the data that the model was trained on, into out/seeds. settings: audit -> a
+    settings dataclass of its own, for all else. most: at most so many images for an audit that is slow. resume: sections
+    in `out` that answer the same question are kept.
 
     An audit that cannot be done (no labels, no gradients, one annotator only) is named on the page with its reason.
     Raises DataError for an unknown audit or data that cannot be read, ModelError for a model that cannot, OutputError.
@@ -94,12 +106,17 @@ def audit(
     for note in found.notes:
         say(note)
     cases = found.validation or found.cases
+    if seeds and (taught_on is None or not isinstance(model, (str, Path))):
+        raise DataError(
+            "more trainings need a model folder and the data it was trained on: name it with --taught-on"
+        )
     subject = _subject(method, model, cases, found.classes, unlabelled=unlabelled, masks_are=masks_are)
     evidence = Evidence(
         cases,
         shifted=()
         if shifted is None
         else _second(shifted, subject, unlabelled=unlabelled, masks_are=masks_are),
+        annotators=_annotators(data, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are),
         facts=_facts(metadata, data, cases),
         thresholds=table,
         most=most,
@@ -109,18 +126,19 @@ def audit(
     folder = Path(out)
     if not (resume and folder.is_dir()):
         new_folder(folder)
+    if seeds:
+        others = reseeded(model, taught_on or "", out=folder / "seeds", number=seeds, tell=tell)
+        siblings = (*siblings, *others)
+    wanted = _wanted(eps, attack_steps, alpha, surrogate, siblings) | dict(settings or {})
     asked = _asked(subject, evidence)
     notes = [*_seen_before(subject, found)]
     sections: list[Section] = []
     for name in names:
-        wanted = (settings or {}).get(name)
-        question = asked | {
-            "settings": asdict(wanted) if is_dataclass(wanted) and not isinstance(wanted, type) else None
-        }
+        question = asked | {"settings": _plain(wanted.get(name))}
         section = read_section(folder / "sections" / name, asked=question) if resume else None
         if section is None:
             say(f"{name} ...")
-            section = _examined(name, subject, evidence, wanted)
+            section = _examined(name, subject, evidence, wanted.get(name))
             write_section(section, folder / "sections" / name, asked=question)
         say(f"{name}: {section.verdict}: {section.sentence}")
         sections.append(section)
@@ -206,6 +224,60 @@ def _facts(metadata: str | Path | None, data: Any, cases: Sequence[Case]) -> dic
     if metadata is None and isinstance(data, (str, Path)):
         metadata = next((path for path in (Path(data) / "metadata.csv",) if path.is_file()), None)
     return {} if metadata is None else metadata_facts(metadata, [case.name for case in cases])
+
+
+def _annotators(
+    data: Any, *, classes: ClassTable, unlabelled: int | None, masks_are: MasksAre | None
+) -> Mapping[str, Sequence[Case]]:
+    """Person -> cases, where the data folder holds the masks of several people."""
+    if not isinstance(data, (str, Path)) or len(files.annotator_names(data)) < 2:
+        return {}
+    return files.load_annotators(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are).people
+
+
+def _wanted(
+    eps: float | None,
+    attack_steps: int | None,
+    alpha: float | None,
+    surrogate: str | Path | None,
+    siblings: Sequence[str | Path],
+) -> dict[str, Any]:
+    """The settings of single audits that differ from their defaults."""
+    wanted: dict[str, Any] = {}
+    if eps is not None or attack_steps is not None or surrogate is not None:
+        from delineate.audit import subject_of_method
+        from delineate.audit.attack.examine import AttackSettings
+
+        chosen = AttackSettings()
+        if eps is not None:
+            chosen = replace(chosen, eps=eps)
+        if attack_steps is not None:
+            chosen = replace(chosen, steps=attack_steps)
+        if surrogate is not None:
+            other = Path(surrogate)
+            chosen = replace(chosen, surrogate=subject_of_method(load(other), name=other.name, source=other))
+        wanted["attack"] = chosen
+    if alpha is not None:
+        from delineate.audit.guarantee import GuaranteeSettings
+
+        wanted["guarantee"] = GuaranteeSettings(alpha)
+    if siblings:
+        from delineate.audit.seeds import SeedsSettings
+
+        wanted["seeds"] = SeedsSettings(tuple(map(str, siblings)))
+    return wanted
+
+
+def _plain(settings: Any) -> dict[str, str] | None:
+    """Settings as plain values, to tell whether two questions are the same."""
+    if settings is None:
+        return None
+    return {one.name: _told(getattr(settings, one.name)) for one in fields(settings)}
+
+
+def _told(value: Any) -> str:
+    source = getattr(value, "source", None)
+    return repr(value) if source is None else f"{source} {fingerprint_of(source)}"
 
 
 def _examined(name: str, subject: Subject, evidence: Any, settings: Any) -> Section:
