@@ -711,28 +711,30 @@ def audit(
 
     if fail_on not in (None, "warn", "fail"):
         raise typer.BadParameter("give warn or fail", param_hint="--fail-on")
-    audited = flow.audit(
-        model,
-        data,
-        out=out,
-        only=only.replace(" ", "").split(",") if only else None,
-        shifted=shifted,
-        metadata=metadata,
-        thresholds=thresholds,
-        eps=eps,
-        attack_steps=attack_steps,
-        surrogate=surrogate,
-        alpha=alpha,
-        siblings=sibling or (),
-        seeds=seeds,
-        taught_on=taught_on,
-        most=most,
-        seed=seed,
-        resume=resume,
-        unlabelled=unlabelled,
-        masks_are=_masks_are(masks_are),
-        tell=_tell,
-    )
+    with _status() as (tell, watch):
+        audited = flow.audit(
+            model,
+            data,
+            out=out,
+            only=only.replace(" ", "").split(",") if only else None,
+            shifted=shifted,
+            metadata=metadata,
+            thresholds=thresholds,
+            eps=eps,
+            attack_steps=attack_steps,
+            surrogate=surrogate,
+            alpha=alpha,
+            siblings=sibling or (),
+            seeds=seeds,
+            taught_on=taught_on,
+            most=most,
+            seed=seed,
+            resume=resume,
+            unlabelled=unlabelled,
+            masks_are=_masks_are(masks_are),
+            tell=tell,
+            watch=watch,
+        )
     print("\n".join(audit_lines(audited.sections)))
     print(f"Page: {audited.page}")
     if fail_on and audited.verdict in {"warn": ("warn", "fail"), "fail": ("fail",)}[fail_on]:
@@ -832,6 +834,20 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _status() -> Iterator[tuple[Callable[[str], None], Callable[[str], None]]]:
+    """(tell, watch): lines that stay, and under them, on a terminal, one line about what is being done now."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(stderr=True, highlight=False)
+    with console.status("") as status:
+        yield (
+            lambda sentence: console.print(f"  {escape(sentence)}", soft_wrap=True),
+            lambda sentence: status.update(escape(sentence)),
+        )
 
 
 @contextmanager

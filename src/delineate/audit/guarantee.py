@@ -8,13 +8,14 @@ that it does not claim to pass.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from delineate.audit.drawn import BLUE, ORANGE, middle_slice, outline_of, painted, picture_of, side_by_side
+from delineate.audit.conditions.shifted import with_channels
 from delineate.audit.evidence import Evidence
 from delineate.audit.section import Chart, Curve, Finding, Picture, Remedy, Section, Table
 from delineate.audit.subject import Subject
@@ -283,7 +284,10 @@ def _stored(
 def _shifted(subject: Subject, evidence: Evidence, threshold: float) -> list[_Sorted]:
     cases = [case for case in evidence.shifted if case.labels is not None and _inside(case).any()]
     predict = subject.asked()
-    return [_sorted(case, foreground(predict(case.image))) for case in evidence.some(cases)]
+    some = [
+        replace(case, image=with_channels(case.image, subject.channels)[0]) for case in evidence.some(cases)
+    ]
+    return [_sorted(case, foreground(predict(case.image))) for case in some]
 
 
 def _chart(seen: Sequence[_Sorted], alpha: float, threshold: float) -> Chart:

@@ -64,6 +64,7 @@ def audit(
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
     tell: Tell | None = None,
+    watch: Tell | None = None,
 ) -> Audited:
     """Examine a model as a sceptical reviewer would: audit.html, audit.json and thresholds.toml in the new folder `out`.
 
@@ -76,7 +77,7 @@ def audit(
     foreground that the guarantee lets be missed. siblings: models that were trained as this one was, with other seeds;
     seeds: train so many more on `taught_on`, the data that the model was trained on, into out/seeds. settings: audit -> a
     settings dataclass of its own, for all else. most: at most so many images for an audit that is slow. resume: sections
-    in `out` that answer the same question are kept.
+    in `out` that answer the same question are kept. tell: what was understood and found; watch: what is being done now.
 
     An audit that cannot be done (no labels, no gradients, one annotator only) is named on the page with its reason.
     Raises DataError for an unknown audit or data that cannot be read, ModelError for a model that cannot, OutputError.
@@ -121,7 +122,7 @@ def audit(
         thresholds=table,
         most=most,
         seed=seed,
-        tell=say,
+        tell=watch or (lambda _: None),
     )
     folder = Path(out)
     if not (resume and folder.is_dir()):
@@ -137,7 +138,6 @@ def audit(
         question = asked | {"settings": _plain(wanted.get(name))}
         section = read_section(folder / "sections" / name, asked=question) if resume else None
         if section is None:
-            say(f"{name} ...")
             section = _examined(name, subject, evidence, wanted.get(name))
             write_section(section, folder / "sections" / name, asked=question)
         say(f"{name}: {section.verdict}: {section.sentence}")
