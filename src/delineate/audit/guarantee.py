@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.audit.drawn import BLUE, ORANGE, middle_slice, outline_of, painted, picture_of, side_by_side
 from delineate.audit.conditions.shifted import with_channels
+from delineate.audit.drawn import BLUE, ORANGE, middle_slice, outline_of, painted, picture_of, side_by_side
 from delineate.audit.evidence import Evidence
 from delineate.audit.section import Chart, Curve, Finding, Picture, Remedy, Section, Table
 from delineate.audit.subject import Subject
