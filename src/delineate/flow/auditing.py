@@ -176,7 +176,15 @@ def _subject(
             method, cases, classes=classes, unlabelled=unlabelled, masks_are=masks_are
         )
     source = Path(model) if isinstance(model, (str, Path)) else None
-    return subject_of_method(method, name="the model" if source is None else source.name, source=source)
+    return subject_of_method(method, name=_named(source), source=source)
+
+
+def _named(source: Path | None) -> str:
+    """What to call a model: its folder, or the folder around it where it is called model."""
+    if source is None:
+        return "the model"
+    whole = source.resolve()
+    return whole.parent.name if whole.name in ("model", "model.onnx") else whole.name
 
 
 def _evidence(
