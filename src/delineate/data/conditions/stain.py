@@ -19,7 +19,7 @@ _FAINTEST = 1 / 256  # of the light: what lets less through counts as this
 
 
 def other_dyes(image: Image, *, haematoxylin: float = 1.0, eosin: float = 1.0) -> Image:
-    """A colour image (*spatial, 3) with so many times the haematoxylin and the eosin; residues stay as they are.
+    """A colour image (*spatial, 3) with so many times the haematoxylin and the eosin that it holds.
 
     >>> violet = np.array([[[100, 80, 160]]], np.uint8)
     >>> other_dyes(violet)[0, 0].tolist(), bool((other_dyes(violet, haematoxylin=0.5) > violet).all())
@@ -28,7 +28,8 @@ def other_dyes(image: Image, *, haematoxylin: float = 1.0, eosin: float = 1.0) -
     from skimage.color import hed_from_rgb, rgb_from_hed
 
     density = -np.log10(np.clip(image / white(image), _FAINTEST, None))
-    amounts = density @ np.asarray(hed_from_rgb) * (haematoxylin, eosin, 1.0)
+    amounts = density @ np.asarray(hed_from_rgb)
+    amounts = np.where(amounts > 0, amounts * (haematoxylin, eosin, 1.0), amounts)  # below 0: no such dye
     return like(image, np.minimum(10 ** -(amounts @ np.asarray(rgb_from_hed)), 1) * white(image))
 
 
