@@ -539,6 +539,7 @@ def test_options_that_a_threshold_has_not_are_refused(work, refused, tmp_path):
     data = work / "data"
     otsu = ["train", data / "train", "-o", tmp_path / "m", "--method", "otsu"]
     refused(*otsu, "--minutes", "1", says="leave those options out")
+    refused(*otsu, "--robust", "stain", says="leave those options out")
     refused(
         "train",
         data / "train",
