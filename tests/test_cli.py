@@ -487,6 +487,31 @@ def test_an_image_with_other_channels_than_the_model_is_refused(work, refused, t
     )
 
 
+def test_a_model_that_learnt_other_stains_outlines_colour_images_and_names_are_checked(
+    work, refused, tmp_path
+):
+    names = ["--robust", "stain, light"]
+    assert run("train", work / "data" / "train", "-o", tmp_path / "model", *TINY, *names) == 0
+    about = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert about["plan"]["augmentation"]["robust"] == ["stain", "light"]
+    stained = np.full((60, 70, 3), 235, np.uint8)
+    stained[10:30, 10:30] = 90, 60, 140
+    Image.fromarray(stained).save(tmp_path / "stained.png")
+    assert run("predict", tmp_path / "model", tmp_path / "stained.png", "-o", tmp_path / "out") == 0
+    assert read_mask(tmp_path / "out" / "stained.png").array.shape == (60, 70)
+    refused("predict", work / "model", tmp_path / "stained.png", "-o", tmp_path / "no", says="3 channels")
+    refused(
+        "train",
+        work / "data" / "train",
+        "-o",
+        tmp_path / "none",
+        *TINY,
+        "--robust",
+        "weather",
+        says="choose from stain, inversion, light, motion, camera, all",
+    )
+
+
 def test_grey_images_stored_as_colour_are_understood(work, tmp_path):
     grey = np.asarray(Image.open(next((work / "data" / "test" / "images").iterdir())))
     Image.fromarray(np.repeat(grey[..., None], 3, -1)).save(tmp_path / "grey.png")
@@ -514,6 +539,7 @@ def test_options_that_a_threshold_has_not_are_refused(work, refused, tmp_path):
     data = work / "data"
     otsu = ["train", data / "train", "-o", tmp_path / "m", "--method", "otsu"]
     refused(*otsu, "--minutes", "1", says="leave those options out")
+    refused(*otsu, "--robust", "stain", says="leave those options out")
     refused(
         "train",
         data / "train",

@@ -212,7 +212,7 @@ def train(
     from delineate import flow
 
     overrides = None
-    if method == "unet":
+    if method == "unet" or robust is not None:
         from delineate.learn import Overrides
 
         overrides = Overrides(

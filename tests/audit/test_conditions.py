@@ -4,14 +4,16 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-from delineate.audit import AUDITS, Evidence, Subject
+from delineate.audit import AUDITS, Evidence, Subject, subject_of_method
 from delineate.audit.conditions import FAMILIES, ConditionsSettings, conditions
 from delineate.audit.conditions.measured import Course, Scored, broken_at, median
 from delineate.audit.conditions.pictures import side_by_side
 from delineate.core import Case, ClassTable, DataError, ModelError
 from delineate.data.conditions import ACQUISITION
 from delineate.data.robust import FAMILIES as TRAINED
+from delineate.learn import Overrides, UNetMethod
 
 CELLS = ClassTable(("background", "cell"))
 
@@ -98,8 +100,8 @@ def test_lost_slices_of_a_volume_are_found_to_be_lost():
     only = ConditionsSettings(families=("motion",))
     section = conditions(above(100), Evidence((volume,)), settings=only)
     lost = section.numbers["conditions"]["missing slices"]
-    # 0.02, 0.05, 0.1, 0.2, 0.4 of 12 slices are 1, 1, 1, 2, 5: Dice is 2 kept / (12 + kept)
-    assert lost["dice"] == pytest.approx([1, 22 / 23, 22 / 23, 22 / 23, 20 / 22, 14 / 19])
+    # 0.02, 0.05, 0.1, 0.2, 0.4 of 12 slices are 0, 1, 1, 2, 5: Dice is 2 kept / (12 + kept)
+    assert lost["dice"] == pytest.approx([1, 1, 22 / 23, 22 / 23, 20 / 22, 14 / 19])
     assert lost["breaks"] == pytest.approx(3 + (0.05 - 1 / 23) / (1 / 11 - 1 / 23))
     assert section.pictures, "a slice of a volume is drawn too"
 
@@ -179,6 +181,22 @@ def test_the_median_of_distances_keeps_misses():
     rows = tuple((Scored(1.0 - 0.1 * s, math.inf if s == 5 else 1.0),) for s in range(6))
     course = Course(ACQUISITION["blur"], (case(),), rows, 0.05)
     assert (course.breaks, course.missed) == (pytest.approx(0.5), (0, 0, 0, 0, 0, 1))
+
+
+def test_gradients_of_a_colour_image_go_through_the_dye_that_is_predicted_from():
+    grey = case()
+    wanted = Overrides(width=4, levels=2, patch=32, batch=2, precision="32-true", robust=("stain",))
+    method = UNetMethod(steps=2, overrides=wanted).fit([grey])
+    subject = subject_of_method(method)
+    stained = np.full((48, 56, 3), 230.0, np.float32)
+    stained[8:24, 10:30] = 90, 60, 140
+    for image in (stained, 255 - stained, np.repeat(grey.image, 3, -1).astype(np.float32)):
+        raw = torch.from_numpy(image).movedim(-1, 0)[None].requires_grad_()
+        logits = subject.logits(raw)
+        np.testing.assert_allclose(logits.softmax(1)[0].detach().numpy(), subject.predict(image), atol=1e-4)
+        (slope,) = torch.autograd.grad(logits[:, 1].sum(), raw)
+        assert slope.isfinite().all()
+        assert slope.abs().max() > 0
 
 
 def test_families_have_the_names_that_training_knows():

@@ -86,14 +86,12 @@ def subject_of_method(method: Any, *, name: str = "the model", source: Path | No
             predict=method.predict,
             source=source,
         )
-    from delineate.learn.portable import scaled
+    from delineate.learn.portable import scaled, seen
 
     plan, net, count = learnt.plan, learnt.net, len(learnt.classes)
 
     def logits(images: Tensor) -> Tensor:
-        if plan.grey and images.shape[1] == 3:
-            images = images[:, :1]
-        answer = net(scaled(images, plan.normalisation))[:, :count].float()
+        answer = net(scaled(seen(images, plan), plan.normalisation))[:, :count].float()
         return answer / learnt.temperature  # type: ignore[no-any-return]
 
     return Subject(

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from delineate.learn.answer import softmax
+from delineate.data.conditions.stain import FAINTEST, illumination_of, nuclear_dye
 from delineate.learn.learnt import Learnt
+from delineate.learn.plan import Plan
 from delineate.learn.prepare import ENOUGH, Normalisation
 from delineate.nets import folded
 
@@ -77,6 +79,29 @@ def scaled(images: Tensor, normalisation: Normalisation) -> Tensor:
     low, scale = low.reshape(*low.shape, *ones), scale.reshape(*scale.shape, *ones)
     result = torch.where(scale > 0, (images - low) / torch.where(scale > 0, scale, 1.0), 0.0)
     return result.clamp(-1, 3) if normalisation.kind == "percentiles" else result
+
+
+def seen(images: Tensor, plan: Plan) -> Tensor:
+    """What `answer.seen` does to one image, for a batch (n, channels, *spatial) of raw intensities; differentiable.
+
+    What kind of light it was, and how bright, is measured and not differentiated through.
+    """
+    if images.shape[1] != 3 or not (plan.grey or plan.takes_colour):
+        return images
+    return torch.stack([_one_seen(image) for image in images]) if plan.takes_colour else images[:, :1]
+
+
+def _one_seen(image: Tensor) -> Tensor:
+    """One channel (1, *spatial) of a colour image (3, *spatial)."""
+    if torch.equal(image[0], image[1]) and torch.equal(image[0], image[2]):
+        return image[:1]
+    light = illumination_of(image.detach().movedim(0, -1).cpu().numpy())
+    if not light.transmitted:
+        return image.mean(0, keepdim=True)
+    ones = (3, *(1,) * (image.ndim - 1))
+    through = (image / image.new_tensor(light.brightest).view(ones)).clamp(FAINTEST, 1)
+    amounts = (-through.log10() * image.new_tensor(nuclear_dye()).view(ones)).sum(0, keepdim=True)
+    return amounts.clamp_min(0)
 
 
 def _at_least_one(number: Any) -> Any:

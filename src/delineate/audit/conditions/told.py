@@ -140,10 +140,12 @@ def shift_table(second: Shift) -> Table:
     )
 
 
+ALL = "Coins: with all families 12 of 15 conditions never took 0.05 of Dice, where it was 4."
 REMEDIES = {
     "light": "Train on crops of other exposure, tone curve and evenness of light.",
     "camera": "Train on crops out of focus, of coarser pixels, with noise, compression and few grey levels.",
-    "stain": "Train on crops in other dyes; a model of grey images then reads colour images by the dye that they hold.",
+    "stain": "Train on crops in other dyes; a model of grey images then reads colour images by the dye that they hold. "
+    "Nuclei: Dice on stained tissue went from 0.16 to 0.80, on fluorescence from 0.91 to 0.90.",
     "inversion": "Train on crops with bright and dark exchanged.",
     "motion": "Train on crops that moved, and volumes that lost slices.",
 }
@@ -159,7 +161,7 @@ def remedies_for(findings: Sequence[Finding]) -> list[Remedy]:
     each = [Remedy(REMEDIES[family], _command(family)) for family in ill]
     if len(ill) < 2:
         return each
-    return [Remedy("Train on crops under all of these conditions.", _command(",".join(ill))), *each]
+    return [Remedy(f"Train on crops under all of these conditions. {ALL}", _command(",".join(ill))), *each]
 
 
 def shift_remedy(second: Shift) -> Remedy:
@@ -169,7 +171,7 @@ def shift_remedy(second: Shift) -> Remedy:
             "Train on crops in other dyes, which exchange bright and dark as well.", _command("stain")
         )
     return Remedy(
-        "Train on crops under all conditions; best, add labelled images from there.", _command("all")
+        f"Train on crops under all conditions; best, add labelled images from there. {ALL}", _command("all")
     )
 
 

@@ -23,14 +23,14 @@ def smeared(image: Image, *, length_px: float) -> Image:
 
 
 def missing_slices(image: Image, *, share: float, seed: int = 0) -> Image:
-    """A volume (depth, height, width, channels) of which `share` of the slices, one at least, are as dark as its darkest.
+    """A volume (depth, height, width, channels) of which `share` of the slices, rounded, are as dark as its darkest.
 
     >>> volume = np.arange(1, 11).reshape(10, 1, 1, 1)
     >>> int((missing_slices(volume, share=0.3)[:, 0, 0, 0] == 1).sum())  # the first is as dark by itself
     4
     """
     depth = image.shape[0]
-    lost = np.random.default_rng(seed).permutation(depth)[: max(share > 0, round(share * depth))]
+    lost = np.random.default_rng(seed).permutation(depth)[: round(share * depth)]
     changed = image.copy()
     changed[lost] = image.min()
     return changed

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from delineate.data.conditions.kind import Image, is_colour, like, reach, white
 
-_FAINTEST = 1 / 256  # of the light: what lets less through counts as this
+FAINTEST = 1 / 256  # of the light: what lets less through counts as this
 
 
 def other_dyes(image: Image, *, haematoxylin: float = 1.0, eosin: float = 1.0) -> Image:
-    """A colour image (*spatial, 3) with so many times the haematoxylin and the eosin; residues stay as they are.
+    """A colour image (*spatial, 3) with so many times the haematoxylin and the eosin that it holds.
 
     >>> violet = np.array([[[100, 80, 160]]], np.uint8)
     >>> other_dyes(violet)[0, 0].tolist(), bool((other_dyes(violet, haematoxylin=0.5) > violet).all())
@@ -27,8 +27,9 @@ def other_dyes(image: Image, *, haematoxylin: float = 1.0, eosin: float = 1.0) -
     """
     from skimage.color import hed_from_rgb, rgb_from_hed
 
-    density = -np.log10(np.clip(image / white(image), _FAINTEST, None))
-    amounts = density @ np.asarray(hed_from_rgb) * (haematoxylin, eosin, 1.0)
+    density = -np.log10(np.clip(image / white(image), FAINTEST, None))
+    amounts = density @ np.asarray(hed_from_rgb)
+    amounts = np.where(amounts > 0, amounts * (haematoxylin, eosin, 1.0), amounts)  # below 0: no such dye
     return like(image, np.minimum(10 ** -(amounts @ np.asarray(rgb_from_hed)), 1) * white(image))
 
 
@@ -121,9 +122,18 @@ def amount_of_dye(image: Image, illumination: Illumination) -> NDArray[np.float3
     """
     if not illumination.transmitted:
         return np.asarray(image.mean(-1, keepdims=True), np.float32)
+    through = np.clip(image.astype(np.float32) / np.array(illumination.brightest, np.float32), FAINTEST, 1)
+    amounts: NDArray[Any] = -np.log10(through) @ np.array(nuclear_dye(), np.float32)[:, None]
+    return np.asarray(np.maximum(amounts, 0), np.float32)
+
+
+def nuclear_dye() -> tuple[float, float, float]:
+    """How much haematoxylin one unit of optical density in red, in green and in blue stands for; eosin and DAB stand for none.
+
+    >>> [round(amount, 2) for amount in nuclear_dye()]
+    [1.88, -0.07, -0.6]
+    """
     from skimage.color import hed_from_rgb
 
-    through = np.clip(image.astype(np.float32) / np.array(illumination.brightest, np.float32), _FAINTEST, 1)
-    nuclear = np.asarray(hed_from_rgb, np.float32)[:, :1]
-    amounts: NDArray[Any] = -np.log10(through) @ nuclear
-    return np.asarray(np.maximum(amounts, 0), np.float32)
+    red, green, blue = (float(amount) for amount in np.asarray(hed_from_rgb)[:, 0])
+    return red, green, blue
