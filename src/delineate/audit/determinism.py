@@ -94,7 +94,7 @@ def determinism(
         sentence = (
             "No pixel changes its label, whatever is changed."
             if same
-            else f"At most {largest.changed:.3%} of the pixels change their label ({largest.what})."
+            else f"At most {100 * largest.changed:.2g} % of the pixels change their label ({largest.what})."
         )
     return Section(
         name="determinism",
@@ -331,12 +331,14 @@ def _findings(changes: Sequence[_Change], evidence: Evidence) -> Iterator[Findin
             yield evidence.thresholds.judged("determinism.twice", furthest, said)
             continue
         worst = max(of_kind, key=lambda change: (change.changed, change.furthest))
-        yield evidence.thresholds.judged(
-            f"determinism.{kind}",
-            worst.changed,
-            f"{words[0].upper()}{words[1:]}, {worst.changed:.4%} of the pixels change their label, and a probability by "
-            f"{worst.furthest:.1g} at most ({worst.what}).",
-        )
+        start = f"{words[0].upper()}{words[1:]}"
+        said = f"{start}, no pixel changes its label, and a probability by {worst.furthest:.1g} at most."
+        if worst.changed:
+            said = (
+                f"{start}, {100 * worst.changed:.2g} % of the pixels change their label, and a probability by "
+                f"{worst.furthest:.1g} at most ({worst.what})."
+            )
+        yield evidence.thresholds.judged(f"determinism.{kind}", worst.changed, said)
 
 
 def _pictures(case: Case, first: Answer, again: Answer) -> tuple[Picture, ...]:
