@@ -5,7 +5,7 @@
     probabilities = method.predict(image)
 
 The verbs are `check`, `train`, `predict`, `score`, `compare` and `demo`; `load` brings a trained model back, `export` takes
-it elsewhere and `quantise` makes it faster. The parts
+it elsewhere, `quantise` makes it faster and `calibrate` makes its probabilities come true. The parts
 (`delineate.nets`, `delineate.losses`, `delineate.score`, ...) can be used alone. Names are looked up when they
 are first used, so `import delineate` is instant and loads no torch.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from delineate import score as score
     from delineate.core import UNLABELLED, Case, ClassTable, DelineateError
     from delineate.flow import (
+        calibrate,
         check,
         compare,
         demo,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _VERBS = (
+    "calibrate",
     "check",
     "compare",
     "demo",
@@ -67,6 +69,7 @@ __all__ = [
     "ClassTable",
     "DelineateError",
     "audit",
+    "calibrate",
     "check",
     "classical",
     "compare",

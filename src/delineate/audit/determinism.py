@@ -210,6 +210,7 @@ def _of_module(
     import torch
     import torch.nn.functional as F
 
+    from delineate.audit.modules import Plain, as_logits
     from delineate.inference.engines import opened
 
     logits, network = subject.differentiable(), subject.network
@@ -226,9 +227,8 @@ def _of_module(
         return F.pad(pixels, edge, mode="replicate") if any(edge) else pixels
 
     def likely(answer: Tensor, case: Case) -> Answer:
-        both = torch.cat([-answer, answer], 1) / 2 if answer.shape[1] == 1 else answer
         place: Any = (-1, slice(None), *(slice(0, n) for n in case.spatial))
-        return np.asarray(both.float().softmax(1)[place].cpu().numpy(), np.float32)
+        return np.asarray(answer.float().softmax(1)[place].cpu().numpy(), np.float32)
 
     def asked(case: Case, *, times: int = 1, low: bool = False) -> Answer:
         crowd = given(case).repeat(times, *(1,) * (subject.dims + 1))
@@ -244,12 +244,13 @@ def _of_module(
     @cache
     def running(name: str) -> Any:
         example = torch.zeros(1, given(cases[0]).shape[1], *(2 * max(subject.divisor, 8),) * subject.dims)
-        return opened(name, network, example, low=False)
+        return opened(name, Plain(network), example, low=False)
 
     def engine(case: Case, *, name: str) -> Answer:
         image = given(case).cpu()  # scaled to 0 to 1, for the module's own normalisation is outside of it
         low, high = image.amin(), image.amax()
-        return likely(running(name)((image - low) / (high - low).clamp(min=1e-12)), case)
+        answer = running(name)((image - low) / (high - low).clamp(min=1e-12))
+        return likely(as_logits(answer), case)
 
     reference = partial(engine, name="torch-float32")
     ways: list[tuple[str, str, Ask, Ask]] = [
