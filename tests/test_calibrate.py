@@ -107,7 +107,7 @@ def test_a_guarantee_goes_all_the_way(model: Path, work: Path, capsys: pytest.Ca
     said = capsys.readouterr().out
     assert "temperature" in said
     assert "at most 10.0% of the foreground" in said
-    assert "12 groups" in said
+    assert "these 12 images" in said
     out = model.parent
     assert run("predict", model, work / "data", "-o", out / "plain", "--engine", "torch-float32") == 0
     assert run("predict", model, work / "data", "-o", out / "sure", "--guarantee", "0.1") == 0
