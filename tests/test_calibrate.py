@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from delineate import cli, flow
-from delineate.core import Case, DataError, ModelError, foreground
+from delineate.core import Case, DataError, ModelError, foreground, labels_of
 from delineate.data import read_mask
 from delineate.learn import Overrides
 
@@ -106,7 +107,7 @@ def test_a_guarantee_goes_all_the_way(model: Path, work: Path, capsys: pytest.Ca
     said = capsys.readouterr().out
     assert "temperature" in said
     assert "at most 10.0% of the foreground" in said
-    assert "12 groups" in said
+    assert "these 12 images" in said
     out = model.parent
     assert run("predict", model, work / "data", "-o", out / "plain", "--engine", "torch-float32") == 0
     assert run("predict", model, work / "data", "-o", out / "sure", "--guarantee", "0.1") == 0
@@ -124,6 +125,24 @@ def test_a_guarantee_goes_all_the_way(model: Path, work: Path, capsys: pytest.Ca
     assert more > 0
     assert (sum(missed) + 1) / 13 <= 0.1
     assert json.loads((out / "sure" / "prediction.json").read_text())["settings"]["engine"] == "torch-float32"
+
+
+def test_a_guarantee_holds_for_what_is_predicted_in_parts(model: Path, work: Path, tmp_path: Path) -> None:
+    flow.calibrate(model, work / "data", alphas=(0.1,))
+    case = discs(1, seed=7)[0]
+    tifffile.imwrite(tmp_path / "big.tif", case.image[..., 0], tile=(16, 16))
+    say: list[str] = []
+    [path] = flow.predict(
+        model, tmp_path / "big.tif", out=tmp_path / "out", suffix=".ome.tif", guarantee=0.1, tell=say.append
+    )
+    assert any("in tiles of" in line for line in say)
+    method = flow.load(model)
+    method.use_engine("torch-float32")
+    likely = method.predict(case.image)
+    threshold = method.learnt.guaranteed(0.1).threshold
+    expected = labels_of(likely, foreground_above=threshold)
+    assert (expected != labels_of(likely)).any()
+    np.testing.assert_array_equal(tifffile.imread(path), expected)
 
 
 def test_what_cannot_be_guaranteed_is_said(

@@ -5,7 +5,8 @@
     probabilities = method.predict(image)
 
 The verbs are `check`, `train`, `predict`, `score`, `compare` and `demo`; `load` brings a trained model back, `export` takes
-it elsewhere and `quantise` makes it faster; `scribble`, `budget` and `suggest` are about labels. The parts
+it elsewhere, `quantise` makes it faster, `calibrate` makes its probabilities come true and `audit` says how far it can be
+trusted; `scribble`, `budget` and `suggest` are about labels. The parts
 (`delineate.nets`, `delineate.losses`, `delineate.score`, ...) can be used alone. Names are looked up when they
 are first used, so `import delineate` is instant and loads no torch.
 """
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from delineate.core import UNLABELLED, Case, ClassTable, DelineateError
     from delineate.flow import (
         budget,
+        calibrate,
         check,
         compare,
         demo,
@@ -39,6 +41,7 @@ __version__ = "0.1.0"
 
 _VERBS = (
     "budget",
+    "calibrate",
     "check",
     "compare",
     "demo",
@@ -74,6 +77,7 @@ __all__ = [
     "DelineateError",
     "audit",
     "budget",
+    "calibrate",
     "check",
     "classical",
     "compare",

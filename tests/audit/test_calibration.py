@@ -241,9 +241,19 @@ def test_a_sloppy_program_is_found_and_one_that_cannot_start_is_named(
         monkeypatch.setattr(pytorch, name, maker, raising=False)
         monkeypatch.setitem(ENGINES, name, Kind(f"delineate.inference.engines.pytorch:{name}", "torch"))
     settings = replace(QUICK, engines=("sloppy", "broken", "unheard of"))
+
+    class Tuple(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = untaught().net
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            logits = self.net(x)
+            return logits.mean((2, 3)), logits.softmax(1)
+
     for subject in (
         subject_of_method(UNetMethod.of(untaught())),
-        subject_of_module(untaught().net, channels=1, white=1),
+        subject_of_module(Tuple(), channels=1, white=1),
     ):
         section = determinism(subject, Evidence(tuple(honest_cases(1))), settings=settings)
         assert judged(section)["determinism.engine"] == "fail"

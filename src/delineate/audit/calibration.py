@@ -46,8 +46,8 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
     labelled = evidence.labelled()
     cases = [labelled[i * len(labelled) // n] for n in [min(len(labelled), MOST_CASES)] for i in range(n)]
     seen, worst_case, worst = [], cases[0], -1.0
-    for number, case in enumerate(cases, start=1):
-        evidence.tell(f"calibration: {number} of {len(cases)} cases")
+    evidence.tell(f"calibration: {len(cases)} cases")
+    for case in cases:
         likely = predict(case.image)
         seen.append(_seen(case, likely))
         wrong = float(_surely_wrong(case, likely).mean())

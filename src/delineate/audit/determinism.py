@@ -94,7 +94,7 @@ def determinism(
         sentence = (
             "No pixel changes its label, whatever is changed."
             if same
-            else f"At most {largest.changed:.3%} of the pixels change their label ({largest.what})."
+            else f"At most {100 * largest.changed:.2g} % of the pixels change their label ({largest.what})."
         )
     return Section(
         name="determinism",
@@ -210,6 +210,7 @@ def _of_module(
     import torch
     import torch.nn.functional as F
 
+    from delineate.audit.modules import Plain, as_logits
     from delineate.inference.engines import opened
 
     logits, network = subject.differentiable(), subject.network
@@ -226,9 +227,8 @@ def _of_module(
         return F.pad(pixels, edge, mode="replicate") if any(edge) else pixels
 
     def likely(answer: Tensor, case: Case) -> Answer:
-        both = torch.cat([-answer, answer], 1) / 2 if answer.shape[1] == 1 else answer
         place: Any = (-1, slice(None), *(slice(0, n) for n in case.spatial))
-        return np.asarray(both.float().softmax(1)[place].cpu().numpy(), np.float32)
+        return np.asarray(answer.float().softmax(1)[place].cpu().numpy(), np.float32)
 
     def asked(case: Case, *, times: int = 1, low: bool = False) -> Answer:
         crowd = given(case).repeat(times, *(1,) * (subject.dims + 1))
@@ -244,12 +244,13 @@ def _of_module(
     @cache
     def running(name: str) -> Any:
         example = torch.zeros(1, given(cases[0]).shape[1], *(2 * max(subject.divisor, 8),) * subject.dims)
-        return opened(name, network, example, low=False)
+        return opened(name, Plain(network), example, low=False)
 
     def engine(case: Case, *, name: str) -> Answer:
         image = given(case).cpu()  # scaled to 0 to 1, for the module's own normalisation is outside of it
         low, high = image.amin(), image.amax()
-        return likely(running(name)((image - low) / (high - low).clamp(min=1e-12)), case)
+        answer = running(name)((image - low) / (high - low).clamp(min=1e-12))
+        return likely(as_logits(answer), case)
 
     reference = partial(engine, name="torch-float32")
     ways: list[tuple[str, str, Ask, Ask]] = [
@@ -331,12 +332,14 @@ def _findings(changes: Sequence[_Change], evidence: Evidence) -> Iterator[Findin
             yield evidence.thresholds.judged("determinism.twice", furthest, said)
             continue
         worst = max(of_kind, key=lambda change: (change.changed, change.furthest))
-        yield evidence.thresholds.judged(
-            f"determinism.{kind}",
-            worst.changed,
-            f"{words[0].upper()}{words[1:]}, {worst.changed:.4%} of the pixels change their label, and a probability by "
-            f"{worst.furthest:.1g} at most ({worst.what}).",
-        )
+        start = f"{words[0].upper()}{words[1:]}"
+        said = f"{start}, no pixel changes its label, and a probability by {worst.furthest:.1g} at most."
+        if worst.changed:
+            said = (
+                f"{start}, {100 * worst.changed:.2g} % of the pixels change their label, and a probability by "
+                f"{worst.furthest:.1g} at most ({worst.what})."
+            )
+        yield evidence.thresholds.judged(f"determinism.{kind}", worst.changed, said)
 
 
 def _pictures(case: Case, first: Answer, again: Answer) -> tuple[Picture, ...]:

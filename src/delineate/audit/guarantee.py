@@ -19,9 +19,10 @@ from delineate.audit.drawn import BLUE, ORANGE, middle_slice, outline_of, painte
 from delineate.audit.evidence import Evidence
 from delineate.audit.section import Chart, Curve, Finding, Picture, Remedy, Section, Table
 from delineate.audit.subject import Subject
-from delineate.core import UNLABELLED, Case, DataError, foreground
+from delineate.core import UNLABELLED, Case, foreground
 from delineate.score import check_alpha, least_alpha, risk_controlled_threshold
 
+MOST_CASES = 200
 MOST_PIXELS = 1 << 16  # of a case, of foreground and of all: evenly along their sorted probabilities
 GRID = tuple(
     float(t)
@@ -29,6 +30,8 @@ GRID = tuple(
         np.concatenate([[0.001, 0.003, 0.01, 0.02], np.linspace(0.05, 0.95, 19), [0.98, 0.99]]), 3
     )
 )
+
+ALSO = (0.05, 0.1, 0.2)  # shares whose price is told beside that of the one that is asked for
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,16 @@ class _Sorted:
         return min(1.0, (1 - self.missed(threshold)) * self.share / float(drawn)) if drawn else float("nan")
 
 
+@dataclass(frozen=True)
+class _Price:
+    """What an alpha costs; held: what is missed in each group that had no part in choosing, None where none can be spared."""
+
+    threshold: float
+    missed: float
+    precision: float
+    held: list[float] | None
+
+
 def guarantee(
     subject: Subject, evidence: Evidence, *, settings: GuaranteeSettings = GuaranteeSettings()
 ) -> Section:
@@ -67,12 +80,13 @@ def guarantee(
     Raises ModelError for a folder of predictions, DataError without truth or with fewer cases than alpha needs.
     """
     predict, alpha = subject.asked(), settings.alpha
-    cases = [case for case in evidence.labelled() if _inside(case).any()]
+    held = [case for case in evidence.labelled() if _inside(case).any()]
+    cases = [held[i * len(held) // n] for n in [min(len(held), MOST_CASES)] for i in range(n)]
     groups = len({case.group for case in cases})
     check_alpha(alpha, groups=groups)
     seen = []
-    for number, case in enumerate(cases, start=1):
-        evidence.tell(f"guarantee: {number} of {len(cases)} cases")
+    evidence.tell(f"guarantee: {len(cases)} cases in {groups} groups")
+    for case in cases:
         seen.append(_sorted(case, foreground(predict(case.image))))
     threshold = _threshold(seen, alpha)
     plain = _means(seen, 0.5)
@@ -81,38 +95,25 @@ def guarantee(
         ("what is more likely foreground than not", 0.5, *plain, len(seen))
     ]
 
-    held, chosen = _left_out(seen, alpha)
-    kept = ""
-    if held is not None:
-        error = float(np.std(held, ddof=1) / np.sqrt(len(held)))
-        over = _standard_errors(held, alpha)
-        precision = _weighted(seen, [one.precision(chosen[one.group]) for one in seen])
-        rows.append(
-            (
-                f"alpha {alpha:g}, each group under the threshold of the others",
-                threshold,
-                float(np.mean(held)),
-                precision,
-                len(seen),
-            )
+    prices = {one: _price(seen, one) for one in sorted({*ALSO, alpha}) if one >= least_alpha(groups)}
+    for one, price in prices.items():
+        how = (
+            "chosen and judged on the same"
+            if price.held is None
+            else "each group in turn, under the threshold of the others"
         )
-        kept = f"{np.mean(held):.1%} (standard error {error:.1%}) were missed in groups that had no part in choosing it"
+        rows.append((f"alpha {one:g}: {how}", price.threshold, price.missed, price.precision, len(seen)))
+    precision, left, kept = prices[alpha].precision, prices[alpha].held, ""
+    if left is not None:
+        error = float(np.std(left, ddof=1) / np.sqrt(len(left)))
+        over = _standard_errors(left, alpha)
+        kept = f"{np.mean(left):.1%} (standard error {error:.1%}) were missed in groups that had no part in choosing it"
         findings.append(
             evidence.thresholds.judged(
                 "guarantee.excess",
                 over,
-                f"Under a threshold chosen on the other groups {np.mean(held):.1%} of the foreground is missed on average, "
+                f"Under a threshold chosen on the other groups {np.mean(left):.1%} of the foreground is missed on average, "
                 f"where {alpha:.1%} was promised: {over:+.1f} standard errors.",
-            )
-        )
-    else:
-        precision = _means(seen, threshold)[1]
-        rows.append(
-            (
-                f"alpha {alpha:g}, chosen and judged on the same",
-                threshold,
-                *_means(seen, threshold),
-                len(seen),
             )
         )
     findings.append(
@@ -169,7 +170,10 @@ def guarantee(
             "alpha": alpha,
             "threshold": threshold,
             "groups": groups,
-            "missed_of_groups": [] if held is None else held,
+            "prices": {
+                f"{one:g}": [price.threshold, price.missed, price.precision] for one, price in prices.items()
+            },
+            "missed_of_groups": left or [],
             "most_likely_class": {"missed": plain[0], "precision": plain[1]},
             "shifted": {one.name: one.missed(threshold) for one in moved},
         },
@@ -227,17 +231,16 @@ def _means(seen: Sequence[_Sorted], threshold: float) -> tuple[float, float]:
     )
 
 
-def _left_out(seen: Sequence[_Sorted], alpha: float) -> tuple[list[float] | None, dict[str, float]]:
-    """What is missed in each group under the threshold of all others, and those thresholds; None where too few are left."""
+def _price(seen: Sequence[_Sorted], alpha: float) -> _Price:
+    """The threshold for alpha; each group is judged under that of all others, or, where too few are left, under its own."""
     groups = list(dict.fromkeys(one.group for one in seen))
-    try:
-        check_alpha(alpha, groups=len(groups) - 1)
-    except DataError:
-        return None, {}
+    threshold = _threshold(seen, alpha)
+    if alpha < least_alpha(len(groups) - 1):
+        return _Price(threshold, *_means(seen, threshold), None)
     chosen = {group: _threshold([one for one in seen if one.group != group], alpha) for group in groups}
-    return [
-        float(np.mean([one.missed(chosen[group]) for one in seen if one.group == group])) for group in groups
-    ], chosen
+    held = _by_group(seen, [one.missed(chosen[one.group]) for one in seen])
+    precision = _weighted(seen, [one.precision(chosen[one.group]) for one in seen])
+    return _Price(threshold, float(np.mean(held)), precision, held)
 
 
 def _standard_errors(missed: Sequence[float], alpha: float) -> float:
@@ -296,7 +299,7 @@ def _chart(seen: Sequence[_Sorted], alpha: float, threshold: float) -> Chart:
     spread = [np.quantile([one.missed(t) for one in seen], (0.1, 0.9)) for t in grid]
     band = (tuple(float(low) for low, _ in spread), tuple(float(high) for _, high in spread))
     return Chart(
-        f"Missed foreground against the threshold (band: 8 of 10 cases); chosen: {threshold:.3g}",
+        "Missed and drawn too much (band: 8 of 10 cases)",
         "threshold on the probability of foreground",
         "share",
         (

@@ -57,10 +57,10 @@ def subject_of_module(
                 f"{name} fails on {' x '.join(map(str, padded.shape))} ({str(error).splitlines()[0][:160]}): name its channels "
                 "and the divisor of its sizes"
             ) from error
-        scores = _scores(answer, padded, name)
+        scores = scores_in(answer, padded, name)
         for axis, side in enumerate(sides):
             scores = scores.narrow(axis + 2, 0, side)
-        return _as_logits(scores)
+        return as_logits(scores)
 
     def predict(image: NDArray[Any]) -> NDArray[np.float32]:
         if image.ndim not in (dims + 1, 4):
@@ -86,13 +86,25 @@ def subject_of_module(
     )
 
 
+class Plain(nn.Module):
+    """A module with a single tensor as its answer, the scores: what other programs take."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores (n, classes or 1, *spatial) of images (n, channels, *spatial)."""
+        return scores_in(self.module(images), images, "the module")
+
+
 def _counted(logits: Any, channels: int, dims: int, divisor: int, device: torch.device) -> int:
     """The number of classes that it answers with."""
     with torch.inference_mode():
         return int(logits(torch.zeros(1, channels, *(2 * divisor,) * dims, device=device)).shape[1])
 
 
-def _scores(answer: Any, images: Tensor, name: str) -> Tensor:
+def scores_in(answer: Any, images: Tensor, name: str) -> Tensor:
     """The first tensor of an answer that has one value per class and pixel."""
     found: Sequence[Any] = [answer]
     if isinstance(answer, Mapping):
@@ -108,10 +120,10 @@ def _scores(answer: Any, images: Tensor, name: str) -> Tensor:
     )
 
 
-def _as_logits(scores: Tensor) -> Tensor:
+def as_logits(scores: Tensor) -> Tensor:
     """Logits of at least two classes; probabilities are those between 0 and 1 that sum to 1, or a single channel of such.
 
-    >>> _as_logits(torch.tensor([[[0.25]]])).exp().flatten().tolist()
+    >>> as_logits(torch.tensor([[[0.25]]])).exp().flatten().tolist()
     [0.75, 0.25]
     """
     within = bool((scores.detach() >= 0).all()) and bool((scores.detach() <= 1).all())

@@ -48,12 +48,13 @@ class Calibrated:
 
     def lines(self, model: str) -> list[str]:
         """What was found, and what each guarantee says and assumes, in sentences."""
+        witnesses = f"{self.groups} groups of images" if self.groups < self.cases else f"{self.groups} images"
         return [
             str(self),
             *(
                 f"alpha {alpha:g}: `delineate predict {model} IMAGES -o OUT --guarantee {alpha:g}` outlines whatever is "
                 f"foreground with a probability of {threshold:.3g} or more; on average at most {alpha:.1%} of the foreground "
-                f"of an image is missed, provided that new images come about as these {self.groups} groups of images did: "
+                f"of an image is missed, provided that new images come about as these {witnesses} did: "
                 "same kind of sample, stain and instrument"
                 for alpha, threshold in self.thresholds.items()
             ),
@@ -66,7 +67,7 @@ class Calibrated:
 
     def __str__(self) -> str:
         fit = self.temperature
-        how = "too sure" if fit.temperature > 1 else "too unsure"
+        how = "too sure" if fit.temperature > 1 else "not sure enough"
         return (
             f"temperature {fit.temperature:.3f} (the model was {how}), fitted on {self.cases} cases: negative log-likelihood "
             f"{fit.nll_before:.4f} -> {fit.nll_after:.4f}, calibration error {self.ece[0]:.4f} -> {self.ece[1]:.4f}, near "
