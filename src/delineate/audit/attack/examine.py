@@ -181,7 +181,7 @@ def _section(
         name="attack",
         title="Adversarial attack",
         question="How little must an image change for the mask to fall apart?",
-        sentence=f"Changes of at most {size}, which no eye sees, are enough: the mask {verdict} its overlap with the truth."
+        sentence=f"Changes of at most {size} are enough: the mask {verdict} its overlap with the truth."
         if kept < 0.95
         else f"Under changes of at most {size} the mask {verdict}.",
         findings=tuple(findings),
@@ -269,7 +269,7 @@ def _charts(closely: Sequence[Close], clean: Outcome, settings: AttackSettings) 
                 curve("attack", at, [[c.by_eps[s] for c in closely] for s in settings.by_eps]),
                 curve("noise", at, [[c.noise_by_eps[s] for c in closely] for s in settings.by_eps]),
             ),
-            {f"clean, {len(closely)} images": clean.dice} if math.isfinite(clean.dice) else {},
+            {"clean": clean.dice} if math.isfinite(clean.dice) else {},
         ),
         Chart(
             "Dice against the steps of the attack",
