@@ -21,16 +21,17 @@ from delineate.audit.attack.sanity import Check, checks
 from delineate.audit.attack.targeted import Achieved
 from delineate.audit.evidence import Evidence
 from delineate.audit.section import Chart, Curve, Picture, Remedy, Section, Table
-from delineate.audit.subject import Subject
+from delineate.audit.subject import Subject, subject_of_method
 from delineate.core import DataError
 from delineate.data.intensities import Intensities, intensities
+from delineate.learn import UNetMethod
 
 
 @dataclass(frozen=True)
 class AttackSettings:
     """eps: how far each pixel may change, in 255ths of the range of the images: grey levels of 8-bit files. steps: of each
     attack. images: attacked at most, evenly chosen. close: of them looked at closely (curves, targets, black box, checks).
-    queries: of the black box. surrogate: another model for the same task, with gradients, whose attacks are tried here."""
+    queries: of the black box. surrogate: folder of a trained model for the same task, whose attacks are tried here."""
 
     eps: float = 4.0
     steps: int = 20
@@ -39,7 +40,7 @@ class AttackSettings:
     queries: int = 200
     by_steps: tuple[int, ...] = (1, 3, 10, 20)
     by_eps: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0)
-    surrogate: Subject | None = None
+    surrogate: str | None = None
 
 
 def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = AttackSettings()) -> Section:
@@ -69,7 +70,9 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = A
         examiner = Examiner(
             predict=predict,
             logits=quick(subject) if subject.logits is not None else None,
-            surrogate=None if settings.surrogate is None else quick(settings.surrogate),
+            surrogate=None
+            if settings.surrogate is None
+            else quick(subject_of_method(UNetMethod.load(settings.surrogate))),
             valid=valid,
             eps=eps,
             steps=settings.steps,

@@ -36,7 +36,7 @@ def quick(subject: Subject, *, low: bool | None = None) -> Callable[[Tensor], Te
     Raises ModelError where there are no gradients.
     """
     if subject.method is None or subject.method.learnt is None:
-        return subject.differentiable()
+        return _on_its_device(subject)
     learnt = subject.method.learnt
     layout, normalisation, count = (
         memory_layout(learnt.plan.dims),
@@ -61,6 +61,14 @@ def quick(subject: Subject, *, low: bool | None = None) -> Callable[[Tensor], Te
         return answer.float().to(images.device)
 
     return logits
+
+
+def _on_its_device(subject: Subject) -> Callable[[Tensor], Tensor]:
+    """`subject.logits`, for tensors of the CPU, wherever its network computes."""
+    answer = subject.differentiable()
+    weight = None if subject.network is None else next(subject.network.parameters(), None)
+    device = torch.device("cpu") if weight is None else weight.device
+    return lambda images: answer(images.to(device)).to(images.device)
 
 
 def counted_by(subject: Subject) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
