@@ -52,7 +52,7 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = A
     """
     if not (settings.eps > 0 and settings.steps > 0 and settings.images > 0 and settings.queries > 0):
         raise DataError(
-            f"an attack of eps {settings.eps:g}, {settings.steps} steps, {settings.images} images changes nothing: "
+            f"an attack of eps {settings.eps:g} in {settings.steps} steps on {settings.images} images changes nothing: "
             "give positive numbers"
         )
     cases = [case for case in evidence.cases if case.labels is not None] or list(evidence.cases)
