@@ -1,6 +1,6 @@
 """Makes the picture of docs/audit/attack.md: a block of coins, its outlines, and both under attack.
 
-    python docs/make_attack.py [--steps 150]
+python docs/make_attack.py [--steps 150]
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from pathlib import Path
 from PIL import Image
 
 from delineate.audit import Evidence, subject_of_method
-from delineate.audit.attack.examine import AttackSettings, attack
+from delineate.audit.attack.examine import attack
+from delineate.audit.attack.settings import AttackSettings
 from delineate.core import ClassTable
 from delineate.data import samples
 from delineate.learn import Overrides, UNetMethod

@@ -502,7 +502,7 @@ def audit(
         raise typer.BadParameter("give warn or fail", param_hint="--fail-on")
     settings = None
     if eps is not None or surrogate is not None:
-        from delineate.audit.attack.examine import AttackSettings
+        from delineate.audit.attack.settings import AttackSettings
 
         wanted = AttackSettings() if eps is None else AttackSettings(eps=eps)
         settings = {"attack": replace(wanted, surrogate=None if surrogate is None else str(surrogate))}

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from delineate.audit import Evidence, Subject
-from delineate.audit.attack.examine import AttackSettings, attack
+from delineate.audit.attack.examine import attack
+from delineate.audit.attack.settings import AttackSettings
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError
 from delineate.learn import Overrides, UNetMethod
 

@@ -6,9 +6,10 @@ import torch
 
 from delineate.audit import Evidence, subject_of_method
 from delineate.audit.attack import LInf, pgd, quick
-from delineate.audit.attack.examine import AttackSettings, attack
+from delineate.audit.attack.examine import attack
 from delineate.audit.attack.files import attacked
-from delineate.audit.attack.quick import counted_by, is_grey
+from delineate.audit.attack.quick import counted_by
+from delineate.audit.attack.settings import AttackSettings
 from delineate.core import Case
 from delineate.data.intensities import intensities
 from delineate.learn import Overrides, UNetMethod
@@ -42,7 +43,7 @@ def given(kind: str) -> tuple[UNetMethod, Case]:
 def test_what_is_climbed_is_what_is_predicted(kind):
     method, case = given(kind)
     subject = subject_of_method(method)
-    one = attacked(case, dims=subject.dims, grey=is_grey(subject))
+    one = attacked(case, dims=subject.dims, grey=subject.channels == 1)
     likely = quick(subject, low=False)(one.images).softmax(1).detach().numpy()
     predicted = counted_by(subject)(one.case.image)
     folded_back = likely[0] if likely[0].shape == predicted.shape else np.moveaxis(likely, 0, 1)

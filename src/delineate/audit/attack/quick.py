@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from delineate.audit.subject import Subject
-from delineate.core import ModelError
 from delineate.learn import UNetMethod
 from delineate.learn.engine import REFERENCE, engine_of
 from delineate.learn.learnt import memory_layout
@@ -101,10 +100,3 @@ def at_rest(subject: Subject) -> Iterator[None]:
     finally:
         for module, training in modes.items():
             module.training = training
-
-
-def is_grey(subject: Subject) -> bool:
-    """Whether the model sees one channel only."""
-    if subject.channels is not None and subject.channels < 1:
-        raise ModelError(f"{subject.name} says it takes {subject.channels} channels: give a positive number")
-    return subject.channels == 1
