@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from delineate.audit.attack.measure import CLEAN, NOISE, SQUARE, Close, Look
-from delineate.audit.attack.outcome import HEADER, Outcome, pooled, row
-from delineate.audit.attack.pictures import panels
+from delineate.audit.attack.measure import CLEAN, NOISE, Close, Look
+from delineate.audit.attack.outcome import HEADER, pooled, row
 from delineate.audit.attack.sanity import Check, checks
 from delineate.audit.attack.settings import AttackSettings
-from delineate.audit.attack.targeted import Achieved
+from delineate.audit.attack.showing import charts, close_table, pictures, target_table
 from delineate.audit.evidence import Evidence
-from delineate.audit.section import Chart, Curve, Picture, Remedy, Section, Table
+from delineate.audit.section import Remedy, Section, Table
 from delineate.audit.subject import Subject
 from delineate.data.intensities import Intensities
 
@@ -44,7 +43,7 @@ def told(
             "attack.kept",
             kept,
             f"With no pixel changed by more than {size}, {how} takes mean Dice from {clean.dice:.3f} to {worst.dice:.3f}: "
-            f"{kept:.0%} is kept; objects missed rise from {clean.missed} to {worst.missed} of {clean.objects}."
+            f"{kept:.0%} is kept; objects missed go from {clean.missed} to {worst.missed} of {clean.objects}."
             + ("" if white else " An attack with gradients would do more harm, so this is the best case."),
         ),
         judged(
@@ -78,8 +77,8 @@ def told(
         )
     ]
     if closely:
-        tables.append(_close_table(closely, settings))
-        tables.append(_target_table(closely))
+        tables.append(close_table(closely, settings))
+        tables.append(target_table(closely))
         tables.append(
             Table(
                 "Is the attack to be trusted?",
@@ -87,26 +86,15 @@ def told(
                 tuple((check.name, "yes" if check.held else "no", check.found) for check in found),
             )
         )
-    verdict = (
-        "hardly moves"
-        if kept >= 0.95
-        else "loses part of"
-        if kept >= 0.8
-        else "loses much of"
-        if kept > 0.3
-        else "loses nearly all of"
-    )
     return Section(
         name="attack",
         title="Adversarial attack",
         question="How little must an image change for the mask to fall apart?",
-        sentence=f"Changes of at most {size} are enough: the mask {verdict} its overlap with the truth."
-        if kept < 0.95
-        else f"Under changes of at most {size} the mask {verdict}.",
+        sentence=_answer(kept, size),
         findings=tuple(findings),
         tables=tuple(tables),
-        charts=_charts(closely, clean, settings),
-        pictures=_pictures(looks, valid.of_255(settings.eps)),
+        charts=charts(closely, pooled([look.outcomes[CLEAN] for look in looks[: len(closely)]]), settings),
+        pictures=pictures(looks, valid.of_255(settings.eps)),
         remedies=(
             Remedy(
                 "Adversarial training: three of four crops are changed to what the network finds hardest before it learns from "
@@ -117,6 +105,14 @@ def told(
         notes=_notes(subject, evidence, white),
         numbers=_numbers(settings, valid, looks, closely, found, kept, kept_in_noise),
     )
+
+
+def _answer(kept: float, size: str) -> str:
+    """The answer to the question of the section."""
+    if kept >= 0.95:
+        return f"Under changes of at most {size} the mask hardly moves."
+    how_much = "part" if kept >= 0.8 else "much" if kept > 0.3 else "nearly all"
+    return f"Changes of at most {size} are enough: the mask loses {how_much} of its overlap with the truth."
 
 
 def _checked(
@@ -135,91 +131,6 @@ def _checked(
         unbounded=pooled([c.unbounded for c in closely]).dice,
         excess=max(look.changed for look in looks) / eps - 1,
         dead=float(np.mean([c.dead for c in closely])),
-    )
-
-
-def _close_table(closely: Sequence[Close], settings: AttackSettings) -> Table:
-    return Table(
-        f"Other attacks, on {len(closely)} of the images",
-        HEADER,
-        (
-            row(SQUARE + f", {settings.queries} queries", [c.black_box for c in closely]),
-            row(f"L2, root mean square {settings.eps / 4:g} of 255", [c.l2 for c in closely]),
-            row("no limit at all", [c.unbounded for c in closely]),
-        ),
-    )
-
-
-def _target_table(closely: Sequence[Close]) -> Table:
-    def line(name: str, results: list[Achieved]) -> tuple[str | float, ...]:
-        if not results:
-            return (name, "no image has such a target", math.nan, math.nan)
-        return (
-            name,
-            f"{sum(r.done for r in results)} of {len(results)}",
-            float(np.mean([r.share for r in results])),
-            float(np.mean([r.elsewhere for r in results])),
-        )
-
-    return Table(
-        "Attacks with a purpose",
-        ("made to", "done", "share of its pixels", "share of other pixels changed"),
-        (
-            line("vanish: one object", [c.vanished for c in closely if c.vanished]),
-            line("appear: one object", [c.appeared for c in closely if c.appeared]),
-        ),
-    )
-
-
-def _charts(closely: Sequence[Close], clean: Outcome, settings: AttackSettings) -> tuple[Chart, ...]:
-    if not closely:
-        return ()
-    at = tuple(share * settings.eps for share in settings.by_eps)
-
-    def curve(name: str, points: Sequence[float], outcomes: Sequence[Sequence[Outcome]]) -> Curve:
-        return Curve(name, tuple(map(float, points)), tuple(pooled(o).dice for o in outcomes))
-
-    return (
-        Chart(
-            "Dice against the size of the change",
-            "largest change of a pixel, of 255",
-            "Dice",
-            (
-                curve("attack", at, [[c.by_eps[s] for c in closely] for s in settings.by_eps]),
-                curve("noise", at, [[c.noise_by_eps[s] for c in closely] for s in settings.by_eps]),
-            ),
-            {"clean": clean.dice} if math.isfinite(clean.dice) else {},
-        ),
-        Chart(
-            "Dice against the steps of the attack",
-            "steps",
-            "Dice",
-            (
-                curve(
-                    "attack", settings.by_steps, [[c.by_steps[n] for c in closely] for n in settings.by_steps]
-                ),
-            ),
-        ),
-    )
-
-
-def _pictures(looks: Sequence[Look], eps: float) -> tuple[Picture, ...]:
-    """The image that lost most, and the middle one."""
-    order = sorted(range(len(looks)), key=lambda i: looks[i].outcomes[CLEAN].harm - looks[i].worst.harm)
-    chosen = list(dict.fromkeys([order[0], order[len(order) // 2]]))
-    return tuple(
-        Picture(
-            f"{looks[i].attacked.case.name}: clean (Dice {looks[i].outcomes[CLEAN].dice:.3f}), under attack by {looks[i].by} "
-            f"(Dice {looks[i].worst.dice:.3f}), and the change, amplified: grey is none, black and white are eps.",
-            panels(
-                looks[i].attacked.case.image,
-                looks[i].image,
-                before=looks[i].before,
-                after=looks[i].after,
-                eps=eps,
-            ),
-        )
-        for i in chosen
     )
 
 
