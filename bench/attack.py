@@ -1,7 +1,8 @@
 """Attacks on one network, ours and torchattacks' in turns: how fast a PGD is, and whether any single attack beats the ensemble.
 
-    python bench/attack.py MODEL nuclei/val [--images 45] [--eps 4] [--steps 20] [--only speed|strength]
-    python bench/attack.py ROBUST nuclei/val --beside MODEL      an adversarially trained model beside an ordinary one
+    python bench/attack.py MODEL nuclei/val [--images 45] [--eps 4] [--steps 20] [--only speed|strength|kept]
+
+`--only kept` needs no torchattacks: what the ensemble leaves of a model, ordinary or adversarially trained.
 
 torchattacks (`pip install --no-deps torchattacks`: it needs no torchvision to be imported) gets the network as anyone would
 give it: float32, normalised by what the clean image measures, images from 0 to 1. Both take the same steps of the same length
@@ -42,10 +43,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=45, help="an even choice of so many")
     parser.add_argument("--eps", type=float, default=4)
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--only", choices=("speed", "strength"))
-    parser.add_argument(
-        "--beside", type=Path, help="an ordinary model: compare what the ensemble leaves of both"
-    )
+    parser.add_argument("--only", choices=("speed", "strength", "kept"))
     wanted = parser.parse_args()
     found = data.load(wanted.data)
     cases = sorted([*found.cases, *found.validation], key=lambda case: case.name)
@@ -54,14 +52,12 @@ def main() -> None:
     valid = intensities(case.image for case in cases)
     run = Run(wanted.eps, wanted.steps, valid)
     subject = subject_of_method(UNetMethod.load(wanted.model), name=str(wanted.model))
-    if wanted.beside is not None:
-        for one in (subject, subject_of_method(UNetMethod.load(wanted.beside), name=str(wanted.beside))):
-            run.robustness(one, ones)
-        return
-    if wanted.only != "strength":
+    if wanted.only in (None, "speed"):
         run.speed(subject, ones)
-    if wanted.only != "speed":
+    if wanted.only in (None, "strength"):
         run.strength(subject, ones)
+    if wanted.only == "kept":
+        run.kept(subject, ones, everything=[attacked(case, dims=2, grey=True) for case in cases])
 
 
 class Public(nn.Module):
@@ -90,7 +86,9 @@ class Run:
         """Time, loss and pixels of one PGD, ours and theirs in turns."""
         torchattacks = peer()
         logits, predict = quick(subject), counted_by(subject)
-        ratios, times, achieved = [], {"ours": 0.0, "theirs": 0.0}, {"ours": [], "theirs": []}
+        ratios: list[float] = []
+        times, busy = ({"ours": 0.0, "theirs": 0.0} for _ in range(2))
+        achieved: dict[str, list[Any]] = {"ours": [], "theirs": []}
         for i, one in enumerate(ones):
             theirs = torchattacks.PGD(
                 Public(subject, one), eps=self.eps / 255, alpha=STRIDE * self.eps / 255, steps=self.steps
@@ -112,16 +110,18 @@ class Run:
                     way()
             took = {}
             for name in sorted(ways, reverse=bool(i % 2)):
-                begun = time.perf_counter()
+                begun, worked = time.perf_counter(), time.process_time()
                 changed = ways[name]()
                 took[name] = time.perf_counter() - begun
                 times[name] += took[name]
+                busy[name] += time.process_time() - worked
                 achieved[name].append(self.counted(predict, one, changed))
             ratios.append(took["theirs"] / took["ours"])
         print(f"{self.steps} steps of PGD, eps {self.eps:g}/255, {len(ones)} images")
         print(f"time: ours {times['ours']:.1f} s, torchattacks {times['theirs']:.1f} s", end="; ")
         print(
-            f"ratio {times['theirs'] / times['ours']:.2f}, median of the images {statistics.median(ratios):.2f}"
+            f"ratio {times['theirs'] / times['ours']:.2f}, median of the images {statistics.median(ratios):.2f}, "
+            f"of processor time {busy['theirs'] / busy['ours']:.2f}"
         )
         for name, results in achieved.items():
             loss, wrong, dice = np.mean(results, axis=0)
@@ -150,7 +150,7 @@ class Run:
                     stride=STRIDE, objective=OBJECTIVES[name],
                 )  # fmt: skip
                 rows.setdefault(f"{name} as published", []).append(self.counted(predict, one, changed)[2])
-            rows.setdefault("ensemble", []).append(self.worst(subject, logits, predict, one))
+            rows.setdefault("ensemble", []).append(self.worst(logits, predict, one))
             print(one.case.name, {name: round(values[-1], 4) for name, values in rows.items()}, flush=True)
         ours = np.array(rows.pop("ensemble"))
         strongest = np.min(list(rows.values()), axis=0)
@@ -162,20 +162,22 @@ class Run:
             f"images; largest shortfall {max(float((ours - strongest).max()), 0):.4f}"
         )
 
-    def robustness(self, subject: Subject, ones: list[Attacked]) -> None:
-        """Clean Dice, Dice under the ensemble, and their ratio."""
+    def kept(self, subject: Subject, ones: list[Attacked], *, everything: list[Attacked]) -> None:
+        """Clean Dice of all images; of some, clean Dice, Dice under the ensemble, and their ratio."""
         logits, predict = quick(subject), counted_by(subject)
+        dice = [self.counted(predict, one, one.images)[2] for one in everything]
+        print(f"{subject.name}: clean Dice of all {len(dice)} images {np.mean(dice):.4f}", flush=True)
         clean, worst = [], []
         for one in ones:
             clean.append(self.counted(predict, one, one.images)[2])
-            worst.append(self.worst(subject, logits, predict, one))
+            worst.append(self.worst(logits, predict, one))
+            print(f"{one.case.name}: clean {clean[-1]:.4f}, under the ensemble {worst[-1]:.4f}", flush=True)
         print(
-            f"{subject.name}: {len(ones)} images, clean Dice {np.mean(clean):.4f}, under the ensemble {np.mean(worst):.4f}, "
-            f"kept {np.mean(worst) / np.mean(clean):.3f}",
-            flush=True,
+            f"{len(ones)} images: clean Dice {np.mean(clean):.4f}, under the ensemble {np.mean(worst):.4f}, "
+            f"kept {np.mean(worst) / np.mean(clean):.3f}"
         )
 
-    def worst(self, subject: Subject, logits: Any, predict: Any, one: Attacked) -> float:
+    def worst(self, logits: Any, predict: Any, one: Attacked) -> float:
         """Dice that the ensemble leaves of one image."""
         kept = partial(held, images=one.images, ball=self.ball, valid=self.valid)
         found = ensemble(

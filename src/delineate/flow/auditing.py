@@ -253,8 +253,7 @@ def _wanted(
     """The settings of single audits that differ from their defaults."""
     wanted: dict[str, Any] = {}
     if eps is not None or attack_steps is not None or surrogate is not None:
-        from delineate.audit import subject_of_method
-        from delineate.audit.attack.examine import AttackSettings
+        from delineate.audit.attack.settings import AttackSettings
 
         chosen = AttackSettings()
         if eps is not None:
@@ -262,8 +261,7 @@ def _wanted(
         if attack_steps is not None:
             chosen = replace(chosen, steps=attack_steps)
         if surrogate is not None:
-            other = Path(surrogate)
-            chosen = replace(chosen, surrogate=subject_of_method(load(other), name=other.name, source=other))
+            chosen = replace(chosen, surrogate=str(surrogate))
         wanted["attack"] = chosen
     if alpha is not None:
         from delineate.audit.guarantee import GuaranteeSettings

@@ -4,9 +4,10 @@
     objectives  what an attack climbs                      quick       gradients of our networks, cheaply
     climb       the one loop: FGSM, PGD, all others        targeted    one object vanishes, one appears
     ensemble    the worst of several, image by image       square      without gradients
-    sanity      is the attack itself to be trusted?        examine     the audit: what is asked, measured and said
+    sanity      is the attack itself to be trusted?        outcome     what a mask is worth
+    examine     the audit, one image after the other       telling     what was found, in words
 
-All but the last two work alone, on any function from tensors to logits.
+All but the last row work alone, on any function from tensors to logits.
 """
 
 from delineate.audit.attack.ball import L2, Ball, LInf

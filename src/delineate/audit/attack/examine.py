@@ -1,48 +1,26 @@
 """The audit: how far does the mask fall apart when an adversary may change every pixel by a few grey levels?
 
-Read `attack`: choose images, look at each, look closely at a few, check the attack, judge, show.
+Read `attack`: choose images, look at each, look closely at a few. `telling` judges and shows what was found.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
-
-import numpy as np
+from dataclasses import replace
 
 from delineate.audit.attack.files import Attacked, attacked
-from delineate.audit.attack.measure import CLEAN, NOISE, SQUARE, Close, Examiner, Look
-from delineate.audit.attack.outcome import HEADER, Outcome, pooled, row
-from delineate.audit.attack.pictures import panels
-from delineate.audit.attack.quick import at_rest, counted_by, is_grey, quick
-from delineate.audit.attack.sanity import Check, checks
-from delineate.audit.attack.targeted import Achieved
+from delineate.audit.attack.measure import Close, Examiner
+from delineate.audit.attack.quick import at_rest, counted_by, quick
+from delineate.audit.attack.settings import DEFAULTS, AttackSettings
+from delineate.audit.attack.telling import told
 from delineate.audit.evidence import Evidence
-from delineate.audit.section import Chart, Curve, Picture, Remedy, Section, Table
-from delineate.audit.subject import Subject
+from delineate.audit.section import Section
+from delineate.audit.subject import Subject, subject_of_method
 from delineate.core import DataError
-from delineate.data.intensities import Intensities, intensities
+from delineate.data.intensities import intensities
+from delineate.learn import UNetMethod
 
 
-@dataclass(frozen=True)
-class AttackSettings:
-    """eps: how far each pixel may change, in 255ths of the range of the images: grey levels of 8-bit files. steps: of each
-    attack. images: attacked at most, evenly chosen. close: of them looked at closely (curves, targets, black box, checks).
-    queries: of the black box. surrogate: another model for the same task, with gradients, whose attacks are tried here."""
-
-    eps: float = 4.0
-    steps: int = 20
-    images: int = 8
-    close: int = 3
-    queries: int = 200
-    by_steps: tuple[int, ...] = (1, 3, 10, 20)
-    by_eps: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0)
-    surrogate: Subject | None = None
-
-
-def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = AttackSettings()) -> Section:
+def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = DEFAULTS) -> Section:
     """What is left of Dice under the strongest attack of size eps on each image, and whether the attack is to be trusted.
 
     Without truth, the model's own outlines of the clean images stand in for it. Without gradients, a black box (and a surrogate
@@ -51,7 +29,7 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = A
     """
     if not (settings.eps > 0 and settings.steps > 0 and settings.images > 0 and settings.queries > 0):
         raise DataError(
-            f"an attack of eps {settings.eps:g}, {settings.steps} steps, {settings.images} images changes nothing: "
+            f"an attack of eps {settings.eps:g} in {settings.steps} steps on {settings.images} images changes nothing: "
             "give positive numbers"
         )
     cases = [case for case in evidence.cases if case.labels is not None] or list(evidence.cases)
@@ -64,12 +42,12 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = A
             f"eps {settings.eps:g} of 255 is {eps:.2g} intensities, less than one step of these files: give a larger eps"
         )
     with at_rest(subject):
-        predict = counted_by(subject)
-        grey = is_grey(subject)
         examiner = Examiner(
-            predict=predict,
+            predict=counted_by(subject),
             logits=quick(subject) if subject.logits is not None else None,
-            surrogate=None if settings.surrogate is None else quick(settings.surrogate),
+            surrogate=None
+            if settings.surrogate is None
+            else quick(subject_of_method(UNetMethod.load(settings.surrogate))),
             valid=valid,
             eps=eps,
             steps=settings.steps,
@@ -77,7 +55,10 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = A
             seed=evidence.seed,
         )
         chosen = replace(evidence, most=min(settings.images, evidence.most)).some(cases)
-        ones = [_with_truth(attacked(case, dims=subject.dims, grey=grey), examiner) for case in chosen]
+        ones = [
+            _with_truth(attacked(case, dims=subject.dims, grey=subject.channels == 1), examiner)
+            for case in chosen
+        ]
         if not any(one.case.labels is not None and (one.case.labels % 255 > 0).any() for one in ones):
             raise DataError(
                 "no image shows any class but background, so an attack has nothing to take away: give others"
@@ -91,7 +72,7 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = A
             for one in ones[: settings.close]:
                 evidence.tell(f"looking closely at {one.case.name}")
                 closely.append(examiner.close(one, steps=settings.by_steps, shares=settings.by_eps))
-    return _section(subject, evidence, settings, valid, looks, closely)
+    return told(subject, evidence, settings, valid, looks, closely)
 
 
 def _with_truth(one: Attacked, examiner: Examiner) -> Attacked:
@@ -100,268 +81,3 @@ def _with_truth(one: Attacked, examiner: Examiner) -> Attacked:
         return one
     own = examiner.labels(one.case.image)
     return attacked(replace(one.case, labels=own), dims=one.dims, grey=False)
-
-
-def _section(
-    subject: Subject,
-    evidence: Evidence,
-    settings: AttackSettings,
-    valid: Intensities,
-    looks: Sequence[Look],
-    closely: Sequence[Close],
-) -> Section:
-    clean, noise, worst = (
-        pooled([look.outcomes[CLEAN] for look in looks]),
-        pooled([look.outcomes[NOISE] for look in looks]),
-        pooled([look.worst for look in looks]),
-    )
-    kept, kept_in_noise = _share(worst.dice, clean.dice), _share(noise.dice, clean.dice)
-    white = subject.logits is not None
-    size = _said(settings.eps, valid)
-    how = "the strongest attack on each image" if white else "an attack that only asks for answers"
-    judged = evidence.thresholds.judged
-    findings = [
-        judged(
-            "attack.kept",
-            kept,
-            f"With no pixel changed by more than {size}, {how} takes mean Dice from {clean.dice:.3f} to {worst.dice:.3f}: "
-            f"{kept:.0%} is kept; objects missed rise from {clean.missed} to {worst.missed} of {clean.objects}."
-            + ("" if white else " An attack with gradients would do more harm, so this is the best case."),
-        ),
-        judged(
-            "attack.noise",
-            kept_in_noise,
-            f"Random noise of that size, which needs no adversary, leaves Dice {noise.dice:.3f} ({kept_in_noise:.0%}).",
-        ),
-    ]
-    found = _checked(looks, closely, settings, valid) if closely else ()
-    if found:
-        passed = sum(check.held for check in found) / len(found)
-        failed = [check.name for check in found if not check.held]
-        findings.append(
-            judged(
-                "attack.checks",
-                passed,
-                f"The attack passes all {len(found)} checks of its own strength."
-                if not failed
-                else f"The attack fails {len(failed)} of {len(found)} checks of its own strength ({'; '.join(failed)}): the "
-                "model may be weaker than it looks.",
-            )
-        )
-    names = [name for name in (CLEAN, NOISE, "FGSM") if name in looks[0].outcomes]
-    names += [name for name in looks[0].outcomes if name not in names]
-    rows = [row(name, [look.outcomes[name] for look in looks]) for name in names]
-    tables = [
-        Table(
-            f"{len(looks)} images, each pixel changed by at most {size}",
-            HEADER,
-            (*rows, row("the worst of all, image by image", [look.worst for look in looks])),
-        )
-    ]
-    if closely:
-        tables.append(_close_table(closely, settings))
-        tables.append(_target_table(closely))
-        tables.append(
-            Table(
-                "Is the attack to be trusted?",
-                ("check", "held", "found"),
-                tuple((check.name, "yes" if check.held else "no", check.found) for check in found),
-            )
-        )
-    verdict = (
-        "hardly moves"
-        if kept >= 0.95
-        else "loses part of"
-        if kept >= 0.8
-        else "loses much of"
-        if kept > 0.3
-        else "loses nearly all of"
-    )
-    return Section(
-        name="attack",
-        title="Adversarial attack",
-        question="How little must an image change for the mask to fall apart?",
-        sentence=f"Changes of at most {size}, which no eye sees, are enough: the mask {verdict} its overlap with the truth."
-        if kept < 0.95
-        else f"Under changes of at most {size} the mask {verdict}.",
-        findings=tuple(findings),
-        tables=tuple(tables),
-        charts=_charts(closely, clean, settings),
-        pictures=_pictures(looks, valid.of_255(settings.eps)),
-        remedies=(
-            Remedy(
-                "Adversarial training: three of four crops are changed to what the network finds hardest before it learns from "
-                "them. It costs about half as much time again a step, and a little of the clean Dice; audit the new model again.",
-                f"delineate train DATA -o ROBUST --adversarial {settings.eps:g}",
-            ),
-        ),
-        notes=_notes(subject, evidence, white),
-        numbers=_numbers(settings, valid, looks, closely, found, kept, kept_in_noise),
-    )
-
-
-def _checked(
-    looks: Sequence[Look], closely: Sequence[Close], settings: AttackSettings, valid: Intensities
-) -> tuple[Check, ...]:
-    eps = valid.of_255(settings.eps)
-    near = looks[: len(closely)]
-    return checks(
-        clean=pooled([look.outcomes[CLEAN] for look in near]).dice,
-        noise=pooled([look.outcomes[NOISE] for look in looks]).dice,
-        worst=pooled([look.worst for look in looks]).dice,
-        by_steps={n: pooled([c.by_steps[n] for c in closely]).dice for n in settings.by_steps},
-        by_eps={s * settings.eps: pooled([c.by_eps[s] for c in closely]).dice for s in settings.by_eps},
-        white_close=pooled([look.worst for look in near]).dice,
-        black_box=pooled([c.black_box for c in closely]).dice,
-        unbounded=pooled([c.unbounded for c in closely]).dice,
-        excess=max(look.changed for look in looks) / eps - 1,
-        dead=float(np.mean([c.dead for c in closely])),
-    )
-
-
-def _close_table(closely: Sequence[Close], settings: AttackSettings) -> Table:
-    return Table(
-        f"Other attacks, on {len(closely)} of the images",
-        HEADER,
-        (
-            row(SQUARE + f", {settings.queries} queries", [c.black_box for c in closely]),
-            row(f"L2, root mean square {settings.eps / 4:g} of 255", [c.l2 for c in closely]),
-            row("no limit at all", [c.unbounded for c in closely]),
-        ),
-    )
-
-
-def _target_table(closely: Sequence[Close]) -> Table:
-    def line(name: str, results: list[Achieved]) -> tuple[str | float, ...]:
-        if not results:
-            return (name, "no image has such a target", math.nan, math.nan)
-        return (
-            name,
-            f"{sum(r.done for r in results)} of {len(results)}",
-            float(np.mean([r.share for r in results])),
-            float(np.mean([r.elsewhere for r in results])),
-        )
-
-    return Table(
-        "Attacks with a purpose",
-        ("made to", "done", "share of its pixels", "share of other pixels changed"),
-        (
-            line("vanish: one object", [c.vanished for c in closely if c.vanished]),
-            line("appear: one object", [c.appeared for c in closely if c.appeared]),
-        ),
-    )
-
-
-def _charts(closely: Sequence[Close], clean: Outcome, settings: AttackSettings) -> tuple[Chart, ...]:
-    if not closely:
-        return ()
-    at = tuple(share * settings.eps for share in settings.by_eps)
-
-    def curve(name: str, points: Sequence[float], outcomes: Sequence[Sequence[Outcome]]) -> Curve:
-        return Curve(name, tuple(map(float, points)), tuple(pooled(o).dice for o in outcomes))
-
-    return (
-        Chart(
-            "Dice against the size of the change",
-            "largest change of a pixel, of 255",
-            "Dice",
-            (
-                curve("attack", at, [[c.by_eps[s] for c in closely] for s in settings.by_eps]),
-                curve("noise", at, [[c.noise_by_eps[s] for c in closely] for s in settings.by_eps]),
-            ),
-            {f"clean, {len(closely)} images": clean.dice} if math.isfinite(clean.dice) else {},
-        ),
-        Chart(
-            "Dice against the steps of the attack",
-            "steps",
-            "Dice",
-            (
-                curve(
-                    "attack", settings.by_steps, [[c.by_steps[n] for c in closely] for n in settings.by_steps]
-                ),
-            ),
-        ),
-    )
-
-
-def _pictures(looks: Sequence[Look], eps: float) -> tuple[Picture, ...]:
-    """The image that lost most, and the middle one."""
-    order = sorted(range(len(looks)), key=lambda i: looks[i].outcomes[CLEAN].harm - looks[i].worst.harm)
-    chosen = list(dict.fromkeys([order[0], order[len(order) // 2]]))
-    return tuple(
-        Picture(
-            f"{looks[i].attacked.case.name}: clean (Dice {looks[i].outcomes[CLEAN].dice:.3f}), under attack by {looks[i].by} "
-            f"(Dice {looks[i].worst.dice:.3f}), and the change, amplified: grey is none, black and white are eps.",
-            panels(
-                looks[i].attacked.case.image,
-                looks[i].image,
-                before=looks[i].before,
-                after=looks[i].after,
-                eps=eps,
-            ),
-        )
-        for i in chosen
-    )
-
-
-def _notes(subject: Subject, evidence: Evidence, white: bool) -> tuple[str, ...]:
-    notes = [
-        "The adversary knows the network and changes every pixel on purpose. Cameras do not: see the audit of acquisition "
-        "conditions for what happens by itself.",
-        "Changed images are rounded to the type of the files and predicted like any other; the change is measured again.",
-    ]
-    if not any(case.labels is not None for case in evidence.cases):
-        notes.append("No image has a mask: the model's own outlines of the clean images stand in for truth.")
-    if not white:
-        notes.append(
-            f"{subject.name} gives no gradients. A trained folder or a torch module can be attacked in earnest; so can this "
-            "model through a surrogate trained for the same task."
-        )
-    return tuple(notes)
-
-
-def _numbers(
-    settings: AttackSettings,
-    valid: Intensities,
-    looks: Sequence[Look],
-    closely: Sequence[Close],
-    found: Sequence[Check],
-    kept: float,
-    kept_in_noise: float,
-) -> Mapping[str, Any]:
-    return {
-        "eps_of_255": settings.eps,
-        "eps_intensities": valid.of_255(settings.eps),
-        "range": [valid.low, valid.high],
-        "steps": settings.steps,
-        "kept": kept,
-        "kept_in_noise": kept_in_noise,
-        "images": {
-            look.attacked.case.name: {
-                "strongest": look.by,
-                "largest_change": look.changed,
-                "outcomes": {name: asdict(one) for name, one in look.outcomes.items()},
-            }
-            for look in looks
-        },
-        "by_steps": {
-            str(n): asdict(pooled([c.by_steps[n] for c in closely])) for n in settings.by_steps if closely
-        },
-        "by_eps": {
-            str(s * settings.eps): asdict(pooled([c.by_eps[s] for c in closely]))
-            for s in settings.by_eps
-            if closely
-        },
-        "checks": {check.name: check.held for check in found},
-    }
-
-
-def _said(eps: float, valid: Intensities) -> str:
-    """The size in words a microscopist uses."""
-    if valid == Intensities(0, 255, whole=True):
-        return f"{eps:g} grey levels of 255"
-    return f"{eps:g}/255 of the range ({valid.of_255(eps):.3g} of {valid.low:g} to {valid.high:g})"
-
-
-def _share(now: float, clean: float) -> float:
-    return now / clean if clean > 0 else math.nan

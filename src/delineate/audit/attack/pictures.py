@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED
 
-WIDE = 330  # pixels of one panel, about
+WIDE, HIGH = 330, 640  # pixels of one panel, about
 GAP = 6
 OUTLINE = (255, 176, 0)
 
@@ -31,7 +31,7 @@ def panels(
         z = int((before > 0).sum(axis=(1, 2)).argmax())
         image, changed, before, after = image[z], changed[z], before[z], after[z]
     step = max(1, round(max(before.shape) / WIDE))
-    larger = max(1, WIDE // max(before.shape))
+    larger = max(1, min(WIDE // before.shape[1], HIGH // before.shape[0]))
     image, changed, before, after = (array[::step, ::step] for array in (image, changed, before, after))
     values = image.astype(np.float64)
     low, high = np.percentile(values, (0.5, 99.5))

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from delineate.audit.subject import Subject
-from delineate.core import ModelError
 from delineate.learn import UNetMethod
 from delineate.learn.engine import REFERENCE, engine_of
 from delineate.learn.learnt import memory_layout
@@ -36,7 +35,7 @@ def quick(subject: Subject, *, low: bool | None = None) -> Callable[[Tensor], Te
     Raises ModelError where there are no gradients.
     """
     if subject.method is None or subject.method.learnt is None:
-        return subject.differentiable()
+        return _on_its_device(subject)
     learnt = subject.method.learnt
     layout, normalisation, count = (
         memory_layout(learnt.plan.dims),
@@ -61,6 +60,14 @@ def quick(subject: Subject, *, low: bool | None = None) -> Callable[[Tensor], Te
         return answer.float().to(images.device)
 
     return logits
+
+
+def _on_its_device(subject: Subject) -> Callable[[Tensor], Tensor]:
+    """`subject.logits`, for tensors of the CPU, wherever its network computes."""
+    answer = subject.differentiable()
+    weight = None if subject.network is None else next(subject.network.parameters(), None)
+    device = torch.device("cpu") if weight is None else weight.device
+    return lambda images: answer(images.to(device)).to(images.device)
 
 
 def counted_by(subject: Subject) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
@@ -93,10 +100,3 @@ def at_rest(subject: Subject) -> Iterator[None]:
     finally:
         for module, training in modes.items():
             module.training = training
-
-
-def is_grey(subject: Subject) -> bool:
-    """Whether the model sees one channel only."""
-    if subject.channels is not None and subject.channels < 1:
-        raise ModelError(f"{subject.name} says it takes {subject.channels} channels: give a positive number")
-    return subject.channels == 1

@@ -86,7 +86,8 @@ def targeted(
 def achieved(before: NDArray[np.uint8], after: NDArray[np.uint8], target: Target) -> Achieved:
     """How far the answer (*spatial) of a single image went from `before` to the target."""
     wanted, where = (t.cpu().numpy().reshape(before.shape) for t in (target.labels, target.where))
-    return Achieved(float((after == wanted)[where].mean()), float((after != before)[~where].mean()))
+    others = max(int((~where).sum()), 1)
+    return Achieved(float((after == wanted)[where].mean()), float((after != before)[~where].sum() / others))
 
 
 def vanishing(predicted: NDArray[np.uint8], truth: NDArray[np.uint8]) -> Target | None:
