@@ -462,6 +462,72 @@ def compare(
 
 
 @app.command()
+def audit(
+    model: Annotated[
+        Path, typer.Argument(help="Folder of a trained model, an ONNX file, or a folder of predicted masks.")
+    ],
+    data: Annotated[Path, typer.Argument(help="Images that the model never saw, with masks or without.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for the page.")],
+    only: Annotated[
+        str | None, typer.Option(help="Names of audits with commas between them; all where not given.")
+    ] = None,
+    shifted: Annotated[
+        Path | None, typer.Option(help="A second data set: another stain, site or camera.")
+    ] = None,
+    metadata: Annotated[
+        Path | None, typer.Option(help="CSV with a row per image; else metadata.csv in the data.")
+    ] = None,
+    thresholds: Annotated[
+        Path | None, typer.Option(help="TOML that changes when a finding warns and fails.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="Images that a slow audit looks at, at most.")] = 16,
+    every_shift: Annotated[
+        bool, typer.Option("--every-shift", help="Move images by every shift there is, not a spread of them.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
+    fail_on: Annotated[
+        str | None, typer.Option(help="warn or fail: exit status 1 where a verdict is as bad as this.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in OUT where an audit was interrupted.")
+    ] = False,
+    unlabelled: Unlabelled = None,
+    masks_are: MasksAre = None,
+) -> None:
+    """How far can this model be trusted? One page: a verdict per question, the picture that shows it, the remedy."""
+    from delineate import flow
+    from delineate.report.audit import audit_lines
+
+    if fail_on not in (None, "warn", "fail"):
+        raise typer.BadParameter("give warn or fail", param_hint="--fail-on")
+    settings: dict[str, Any] = {}
+    if every_shift:
+        from delineate.audit.shift import ShiftSettings
+
+        settings["shift"] = ShiftSettings(every=True)
+    audited = flow.audit(
+        model,
+        data,
+        out=out,
+        only=only.replace(" ", "").split(",") if only else None,
+        shifted=shifted,
+        metadata=metadata,
+        thresholds=thresholds,
+        settings=settings,
+        most=most,
+        seed=seed,
+        resume=resume,
+        unlabelled=unlabelled,
+        masks_are=_masks_are(masks_are),
+        tell=_tell,
+    )
+    print("\n".join(audit_lines(audited.sections)))
+    print(f"Page: {audited.page}")
+    if fail_on and audited.verdict in {"warn": ("warn", "fail"), "fail": ("fail",)}[fail_on]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def features(
     model: Annotated[Path, typer.Argument(help="Folder of a trained U-Net.")],
     image: Annotated[Path, typer.Argument(help="One image.")],
@@ -491,7 +557,7 @@ def main() -> None:
     except SystemExit as leave:
         if leave.code == INTERRUPTED:
             _complain(
-                "interrupted: what was finished is kept; `train`, `predict` and `compare` go on with --resume"
+                "interrupted: what was finished is kept; `train`, `predict`, `compare` and `audit` go on with --resume"
             )
         raise
 

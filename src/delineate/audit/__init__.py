@@ -7,10 +7,16 @@ threshold that the user may change, and comes with the remedy that Delineate off
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from delineate.audit.evidence import Evidence
+from delineate.audit.predictions import subject_of_predictions
 from delineate.audit.section import Chart, Curve, Finding, Picture, Remedy, Section, Table, Verdict, worst
 from delineate.audit.subject import Subject, subject_of_method
 from delineate.audit.thresholds import THRESHOLDS, Threshold, Thresholds, thresholds_in, thresholds_toml
+
+if TYPE_CHECKING:
+    from delineate.audit.modules import subject_of_module
 
 AUDITS: dict[str, str] = {
     "shift": "delineate.audit.shift:shift",
@@ -33,7 +39,17 @@ __all__ = [
     "Thresholds",
     "Verdict",
     "subject_of_method",
+    "subject_of_module",
+    "subject_of_predictions",
     "thresholds_in",
     "thresholds_toml",
     "worst",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "subject_of_module":  # it alone needs torch
+        from delineate.audit.modules import subject_of_module
+
+        return subject_of_module
+    raise AttributeError(f"module 'delineate.audit' has no attribute {name!r}")

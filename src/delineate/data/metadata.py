@@ -80,6 +80,23 @@ def metadata_column(path: str | Path, title: str) -> MetadataColumn:
     return MetadataColumn(file, title, header[at], tuple(said))
 
 
+def metadata_facts(path: str | Path, cases: Iterable[str]) -> dict[str, dict[str, str]]:
+    """All that a CSV file says of these cases: column -> case -> value, without the column that names them.
+
+    Raises DataError as `metadata_column` and `MetadataColumn.of` do.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     table = Path(scratch) / "cases.csv"
+    ...     _ = table.write_text("image,scanner,age\\na.png,Siemens,40\\nb.png,Philips,50\\n")
+    ...     metadata_facts(table, ["a", "b"])
+    {'scanner': {'a': 'Siemens', 'b': 'Philips'}, 'age': {'a': '40', 'b': '50'}}
+    """
+    names = list(cases)
+    columns = [metadata_column(path, title) for title in _table(Path(path))[0] if title]
+    return {one.title: one.of(names) for one in columns if one.title != one.named_by}
+
+
 def _table(file: Path) -> tuple[list[str], list[list[str]]]:
     try:
         text = file.read_text(encoding="utf-8-sig")

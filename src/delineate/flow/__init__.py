@@ -1,4 +1,4 @@
-"""The whole pipeline: check, train, predict, score, compare, export, demo. Read this first.
+"""The whole pipeline: check, train, predict, score, compare, audit, export, demo. Read this first.
 
     files --data.load--> cases --learn or classical--> a method --predict--> masks --score--> numbers --report--> a page
 
@@ -8,6 +8,7 @@ needed: scoring loads no torch.
 """
 
 from delineate.data import check
+from delineate.flow.auditing import audit
 from delineate.flow.comparing import compare
 from delineate.flow.exporting import export, quantise
 from delineate.flow.methods import METHODS, load
@@ -18,6 +19,7 @@ from delineate.flow.teaching import is_first, train
 
 __all__ = [
     "METHODS",
+    "audit",
     "check",
     "compare",
     "demo",

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from delineate.core import Case, ClassTable, ModelError, written_whole
+from delineate.core import ClassTable, ModelError, written_whole
 from delineate.inference.engines import Engine
 from delineate.learn.plan import Plan
 from delineate.nets import UNet
@@ -82,24 +82,6 @@ def network(plan: Plan, classes: ClassTable, *, seed: int) -> UNet:
 def memory_layout(dims: int) -> torch.memory_format:
     """Channels last: the layout in which convolutions are fastest on CPUs and on tensor cores."""
     return torch.channels_last if dims == 2 else torch.channels_last_3d
-
-
-def fingerprint(cases: list[Case]) -> str:
-    """SHA-256 over names, pixels and labels, in order: the same data gives the same text.
-
-    >>> from delineate.data.samples import coins
-    >>> cases, _ = coins()
-    >>> fingerprint(cases) == fingerprint(cases[:]), fingerprint(cases) == fingerprint(cases[1:])
-    (True, False)
-    """
-    digest = hashlib.sha256()
-    for case in cases:
-        digest.update(case.name.encode())
-        for array in (case.image, case.labels, case.objects):
-            if array is not None:
-                digest.update(f"{array.shape}{array.dtype}".encode())
-                digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def saved(learnt: Learnt, folder: Path) -> Path:

@@ -25,10 +25,11 @@ from torch import Tensor
 
 from delineate.core import Case, ClassTable, DataError, TrainingError
 from delineate.data.augment import Batch, Sample, WindowedSample, batch
+from delineate.data.fingerprint import fingerprint
 from delineate.data.large_case import LargeCase
 from delineate.learn.answer import answered, ready
 from delineate.learn.checkpoint import NAME, freeze, thaw
-from delineate.learn.learnt import Learnt, Record, fingerprint, memory_layout, network, saved
+from delineate.learn.learnt import Learnt, Record, memory_layout, network, saved
 from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan

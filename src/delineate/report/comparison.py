@@ -19,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, written_whole
-from delineate.report.gallery import source
 from delineate.report.overlay import FALSE_ALARM, HIT, MISS, OTHER_CLASS, Rgb, mistakes, resized, stretched
-from delineate.report.score_report import _version
+from delineate.report.page import picture_source, template
 from delineate.score import ScoreTable, intervals
 from delineate.score.interval import Interval
 from delineate.score.summary import shown
@@ -178,11 +177,7 @@ def _html(
     tried: Sequence[Case],
     notes: Sequence[str],
 ) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    page = Environment(
-        loader=PackageLoader("delineate.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    ).get_template("compare.html.j2")
+    page = template("compare.html.j2")
     entered = [one for one in ranked if one.table is not None]
     chosen = _telling(entered)
     labelled = [case for case in judged if case.labels is not None]
@@ -195,12 +190,12 @@ def _html(
         count=len(labelled),
         refused=[(one.name, one.refused) for one in ranked if one.table is None],
         columns=[labelled[at].name for at in chosen],
-        plain=[_source(_tile(labelled[at], None)) for at in chosen],
+        plain=[_jpeg(_tile(labelled[at], None)) for at in chosen],
         matrix=[
             (
                 one.name,
                 [
-                    (_source(_tile(labelled[at], one.labels[at])), shown(one.table.cases[at].mean_dice))
+                    (_jpeg(_tile(labelled[at], one.labels[at])), shown(one.table.cases[at].mean_dice))
                     for at in chosen
                     if one.table is not None
                 ],
@@ -209,7 +204,7 @@ def _html(
         ],
         conditions=list(conditions),
         examples=[
-            _source(_tile(tried[0], None, image=change(tried[0].image))) for change in conditions.values()
+            _jpeg(_tile(tried[0], None, image=change(tried[0].image))) for change in conditions.values()
         ]
         if tried
         else [],
@@ -217,7 +212,6 @@ def _html(
         tried=len(tried),
         colours={"hit": HIT, "miss": MISS, "false_alarm": FALSE_ALARM, "other": OTHER_CLASS},
         notes=notes,
-        version=_version(),
     )
 
 
@@ -296,12 +290,8 @@ def _tile(case: Case, labels: NDArray[Any] | None, *, image: NDArray[Any] | None
     return mistakes(small, resized(truth[square], **size), resized(labels[square], **size))
 
 
-def _source(picture: Rgb) -> str:
-    from PIL import Image
-
-    held = io.BytesIO()
-    Image.fromarray(picture).save(held, "JPEG", quality=88)
-    return source(held.getvalue()).replace("image/png", "image/jpeg")
+def _jpeg(picture: Rgb) -> str:
+    return picture_source(picture, kind="JPEG")
 
 
 def _json(ranked: Sequence[Entrant]) -> str:

@@ -1,4 +1,4 @@
-"""The drawn figures of a report: how scores spread over cases, and how training went.
+"""The drawn figures of a report: how scores spread over cases, how training went, the curves of an audit.
 
 matplotlib is used here only, as figure objects without pyplot's global state. Every figure is drawn twice, for
 light and for dark pages.
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core.classes import Colour
+from delineate.audit import Chart
+from delineate.core.classes import PALETTE, Colour
 from delineate.score import SCORES, ScoreTable
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _ACCENT: dict[str, Colour] = {"light": (0, 122, 194), "dark": (92, 182, 235)}
 _INK = {"light": ("#2b3440", "#7a8594", "#dfe4ea"), "dark": ("#e4e8ee", "#93a0b0", "#39434f")}
+
+_OTHERS = (PALETTE[1], *PALETTE[3:])  # curves after the first; not the blue that the accent is
 
 
 def distribution(tables: Mapping[str, ScoreTable], *, theme: str) -> bytes:
@@ -118,6 +121,33 @@ def reliability(table: ScoreTable, *, theme: str) -> bytes:
         if len(table.names) > 1:
             axes.legend(frameon=False, labelcolor=_INK[theme][0], fontsize=9)
     return _png(figure)
+
+
+def curves(drawn: Chart, *, theme: str) -> bytes:
+    """A PNG of curves over one axis, with their bands and the dashed marks."""
+    figure = _figure(5.6, 3.3)
+    axes = figure.add_subplot(1, 1, 1)
+    _styled(axes, theme)
+    axes.grid(axis="y", color=_INK[theme][2], linewidth=0.8)
+    for number, curve in enumerate(drawn.curves):
+        colour = _rgb(_ACCENT[theme] if number == 0 else _OTHERS[(number - 1) % len(_OTHERS)])
+        axes.plot(curve.x, curve.y, color=colour, linewidth=1.7, marker="o", markersize=3.2, label=curve.name)
+        if curve.band is not None:
+            axes.fill_between(curve.x, *curve.band, color=colour, alpha=0.16, linewidth=0)
+    for name, value in drawn.marks.items():
+        axes.axhline(value, color=_INK[theme][1], linewidth=1, linestyle=(0, (4, 3)))
+        _named(axes, name, value, theme)
+    axes.set_title(drawn.title, loc="left", fontsize=11, color=_INK[theme][0])
+    axes.set_xlabel(drawn.x, color=_INK[theme][1])
+    axes.set_ylabel(drawn.y, color=_INK[theme][1])
+    if len(drawn.curves) > 1:
+        axes.legend(frameon=False, labelcolor=_INK[theme][0], fontsize=8.5)
+    return _png(figure)
+
+
+def _named(axes: Axes, name: str, value: float, theme: str) -> None:
+    where = axes.get_yaxis_transform()
+    axes.text(0.99, value, name, transform=where, ha="right", va="bottom", fontsize=8.5, color=_INK[theme][1])
 
 
 def _row(axes: Axes, values: Sequence[float], *, at: int, colour: Colour, theme: str) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 
-from delineate.report.overlay import Rgb
+from delineate.report.page import picture_source
 from delineate.report.views import views
 from delineate.score import CaseScores, Score, ScoreTable
 from delineate.score.summary import shown
@@ -48,9 +46,9 @@ def _shown_case(case: CaseScores, scores: Sequence[Score], *, rank: str) -> dict
     return {
         "name": case.name,
         "rank": rank,
-        "plain": _picture_source(seen.plain),
-        "marked": _picture_source(seen.marked),
-        "across": [(_picture_source(picture), caption) for picture, caption in seen.across],
+        "plain": picture_source(seen.plain),
+        "marked": picture_source(seen.marked),
+        "across": [(picture_source(picture), caption) for picture, caption in seen.across],
         "caption": seen.caption[:1].upper() + seen.caption[1:],
         "unlabelled": seen.unlabelled,
         "scores": scores,
@@ -73,26 +71,12 @@ def compared_cases(tables: Mapping[str, ScoreTable]) -> Iterable[dict[str, Any]]
         if not seen:
             continue
         pictures = [
-            {"src": _picture_source(seen[0].plain), "alt": f"{name}, the image", "caption": "the image"}
+            {"src": picture_source(seen[0].plain), "alt": f"{name}, the image", "caption": "the image"}
         ]
         for method, one in zip(by_name, seen, strict=True):
             said = f"{method}: Dice {shown(by_name[method][name].mean_dice)}"
-            pictures.append({"src": _picture_source(one.marked), "alt": f"{name}, {method}", "caption": said})
+            pictures.append({"src": picture_source(one.marked), "alt": f"{name}, {method}", "caption": said})
         yield {"name": name, "caption": seen[0].caption, "pictures": pictures}
-
-
-def _picture_source(picture: Rgb) -> str:
-    from PIL import Image
-
-    held = BytesIO()
-    grey = bool((picture == picture[..., :1]).all())
-    Image.fromarray(picture[..., 0] if grey else picture).save(held, format="PNG")
-    return source(held.getvalue())
-
-
-def source(png: bytes) -> str:
-    """A PNG as an address that holds the picture itself."""
-    return "data:image/png;base64," + b64encode(png).decode("ascii")
 
 
 def cell(case: CaseScores, name: str, score: Score) -> tuple[str, bool]:

@@ -7,8 +7,7 @@ template (templates/report.html.j2) how it looks.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ import numpy as np
 from delineate.core import new_folder, written_whole
 from delineate.report.figures import distribution, learning_curve, reliability
 from delineate.report.files import POLICY, scores_csv, scores_json
-from delineate.report.gallery import cell, compared_cases, groups, source
+from delineate.report.gallery import cell, compared_cases, groups
 from delineate.report.headline import findings, lead
 from delineate.report.overlay import FALSE_ALARM, HIT, MISS, OTHER_CLASS
+from delineate.report.page import template, themes
 from delineate.report.sections import (
     Asked,
     calibration_rows,
@@ -75,13 +75,9 @@ def report_html(
     asked: Asked | None = None,
 ) -> str:
     """The page of `write_score_report` as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     tables, asked = {method: table, **(baselines or {})}, asked or Asked()
     calibrated = calibration_rows(table)
-    page = Environment(
-        loader=PackageLoader("delineate.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    ).get_template("report.html.j2")
+    page = template("report.html.j2")
     shown_groups = list(groups(table))
     return page.render(
         title=title,
@@ -95,7 +91,7 @@ def report_html(
         if len({case.group for case in table.cases}) < len(table.cases)
         else "images",
         objects=_objects(table, asked.sizes),
-        distribution=_themes(lambda theme: distribution(tables, theme=theme)) if table.cases else None,
+        distribution=themes(lambda theme: distribution(tables, theme=theme)) if table.cases else None,
         distribution_note=_distribution_note(tables),
         compared=[
             _compared_row(one, name, by, table.brief) for name in table.names for by, one in tables.items()
@@ -109,18 +105,17 @@ def report_html(
         subgroups=subgroup_rows(table, asked),
         subgroup_scores=subgroup_scores(table),
         calibrated=calibrated,
-        reliability=_themes(lambda theme: reliability(table, theme=theme)) if calibrated else None,
+        reliability=themes(lambda theme: reliability(table, theme=theme)) if calibrated else None,
         compared_cases=list(compared_cases(tables)) if baselines else [],
         groups=shown_groups,
         any_unlabelled=any(case["unlabelled"] for group in shown_groups for case in group["cases"]),
-        curve=_themes(lambda theme: learning_curve(history, theme=theme)) if history else None,
+        curve=themes(lambda theme: learning_curve(history, theme=theme)) if history else None,
         curve_note=_curve_note(history or []),
         rows=[_case_row(case, name, table.brief) for case in table.worst_first for name in table.names],
         many_classes=len(table.names) > 1,
         unscored=table.unscored,
         warnings=table.warnings,
         policy=list(POLICY.items()),
-        version=_version(),
     )
 
 
@@ -261,14 +256,3 @@ def _curve_note(history: Sequence[Mapping[str, float]]) -> str:
     ]
     said = " in ".join(part for part in parts if part)
     return f"{said}; best validation Dice {max(dice):.3f}." if dice else f"{said}."
-
-
-def _themes(draw: Callable[[str], bytes]) -> dict[str, str]:
-    return {theme: source(draw(theme)) for theme in ("light", "dark")}
-
-
-def _version() -> str:
-    try:
-        return version("delineate")
-    except PackageNotFoundError:
-        return ""

@@ -1,0 +1,261 @@
+"""Stage five: how far a model can be trusted, audit by audit."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from delineate import data as files
+from delineate.core import Case, ClassTable, DataError, DelineateError, new_folder
+from delineate.data import DataSet
+from delineate.data.fingerprint import fingerprint, fingerprint_of
+from delineate.data.folders import find_folder
+from delineate.data.masks import MasksAre
+from delineate.data.metadata import metadata_facts
+from delineate.flow.methods import Tell, load
+
+if TYPE_CHECKING:
+    from delineate.audit import Section, Subject, Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Audited:
+    """sections: in the order of the audits. page: the file to open."""
+
+    sections: tuple[Section, ...]
+    page: Path
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest of all sections."""
+        from delineate.audit import worst
+
+        return worst([section.verdict for section in self.sections])
+
+    def __getitem__(self, name: str) -> Section:
+        """The section of that audit; raises KeyError where there is none."""
+        return {section.name: section for section in self.sections}[name]
+
+
+def audit(
+    model: str | Path | Any,
+    data: str | Path | DataSet | Sequence[Case],
+    *,
+    out: str | Path,
+    only: Sequence[str] | None = None,
+    shifted: str | Path | Sequence[Case] | None = None,
+    metadata: str | Path | None = None,
+    thresholds: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    most: int = 16,
+    seed: int = 0,
+    resume: bool = False,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    tell: Tell | None = None,
+) -> Audited:
+    """Examine a model as a sceptical reviewer would: audit.html, audit.json and thresholds.toml in the new folder `out`.
+
+    model: a trained folder, an ONNX file, a folder of predictions by any tool, a fitted method, or a
+    `delineate.audit.Subject` (`subject_of_module` makes one of any torch module). data: images, with masks or without; of a
+    data set with a validation part, that part. only: names in `delineate.audit.AUDITS`; all where None. shifted: a second
+    data set, of another stain, site or camera. metadata: a CSV with a row per image; metadata.csv beside the images where
+    none is named. thresholds: a TOML file, see `delineate.audit.thresholds`. settings: audit -> its settings. most: at most
+    so many images for an audit that is slow. resume: sections in `out` that answer the same question are kept.
+
+    An audit that cannot be done (no labels, no gradients, one annotator only) is named on the page with its reason.
+    Raises DataError for an unknown audit or data that cannot be read, ModelError for a model that cannot, OutputError.
+    """
+    from delineate.audit import AUDITS, Evidence, Subject, thresholds_in
+    from delineate.audit.files import read_section, write_section
+    from delineate.report.audit import write_audit
+
+    say = tell or (lambda _: None)
+    names = list(dict.fromkeys(only or AUDITS))
+    for name in names:
+        if name not in AUDITS:
+            raise DataError(f"there is no audit {name}: choose from {', '.join(AUDITS)}")
+    for name in settings or {}:
+        if name not in AUDITS:
+            raise DataError(
+                f"there are settings for an audit {name}, which there is not: choose from {', '.join(AUDITS)}"
+            )
+    table = thresholds_in(None if thresholds is None else Path(thresholds))
+    method = (
+        model
+        if isinstance(model, Subject) or not isinstance(model, (str, Path))
+        else _opened(Path(model), say)
+    )
+    classes = getattr(method, "classes", None)
+    found = _evidence(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+    for note in found.notes:
+        say(note)
+    cases = found.validation or found.cases
+    subject = _subject(method, model, cases, found.classes, unlabelled=unlabelled, masks_are=masks_are)
+    evidence = Evidence(
+        cases,
+        shifted=()
+        if shifted is None
+        else _second(shifted, subject, unlabelled=unlabelled, masks_are=masks_are),
+        facts=_facts(metadata, data, cases),
+        thresholds=table,
+        most=most,
+        seed=seed,
+        tell=say,
+    )
+    folder = Path(out)
+    if not (resume and folder.is_dir()):
+        new_folder(folder)
+    asked = _asked(subject, evidence)
+    notes = [*_seen_before(subject, found)]
+    sections: list[Section] = []
+    for name in names:
+        wanted = (settings or {}).get(name)
+        question = asked | {
+            "settings": asdict(wanted) if is_dataclass(wanted) and not isinstance(wanted, type) else None
+        }
+        section = read_section(folder / "sections" / name, asked=question) if resume else None
+        if section is None:
+            say(f"{name} ...")
+            section = _examined(name, subject, evidence, wanted)
+            write_section(section, folder / "sections" / name, asked=question)
+        say(f"{name}: {section.verdict}: {section.sentence}")
+        sections.append(section)
+    page = write_audit(
+        sections,
+        folder,
+        subject=subject.name,
+        thresholds=table,
+        facts=_about(subject, evidence),
+        notes=notes,
+    )
+    return Audited(tuple(sections), page)
+
+
+def _opened(path: Path, say: Tell) -> Any:
+    """The model at `path`; the path itself where it is a folder without model.json: masks of some tool."""
+    return path if path.is_dir() and not (path / "model.json").is_file() else load(path, tell=say)
+
+
+def _subject(
+    method: Any,
+    model: Any,
+    cases: Sequence[Case],
+    classes: ClassTable,
+    *,
+    unlabelled: int | None,
+    masks_are: MasksAre | None,
+) -> Subject:
+    from delineate.audit import Subject, subject_of_method, subject_of_predictions
+
+    if isinstance(method, Subject):
+        return method
+    if isinstance(method, Path):
+        return subject_of_predictions(
+            method, cases, classes=classes, unlabelled=unlabelled, masks_are=masks_are
+        )
+    source = Path(model) if isinstance(model, (str, Path)) else None
+    return subject_of_method(method, name="the model" if source is None else source.name, source=source)
+
+
+def _evidence(
+    data: str | Path | DataSet | Sequence[Case],
+    *,
+    classes: ClassTable | None,
+    unlabelled: int | None,
+    masks_are: MasksAre | None,
+) -> DataSet:
+    """The cases of `data`, with their labels; where nothing is labelled, the images alone."""
+    if isinstance(data, DataSet):
+        return data
+    if not isinstance(data, (str, Path)):
+        return DataSet(tuple(data), (), classes or ClassTable.numbered(2), (), {})
+    folder = find_folder(data)
+    if any(entry.labels for entry in (*folder.train, *folder.validation)):
+        return files.load(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+    entries = files.images(data)
+    cases = []
+    for entry in entries:
+        picture = files.entry_image(entry)
+        cases.append(
+            Case(entry.name, picture.array, spacing=picture.spacing, unit=picture.unit, affine=picture.affine)
+        )
+    note = f"{data} has no masks: audits that need truth are left out"
+    return DataSet(tuple(cases), (), classes or ClassTable.numbered(2), (note,), {})
+
+
+def _second(
+    shifted: str | Path | Sequence[Case],
+    subject: Subject,
+    *,
+    unlabelled: int | None,
+    masks_are: MasksAre | None,
+) -> tuple[Case, ...]:
+    """Cases of another stain, site or camera, with the labels of the same classes."""
+    if not isinstance(shifted, (str, Path)):
+        return tuple(shifted)
+    found = files.load(shifted, classes=subject.classes, unlabelled=unlabelled, masks_are=masks_are)
+    return (*found.cases, *found.validation)
+
+
+def _facts(metadata: str | Path | None, data: Any, cases: Sequence[Case]) -> dict[str, dict[str, str]]:
+    """What a CSV says of the cases: the one that is named, or metadata.csv in the folder of the data."""
+    if metadata is None and isinstance(data, (str, Path)):
+        metadata = next((path for path in (Path(data) / "metadata.csv",) if path.is_file()), None)
+    return {} if metadata is None else metadata_facts(metadata, [case.name for case in cases])
+
+
+def _examined(name: str, subject: Subject, evidence: Any, settings: Any) -> Section:
+    """The section of one audit; where it cannot be done, one that says why."""
+    from delineate.audit import AUDITS, Section
+
+    module, function = AUDITS[name].split(":")
+    examine = getattr(importlib.import_module(module), function)
+    try:
+        section: Section = examine(subject, evidence, **({} if settings is None else {"settings": settings}))
+    except DelineateError as error:
+        return Section(name, name.capitalize(), "", f"Not examined: {error}")
+    return section
+
+
+def _asked(subject: Subject, evidence: Any) -> dict[str, Any]:
+    """What makes two sections answers to one question, as plain values."""
+    return {
+        "subject": [subject.name, None if subject.source is None else fingerprint_of(subject.source)],
+        "cases": fingerprint(evidence.cases),
+        "shifted": fingerprint(evidence.shifted),
+        "annotators": {name: fingerprint(cases) for name, cases in evidence.annotators.items()},
+        "facts": evidence.facts,
+        "thresholds": {name: [one.warn, one.fail] for name, one in evidence.thresholds.table.items()},
+        "most": evidence.most,
+        "seed": evidence.seed,
+    }
+
+
+def _about(subject: Subject, evidence: Any) -> dict[str, Any]:
+    labelled = sum(case.labels is not None for case in evidence.cases)
+    said: dict[str, Any] = {
+        "model": subject.name if subject.source is None else str(subject.source),
+        "images": f"{len(evidence.cases)}, {labelled} with truth",
+        "classes": ", ".join(subject.classes.names[1:]),
+    }
+    if evidence.shifted:
+        said["shifted"] = f"{len(evidence.shifted)} images"
+    if evidence.annotators:
+        said["annotators"] = ", ".join(evidence.annotators)
+    return said | {"seed": evidence.seed}
+
+
+def _seen_before(subject: Subject, found: DataSet) -> list[str]:
+    """A warning where the model was trained on just these cases."""
+    if subject.method is None or subject.method.learnt is None:
+        return []
+    seen = subject.method.learnt.record.data.get("fingerprint")
+    if seen != fingerprint([*found.cases, *found.validation]) or found.validation:
+        return []
+    return [
+        "The model was trained on these very images: what is found here flatters it. Audit it on images that it never saw."
+    ]
