@@ -39,7 +39,10 @@ def told(moves: Moves) -> str:
     """Its figures in a line."""
     kept = np.mean([move.agreement for move in moves.moves])
     furthest = max(move.furthest for move in moves.moves)
-    return f"Dice {moves.dice:.3f} (range {moves.wobble[0]:.4f}), labels kept {kept:.4%}, a probability changes by up to {furthest:.2g}"
+    return (
+        f"Dice {moves.dice:.3f}, its range {moves.wobble[0]:.4f}; labels kept {kept:.4%}; a probability changes by up to "
+        f"{furthest:.2g}"
+    )
 
 
 if __name__ == "__main__":

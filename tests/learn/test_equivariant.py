@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from delineate import flow
-from delineate.core import DataError, ModelError
+from delineate.core import Case, DataError, ModelError
 from delineate.data.samples import coins, write
 from delineate.learn import Overrides, UNetMethod
 from delineate.learn.bioimageio import packaged
@@ -97,6 +97,19 @@ def test_averaging_over_shifts_keeps_classes_objects_and_mirrors(tmp_path):
     otsu = flow.train(CASES, method="otsu")
     with pytest.raises(DataError, match="leave --shifts out"):
         flow.predict(otsu, data, out=tmp_path / "old", shifts=4)
+
+
+def test_volumes_are_taught_and_kept_in_every_label():
+    rng = np.random.default_rng(0)
+    labels = np.zeros((16, 16, 24), np.uint8)
+    labels[4:11, 3:9, 6:17] = 1
+    case = Case("box", (labels + rng.random(labels.shape))[..., None].astype(np.float32), labels=labels)
+    overrides = Overrides(dims=3, equivariant=True, width=4, levels=2, batch=1, patch=16)
+    method = UNetMethod(steps=2, overrides=overrides).fit([case])
+    still = method.predict(case.image)
+    for shift in ((1, 0, 0), (0, 3, 2), (5, 1, 7)):
+        moved = method.predict(np.roll(case.image, shift, (0, 1, 2)))
+        np.testing.assert_array_equal(np.roll(moved, [-by for by in shift], (1, 2, 3)), still)
 
 
 def test_training_is_the_same_again(folder, tmp_path):
