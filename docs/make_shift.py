@@ -21,15 +21,17 @@ STEPS = 100
 def main() -> None:
     """Teach both, move the picture, draw what trembles below each other."""
     taught_on, held_out = coins()
-    case = max(held_out, key=lambda case: case.spatial[1] / case.spatial[0])
+    widest = max(held_out, key=lambda case: case.spatial[1] / case.spatial[0])
     pictures = []
     for equivariant in (False, True):
         overrides = Overrides(width=16, patch=64, batch=8, objects=False, equivariant=equivariant)
         method = UNetMethod(steps=STEPS, overrides=overrides).fit(taught_on)
         divisor = method.fitted().net.divisor
-        moves = circled(method.predict, case, shifts_of(divisor, dims=2), divisor=divisor, reach_px=None)
-        print(f"{'equivariant' if equivariant else 'max pooling'}: {told(moves)}")
-        pictures.append(tremble_picture(moves).pixels)
+        for case in held_out:
+            moves = circled(method.predict, case, shifts_of(divisor, dims=2), divisor=divisor, reach_px=None)
+            print(f"{'equivariant' if equivariant else 'max pooling'}, {case.name}: {told(moves)}")
+            if case is widest:
+                pictures.append(tremble_picture(moves).pixels)
     gap = np.full((8, pictures[0].shape[1], 3), 255, np.uint8)
     out = Path(__file__).parent / "images" / "audit_shift.png"
     Image.fromarray(np.concatenate([pictures[0], gap, pictures[1]])).save(out, optimize=True)
