@@ -3,9 +3,9 @@
     python bench/wobble.py [nuclei/train nuclei/val] [--steps 200] [--width 16] [--ways max strided blur equivariant]
 
 Without data on pictures of coins. Every third image of TRAIN is learnt from, every third of VAL judged (those of at most 520
-pixels along each side): Dice, labels
-kept and range of the Dice over shifts of 1, 2, 3, 5 and 9 pixels, each along both axes, cut elsewhere and in a circle; and beside
-them the same network averaged over four shifts. `equivariant` is max pooling on grids that move with the image.
+pixels along each side): Dice, labels kept and range of the Dice over shifts of 1, 2, 3, 5 and 9 pixels, each along both axes,
+cut elsewhere and in a circle; and beside them the same network averaged over four shifts. `equivariant` is max pooling on grids
+that move with the image.
 """
 
 from __future__ import annotations
