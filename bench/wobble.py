@@ -1,10 +1,11 @@
 """How much the answer trembles under shifts, for every way down and up, each taught alike and briefly.
 
-    python bench/wobble.py nuclei/train nuclei/val [--steps 200] [--width 16] [--ways max strided blur equivariant]
+    python bench/wobble.py [nuclei/train nuclei/val] [--steps 200] [--width 16] [--ways max strided blur equivariant]
 
-Every third image of TRAIN is learnt from, every third of VAL judged (those of at most 520 pixels along each side): Dice, labels
-kept and range of the Dice over shifts of 1, 2, 3, 5 and 9 pixels, each along both axes, cut elsewhere and in a circle; and beside
-them the same network averaged over four shifts. `equivariant` is max pooling on grids that move with the image.
+Without data on pictures of coins. Every third image of TRAIN is learnt from, every third of VAL judged (those of at most 520
+pixels along each side): Dice, labels kept and range of the Dice over shifts of 1, 2, 3, 5 and 9 pixels, each along both axes,
+cut elsewhere and in a circle; and beside them the same network averaged over four shifts. `equivariant` is max pooling on grids
+that move with the image.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import numpy as np
 
 from delineate import data
 from delineate.audit.shift.moves import Moves, circled, framed
+from delineate.core import ClassTable
+from delineate.data.samples import coins
 from delineate.learn import Overrides, Training, UNetMethod, planned
 
 SHIFTS = [(by, by) for by in (1, 2, 3, 5, 9)]
@@ -25,8 +28,8 @@ MOST_PX = 520
 def main() -> None:
     """Parse, teach each network, print its row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("train", type=Path)
-    parser.add_argument("val", type=Path)
+    parser.add_argument("train", type=Path, nargs="?")
+    parser.add_argument("val", type=Path, nargs="?")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
@@ -34,11 +37,15 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=["max", "strided", "blur", "equivariant"])
     parser.add_argument("--ups", nargs="+", default=["nearest", "linear", "transposed"])
     given = parser.parse_args()
-    found = data.load(given.train)
-    cases = [*found.cases, *found.validation][:: given.every]
-    held_out = data.load(given.val, classes=found.classes)
-    judged = [*held_out.cases, *held_out.validation][:: given.every]
-    judged = [case for case in judged if max(case.spatial) <= MOST_PX]
+    if given.train is None:
+        (cases, judged), classes = coins(), ClassTable(("background", "coin"))
+        crops = {"patch": 64, "batch": 8}
+    else:
+        found = data.load(given.train)
+        cases, classes, crops = [*found.cases, *found.validation][:: given.every], found.classes, {}
+        held_out = data.load(given.val, classes=classes)
+        judged = [*held_out.cases, *held_out.validation][:: given.every]
+        judged = [case for case in judged if max(case.spatial) <= MOST_PX]
     print(f"{len(cases)} images, {given.steps} steps, width {given.width}; judged on {len(judged)} images")
     print(
         "| down | up | Dice | kept, cut elsewhere | kept, in a circle | range of Dice, cut | averaged over 4: kept, cut | range |"
@@ -52,9 +59,10 @@ def main() -> None:
                 up=up,
                 equivariant=way == "equivariant",
                 objects=False,
+                **crops,
             )
             plan = planned(cases, overrides=overrides)
-            training = Training(cases, classes=found.classes, plan=plan, steps=given.steps, seed=given.seed)
+            training = Training(cases, classes=classes, plan=plan, steps=given.steps, seed=given.seed)
             for _ in training:
                 pass
             print(

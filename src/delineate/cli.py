@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -696,6 +695,9 @@ def audit(
         Path | None, typer.Option(help="With --seeds: the data that the model was trained on.")
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Images that a slow audit looks at, at most.")] = 16,
+    every_shift: Annotated[
+        bool, typer.Option("--every-shift", help="Move images by every shift there is, not a spread of them.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
     fail_on: Annotated[
         str | None, typer.Option(help="warn or fail: exit status 1 where a verdict is as bad as this.")
@@ -728,6 +730,7 @@ def audit(
             siblings=sibling or (),
             seeds=seeds,
             taught_on=taught_on,
+            every_shift=every_shift,
             most=most,
             seed=seed,
             resume=resume,

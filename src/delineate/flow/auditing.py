@@ -57,6 +57,7 @@ def audit(
     siblings: Sequence[str | Path] = (),
     seeds: int = 0,
     taught_on: str | Path | None = None,
+    every_shift: bool = False,
     settings: Mapping[str, Any] | None = None,
     most: int = 16,
     seed: int = 0,
@@ -75,7 +76,8 @@ def audit(
     none is named. thresholds: a TOML file, see `delineate.audit.thresholds`. eps: what an adversary may change, in grey levels
     of 255; attack_steps: its steps; surrogate: another model of the same task, whose attacks are tried as well. alpha: share of
     foreground that the guarantee lets be missed. siblings: models that were trained as this one was, with other seeds;
-    seeds: train so many more on `taught_on`, the data that the model was trained on, into out/seeds. settings: audit -> a
+    seeds: train so many more on `taught_on`, the data that the model was trained on, into out/seeds. every_shift: not a spread of shifts
+    but all. settings: audit -> a
     settings dataclass of its own, for all else. most: at most so many images for an audit that is slow. resume: sections
     in `out` that answer the same question are kept. tell: what was understood and found; watch: what is being done now.
 
@@ -130,7 +132,7 @@ def audit(
     if seeds:
         others = reseeded(model, taught_on or "", out=folder / "seeds", number=seeds, tell=tell)
         siblings = (*siblings, *others)
-    wanted = _wanted(eps, attack_steps, alpha, surrogate, siblings) | dict(settings or {})
+    wanted = _wanted(eps, attack_steps, alpha, surrogate, siblings, every_shift) | dict(settings or {})
     asked = _asked(subject, evidence)
     notes = [*_seen_before(subject, found)]
     sections: list[Section] = []
@@ -249,6 +251,7 @@ def _wanted(
     alpha: float | None,
     surrogate: str | Path | None,
     siblings: Sequence[str | Path],
+    every_shift: bool,
 ) -> dict[str, Any]:
     """The settings of single audits that differ from their defaults."""
     wanted: dict[str, Any] = {}
@@ -267,6 +270,10 @@ def _wanted(
         from delineate.audit.guarantee import GuaranteeSettings
 
         wanted["guarantee"] = GuaranteeSettings(alpha)
+    if every_shift:
+        from delineate.audit.shift import ShiftSettings
+
+        wanted["shift"] = ShiftSettings(every=True)
     if siblings:
         from delineate.audit.seeds import SeedsSettings
 

@@ -60,6 +60,11 @@ def packaged(
 def _packaged(
     learnt: Learnt, path: Path, image: NDArray[Any], *, name: str, authors: Sequence[str], licence: str | None
 ) -> Path:
+    if learnt.plan.equivariant:
+        raise ModelError(
+            "programs that read bioimage.io packages cut images into tiles, and an equivariant model looks at the whole "
+            "image at once: use it with Delineate, or train one with --down blur to export"
+        )
     try:
         import bioimageio.core as core
         import bioimageio.spec as spec
@@ -69,11 +74,6 @@ def _packaged(
             f"bioimage.io packages are made with {error.name}: pip install 'delineate[bioimageio]'"
         ) from error
     _be_quiet()
-    if learnt.plan.equivariant:
-        raise ModelError(
-            "programs that read bioimage.io packages cut images into tiles, and an equivariant model looks at the whole "
-            "image at once: export it with --onnx"
-        )
     if path.exists():
         raise OutputError(f"{path} exists already: choose another name or remove it")
     given, expected = _example(learnt, image)

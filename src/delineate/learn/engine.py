@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from delineate.core import OutputError, written_whole
+from delineate.core import ModelError, OutputError, written_whole
 from delineate.inference.engines import ENGINES, Engine, candidates, opened
 from delineate.inference.engines.agreement import Trial, compared, fastest
 from delineate.learn.learnt import Learnt
@@ -28,6 +28,7 @@ from delineate.learn.plan import native_bfloat16
 from delineate.nets import folded
 
 REFERENCE = "torch-float32"
+EAGER = ("torch", REFERENCE)  # that run the network itself, not a graph of it
 SIDE = {2: 512, 3: 64}  # of the tile on which engines are tried, at most
 
 
@@ -61,6 +62,11 @@ def engine_of(
     """
     plan = learnt.plan
     example = torch.zeros(1, plan.channels, *(16,) * plan.dims)
+    if plan.equivariant and name not in EAGER:
+        raise ModelError(
+            f"an equivariant model chooses its grids as it goes, which the engine {name} cannot hold: choose from "
+            f"{', '.join(EAGER)}"
+        )
     low = low_precision(learnt) if low is None else low
     return opened(name, folded(learnt.net), example, low=low, keep=keep)
 
@@ -87,7 +93,7 @@ def chosen(
         open_engines[name] = engine_of(learnt, name, low=low, keep=path)
         return open_engines[name]
 
-    names = candidates()
+    names = [name for name in candidates() if name in EAGER or not learnt.plan.equivariant]
     trials = compared(
         {name: partial(kept, name) for name in names}, reference, tile, answer=partial(_answer, learnt)
     )

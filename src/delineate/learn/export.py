@@ -68,10 +68,16 @@ def exported(
 
     images: (*spatial, channels), one or more, on which each graph must give what torch gives. normalise: False leaves
     the normalisation to the program, which can then cut images into tiles.
-    Raises ModelError where a package is missing or a graph differs, DataError without images; nothing is written then.
+    Raises ModelError where a package is missing, a graph differs or the model is equivariant, DataError without images;
+    nothing is written then.
     """
     if not images:
         raise DataError("an exported model is checked on real images: give at least one")
+    if learnt.plan.equivariant:
+        raise ModelError(
+            "an equivariant model chooses its grids as it goes, which no ONNX or OpenVINO graph of any size holds: use it with "
+            "Delineate, or train one with --down blur to export"
+        )
     portable = Portable(learnt, normalise=normalise)
     example = torch.zeros(1, learnt.plan.channels, *(16,) * learnt.plan.dims)
     checks: dict[str, Checked] = {}

@@ -55,24 +55,15 @@ def phases(x: Map, *, factor: int = 2) -> Choice:
     return torch.stack(along, 1)
 
 
-def rolled(x: Map, places: Choice, *, back: bool = False, most: int = 1) -> Map:
-    """Each image moved in a circle so that its place comes first; back: the way home. places: whole numbers from 0 on.
-
-    most: the largest place that occurs, for graphs, which hold each possible move.
+def rolled(x: Map, places: Choice, *, back: bool = False) -> Map:
+    """Each image moved in a circle so that its place comes first; back: the way home.
 
     >>> x = torch.arange(8.0).view(2, 1, 1, 4)
     >>> rolled(x, torch.tensor([[0, 0], [0, 1]])).flatten(1).tolist()
     [[0.0, 1.0, 2.0, 3.0], [5.0, 6.0, 7.0, 4.0]]
     """
-    if not fixed_graph():
-        steps = [[-place if back else place for place in one] for one in places.tolist()]
-        return cast(Tensor, _Rolled.apply(x, steps))  # type: ignore[no-untyped-call]
-    ones = (1,) * (x.ndim - 1)
-    for axis in range(places.shape[1]):
-        here, still = places[:, axis].reshape(-1, *ones), x
-        for by in range(1, most + 1):
-            x = torch.where(here == by, still.roll(by if back else -by, axis + 2), x)
-    return x
+    steps = [[-place if back else place for place in one] for one in places.tolist()]
+    return cast(Tensor, _Rolled.apply(x, steps))  # type: ignore[no-untyped-call]
 
 
 def wrapped(x: Map, *, before: int = 1, after: int = 1) -> Map:
@@ -81,18 +72,7 @@ def wrapped(x: Map, *, before: int = 1, after: int = 1) -> Map:
     >>> wrapped(torch.tensor([[[1.0, 2, 3]]])).tolist()
     [[[3.0, 1.0, 2.0, 3.0, 1.0]]]
     """
-    if not fixed_graph():
-        return cast(Tensor, _Wrapped.apply(x, before, after))  # type: ignore[no-untyped-call]
-    for axis in range(2, x.ndim):
-        parts = [x.narrow(axis, x.shape[axis] - before, before)] if before else []
-        x = torch.cat([*parts, x, x.narrow(axis, 0, after)], axis)
-    return x
-
-
-def fixed_graph() -> bool:
-    """Whether the network is being written down as a graph, which cannot ask an image for anything but arithmetic."""
-    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return bool(traced or torch.compiler.is_compiling())
+    return cast(Tensor, _Wrapped.apply(x, before, after))  # type: ignore[no-untyped-call]
 
 
 class _Rolled(torch.autograd.Function):

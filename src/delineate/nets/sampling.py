@@ -157,7 +157,7 @@ class Linear(nn.Module):
             wrapped(x) if self.circular else x, scale_factor=2.0, mode=self.kind, align_corners=False
         )
         for axis in range(2, x.ndim if self.circular else 2):
-            x = x.narrow(axis, 2, x.shape[axis] - 4)
+            x = x.movedim(axis, 0)[2:-2].movedim(0, axis)
         return x
 
     def needs(self, start: int, stop: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from delineate.nets.blocks import CONVOLUTION, Block
-from delineate.nets.equivariant import evened, fixed_graph, origins, phases, rolled, whole_blocks
+from delineate.nets.equivariant import evened, origins, phases, rolled, whole_blocks
 from delineate.nets.sampling import DOWN, UP, Sampling
 
 Intervals = tuple[tuple[int, int], ...]
@@ -109,15 +109,12 @@ class UNet(nn.Module):
         self, images: Float[Tensor, "batch in_channels *spatial"]
     ) -> Float[Tensor, "batch classes *spatial"]:
         """Logits that move with the images, whose sides are multiples of `divisor`."""
-        steady = not (
-            self.training or fixed_graph()
-        )  # the same bits after every shift: worth it only where it is asked
-        found = origins(images) if steady else []
+        found = [] if self.training else origins(images)
         if found:
             places = torch.stack([one[0] for one in found])
             images = rolled(images, places)
         first = phases(images, factor=self.shuffle)
-        x = self.first(blocks_to_channels(rolled(images, first, most=self.shuffle - 1), self.shuffle))
+        x = self.first(blocks_to_channels(rolled(images, first), self.shuffle))
         finer = []
         for down, encoder in zip(self.downs, self.encoders, strict=True):
             chosen = phases(x)
@@ -128,7 +125,7 @@ class UNet(nn.Module):
         ):
             x = rolled(up(x), chosen, back=True)
             x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
-        x = rolled(channels_to_blocks(self.head(x), self.shuffle), first, most=self.shuffle - 1, back=True)
+        x = rolled(channels_to_blocks(self.head(x), self.shuffle), first, back=True)
         return rolled(evened(x, found, divisor=self.divisor), places, back=True) if found else x
 
     def part(
@@ -145,9 +142,8 @@ class UNet(nn.Module):
         True
         """
         if self.equivariant:
-            pixels = tuple(
-                (side.start, side.stop) for side in keep
-            )  # every pixel has a say in which grids are kept
+            # every pixel has a say in which grids are kept
+            pixels = tuple((side.start, side.stop) for side in keep)
             return between(self(images), pixels, begins=(0,) * len(keep))
         finer = []
         x = self.first(blocks_to_channels(images, self.shuffle))
