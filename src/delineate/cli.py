@@ -132,11 +132,16 @@ def train(
     augmentation: Annotated[str | None, typer.Option(help="none, light or full.")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    annotators: Annotated[
+        str | None,
+        typer.Option(help="With masks/NAME/ of several people: random, soft or consensus; else one each."),
+    ] = None,
     devices: Annotated[int, typer.Option(help="Processes, or GPUs, that share each batch.")] = 1,
     nodes: Annotated[int, typer.Option(help="Machines, each with as many devices.")] = 1,
 ) -> None:
     """Teach a model on a folder of images and masks. What is left out is planned from the data, and said."""
     from delineate import flow
+    from delineate.core import DataError
 
     overrides = None
     if method == "unet":
@@ -156,7 +161,10 @@ def train(
             precision=precision,
             learning_rate=learning_rate,
             objects=objects,
+            annotators=annotators,
         )
+    elif annotators is not None:
+        raise DataError(f"{method} learns from one person's labels: leave --annotators out, or train a unet")
     with _training_bar() as (tell, watch):
         flow.train(
             data,

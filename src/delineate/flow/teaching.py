@@ -67,7 +67,12 @@ def train(
         raise DataError(f"{method} has no validation, budget, plan or --resume: leave those options out")
     if minutes is None and steps is None:
         minutes = 10.0
-    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    wanted = overrides.annotators if overrides else None
+    everybody: tuple[Case, ...] = ()
+    if wanted in (None, "one"):
+        found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    else:
+        found, everybody = by_everybody(data, unlabelled=unlabelled, masks_are=masks_are)
     for note in found.notes:
         say(note)
     cases, validation = list(found.cases), list(found.validation)
@@ -100,6 +105,10 @@ def train(
             f"with {len(cases) + len(found.large)} labelled images none is held out, so nothing is validated (--val gives others)"
         )
 
+    if wanted in ("random", "soft"):
+        to_learn = {case.name for case in cases}
+        cases = [case for case in everybody if case.name in to_learn]
+
     from delineate.learn import Training, UNetMethod, planned
 
     looks = [look for one in found.large for look in one.looks]
@@ -128,6 +137,27 @@ def train(
         if watch:
             watch(step)
     return UNetMethod.of(training.learnt)
+
+
+def by_everybody(
+    data: str | Path | DataSet | Sequence[Case], *, unlabelled: int | None, masks_are: MasksAre | None
+) -> tuple[DataSet, tuple[Case, ...]]:
+    """What people agree on, as a data set, and the cases of all of them; among cases, those of one name are one image."""
+    if isinstance(data, (str, Path)):
+        read = files.load_annotators(data, unlabelled=unlabelled, masks_are=masks_are)
+        everybody = tuple(case for own in read.people.values() for case in own)
+        agreed, classes, notes, held_out = files.agreed(everybody), read.classes, read.notes, read.held_out
+    else:
+        known = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+        everybody = (*known.cases, *known.validation)
+        agreed, classes, notes = files.agreed(everybody), known.classes, known.notes
+        held_out = frozenset(case.name for case in known.validation)
+    if len(agreed) == len(everybody):
+        raise DataError("no image was labelled by two people: train without --annotators")
+    to_learn, validation = (
+        tuple(case for case in agreed if (case.name in held_out) == out) for out in (False, True)
+    )
+    return DataSet(to_learn, validation, classes, notes, {}), everybody
 
 
 def is_first(devices: int = 1, nodes: int = 1) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -39,6 +39,14 @@ NORMALISATIONS: dict[str, Normalisation] = {
 PRECISIONS = ("bf16-mixed", "32-true")
 """In what the network computes; losses and weights are float32 in any case."""
 
+ANNOTATORS: dict[str, str] = {
+    "one": "each image has one person's labels",
+    "random": "for every crop one of the people who labelled it is drawn",
+    "soft": "the share of people who drew a pixel is taught",
+    "consensus": "what the majority drew is taught",
+}
+"""What is learnt from where several people labelled one image, by name."""
+
 T = TypeVar("T")
 
 _PIXELS = 4 * 256 * 256  # of a batch on a CPU: steps of about a third of a second on two cores
@@ -62,6 +70,7 @@ class Overrides:
     precision: str | None = None
     learning_rate: float | None = None
     objects: bool | None = None
+    annotators: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,7 @@ class Plan:
     learning_rate: float
     smallest_object_px: int
     object_radius_px: float
+    annotators: str = "one"
     reasons: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +104,11 @@ class Plan:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Plan:
         """The plan that `to_json` gave; raises KeyError or TypeError where items are missing."""
-        known = {f.name: values[f.name] for f in fields(cls)}
+        known = {
+            f.name: values[f.name]
+            for f in fields(cls)
+            if f.name in values or (f.default is MISSING and f.default_factory is MISSING)
+        }
         known["patch"] = tuple(known["patch"])
         known["normalisation"] = Normalisation(**known["normalisation"])
         known["augmentation"] = Augmentation(**known["augmentation"])
@@ -201,6 +215,7 @@ def planned(
         learning_rate=wanted.learning_rate or 3e-3,
         smallest_object_px=int(np.percentile(sizes, 1) / 2) if len(sizes) else 0,
         object_radius_px=_radius(sizes, dims),
+        annotators=_known("annotators", wanted.annotators or "one", ANNOTATORS),
         reasons=reasons
         | {
             f.name: "as you asked"
