@@ -44,21 +44,23 @@ def moved_polygons(case: Case, by: float) -> Case:
     from skimage.draw import polygon2mask
     from skimage.measure import find_contours
 
-    ids = np.zeros_like(case.objects)
-    for index in np.unique(case.objects)[1:]:
-        rows, columns = np.nonzero(case.objects == index)
+    known = np.pad(case.objects, 8, mode="edge")  # what the edge of the picture cuts goes on beyond it
+    ids = np.zeros_like(known)
+    for index in np.unique(known)[1:]:
+        rows, columns = np.nonzero(known == index)
         low = np.array([rows.min(), columns.min()]) - 6
         shape = tuple(np.array([rows.max(), columns.max()]) - low + 7)
         mask = np.zeros(shape)
         mask[rows - low[0], columns - low[1]] = 1
-        outline = Polygon(max(find_contours(mask, 0.5), key=len)).buffer(0).buffer(by)
+        outline = Polygon(max(find_contours(mask, 0.5), key=len)).buffer(0).simplify(0.75).buffer(by)
         for part in getattr(outline, "geoms", [outline]):
             if part.is_empty:
                 continue
             at = np.argwhere(polygon2mask(shape, np.array(part.exterior.coords))) + low
             at = at[(at >= 0).all(1) & (at < ids.shape).all(1)]
-            free = (ids[tuple(at.T)] == 0) & np.isin(case.objects[tuple(at.T)], (0, index))
+            free = (ids[tuple(at.T)] == 0) & np.isin(known[tuple(at.T)], (0, index))
             ids[tuple(at[free].T)] = index
+    ids = ids[8:-8, 8:-8]
     return replace(case, labels=(ids > 0).astype(np.uint8), objects=ids)
 
 

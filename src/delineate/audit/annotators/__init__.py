@@ -27,6 +27,7 @@ from delineate.audit.section import Chart, Curve, Finding, Remedy, Section, Tabl
 from delineate.audit.subject import Subject
 from delineate.core import UNLABELLED, DataError
 from delineate.data import staple
+from delineate.score import intervals
 from delineate.score.interval import Interval, ratio_interval
 
 __all__ = ["AnnotatorsSettings", "annotators"]
@@ -49,7 +50,10 @@ class AnnotatorsSettings:
 
 @dataclass(frozen=True, eq=False)
 class Habit:
-    """How one hand draws, over all images, beside the consensus; shares and pixels with their intervals."""
+    """How one hand draws, over all images, beside the consensus; shares and pixels with their intervals.
+
+    larger_px: the median over objects, which a merged or torn one does not spoil; moved_px and wiggles_px: means.
+    """
 
     name: str
     images: int
@@ -169,15 +173,14 @@ def _longest(pictures: Mapping[str, Sequence[Drawn | None]]) -> list[Drawn]:
 def _habit(name: str, pictures: Sequence[Drawn | None], small_px: float, groups: Sequence[str]) -> Habit:
     known = [(one, own) for one, own in zip(pictures, groups, strict=True) if one is not None]
     everything, names = joined([one for one, _ in known]), [own for _, own in known]
-    told = [~np.isnan(one.larger_px) for one, _ in known]
-    larger = [float(one.larger_px[at].sum()) for (one, _), at in zip(known, told, strict=True)]
+    of_each = np.repeat(names, [len(one.sizes) for one, _ in known])
     small = [one.sizes <= small_px for one, _ in known]
     missed = [float(one.missed[at].sum()) for (one, _), at in zip(known, small, strict=True)]
     return Habit(
         name,
         len(known),
-        _share(sum(larger), sum(int(at.sum()) for at in told)),
-        ratio_interval(larger, [float(at.sum()) for at in told], names),
+        _known_median(everything.larger_px),
+        intervals(everything.larger_px.tolist(), of_each.tolist()).median,
         _share(float(everything.missed.sum()), len(everything.missed)),
         _share(sum(missed), sum(int(at.sum()) for at in small)),
         ratio_interval(missed, [float(at.sum()) for at in small], names),
@@ -412,6 +415,11 @@ def _between(interval: Interval | None, form: str) -> str:
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
+
+
+def _known_median(values: Any) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else math.nan
 
 
 def _known_mean(values: Any) -> float:
