@@ -1,7 +1,7 @@
 """People with known habits: does the audit find what was planted, and which way of learning from them is best?
 
     python bench/annotators.py recover nuclei/val
-    python bench/annotators.py learn nuclei/train nuclei/val --steps 250 --out models [--only random]
+    python bench/annotators.py learn nuclei/train nuclei/val --out models [--steps 300] [--only random]
 
 `recover` redraws real nuclei as five people would: one faithfully, one 2 px larger, one 2 px smaller, one who leaves out a tenth
 of the small nuclei, one whose masks lie a pixel lower; and prints what was planted beside what was found. With --polygons the
@@ -129,7 +129,8 @@ def learn(data: Path, val: Path, *, steps: int, out: Path, only: Sequence[str], 
                 "truth": to_learn,
                 "one person": people["ben"],
             }.get(way) or [case for own in people.values() for case in own]
-            overrides = Overrides(patch=192, objects=False, annotators=way if way in WAYS else None)
+            asked_for = way if way in WAYS else None
+            overrides = Overrides(patch=128, width=16, objects=False, annotators=asked_for)
             train(chosen, out=out / way, steps=steps, overrides=overrides)
     hands = redrawn(to_judge)
     print(
@@ -178,7 +179,7 @@ if __name__ == "__main__":
     two = verbs.add_parser("learn")
     two.add_argument("data", type=Path)
     two.add_argument("val", type=Path)
-    two.add_argument("--steps", type=int, default=250)
+    two.add_argument("--steps", type=int, default=300)
     two.add_argument("--out", type=Path, required=True)
     two.add_argument("--only", nargs="+", default=["one person", *WAYS, "truth"])
     two.add_argument("--most", type=int, default=45)
