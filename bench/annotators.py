@@ -64,10 +64,10 @@ def moved_polygons(case: Case, by: float) -> Case:
     return replace(case, labels=(ids > 0).astype(np.uint8), objects=ids)
 
 
-def recover(data: Path, *, polygons: bool) -> None:
+def recover(data: Path, *, polygons: bool, every: int) -> None:
     """What was planted, and what the audit found."""
     found = load(data)
-    cases = list(found.cases)
+    cases = list(found.cases)[::every]
     small = small_px(cases)
     styles = {
         "faithful": Style(),
@@ -116,12 +116,12 @@ def redrawn(cases: Sequence[Case]) -> dict[str, list[Case]]:
     }
 
 
-def learn(data: Path, val: Path, *, steps: int, out: Path, only: Sequence[str], most: int) -> None:
+def learn(data: Path, val: Path, *, steps: int, out: Path, only: Sequence[str], every: int) -> None:
     """One model in each way, judged on `val`."""
     from delineate import train
     from delineate.learn import Overrides, UNetMethod
 
-    to_learn, to_judge = list(load(data).cases), list(load(val).cases)[:most]
+    to_learn, to_judge = list(load(data).cases)[::every], list(load(val).cases)[::every]
     for way in only:
         if not (out / way / "model.json").exists():
             people = redrawn(to_learn)
@@ -176,15 +176,16 @@ if __name__ == "__main__":
     one = verbs.add_parser("recover")
     one.add_argument("data", type=Path)
     one.add_argument("--polygons", action="store_true")
+    one.add_argument("--every", type=int, default=1, help="Every so many images only.")
     two = verbs.add_parser("learn")
     two.add_argument("data", type=Path)
     two.add_argument("val", type=Path)
     two.add_argument("--steps", type=int, default=300)
     two.add_argument("--out", type=Path, required=True)
     two.add_argument("--only", nargs="+", default=["one person", *WAYS, "truth"])
-    two.add_argument("--most", type=int, default=45)
+    two.add_argument("--every", type=int, default=1, help="Every so many images only.")
     asked = parser.parse_args()
     if asked.verb == "recover":
-        recover(asked.data, polygons=asked.polygons)
+        recover(asked.data, polygons=asked.polygons, every=asked.every)
     else:
-        learn(asked.data, asked.val, steps=asked.steps, out=asked.out, only=asked.only, most=asked.most)
+        learn(asked.data, asked.val, steps=asked.steps, out=asked.out, only=asked.only, every=asked.every)

@@ -4,6 +4,7 @@
     agreement  every two of them: Dice, Hausdorff, objects, kappa
     style      each beside the consensus: larger, shifted, smoother, blind to small objects
     standing   the model in a person's place: does it agree with the others as well as that person does?
+    leaning    with whom the model sides where one person stands alone
 
 Only masks are needed, of people and of the model; without a model, people are compared.
 """
@@ -20,7 +21,8 @@ import numpy as np
 from delineate.audit.annotators.agreement import Agreement, agreement
 from delineate.audit.annotators.drawing import disputed
 from delineate.audit.annotators.hands import Group, Hand, by_pairs, gathered, objects_in
-from delineate.audit.annotators.standing import Leaning, Standing, leanings, standing
+from delineate.audit.annotators.leaning import Leaning, leanings
+from delineate.audit.annotators.standing import Standing, standing
 from delineate.audit.annotators.style import Drawn, drawn, joined
 from delineate.audit.evidence import Evidence
 from delineate.audit.section import Chart, Curve, Finding, Remedy, Section, Table
@@ -98,11 +100,13 @@ def annotators(
         model = group.model.name
         with_model = {name: said[name, model].dice for name in names}
         place = standing({pair: one.dice for pair, one in among.items()}, with_model, group.groups)
-        leans = leanings(with_model, {name: said[name, "consensus"].dice for name in names}, group.groups)
+        leans = leanings(group, group.model)
+        closeness = {name: said[name, model].mean_dice for name in names}
         findings += _model_findings(group.model, place, leans, habits, evidence)
-        tables.append(_model_table(place, leans))
+        tables.append(_model_table(place, leans, closeness))
         numbers |= {"williams_index": place.index, "williams_interval": place.index_interval}
         numbers |= {"difference": place.difference, "difference_interval": place.interval}
+        numbers |= {"sides_with": {one.person: one.sides for one in leans}}
         numbers |= {"leaning": {one.person: one.lean for one in leans}}
         sentence = f"{sentence} {findings[-3].sentence} {findings[-1].sentence}"
     return Section(
@@ -237,11 +241,13 @@ def _model_findings(
     """Whether the model stands among people; how it draws; whom it resembles."""
     own = next(habit for habit in habits if habit.name == model.name)
     worst = math.nan if place.interval is None else place.interval[0]
-    closest, first = max(leans, key=lambda one: np.nan_to_num(one.dice)), leans[0]
+    first = leans[0]
     verb = "better than" if place.difference > 0 else "less well than"
     likeness = (
-        f"Beyond what the consensus does, {model.name} leans towards {first.person} by {first.lean:.3f} Dice"
-        f"{_between(first.interval, '.3f')}; closest in Dice is {closest.person} ({closest.dice:.3f})."
+        "Nobody stands alone against the others anywhere."
+        if math.isnan(first.lean)
+        else f"Where {first.person} stands alone against most others, {model.name} sides with them in {first.sides:.0%} of "
+        f"the pixels, {first.lean:+.0%} beside the same share for the others{_between(first.interval, '+.0%')}."
     )
     return [
         evidence.thresholds.judged(
@@ -330,22 +336,24 @@ def _staple_table(group: Group, subject: Subject) -> Table:
     )
 
 
-def _model_table(place: Standing, leans: Sequence[Leaning]) -> Table:
+def _model_table(place: Standing, leans: Sequence[Leaning], closeness: Mapping[str, float]) -> Table:
     by_person = {one.person: one for one in leans}
     rows = tuple(
         (
             one.person,
-            by_person[one.person].dice,
-            _with(by_person[one.person].lean, by_person[one.person].interval, "+.3f"),
+            closeness[one.person],
+            _with(by_person[one.person].sides, None, ".0%"),
+            _with(by_person[one.person].lean, by_person[one.person].interval, "+.0%"),
             _with(one.difference, one.interval, "+.3f"),
-            f"{one.closer:.0%}",
+            _with(one.closer, None, ".0%"),
         )
         for one in place.beside
     )
     header = (
         "who",
         "Dice of the model with them",
-        "the model leans towards them by",
+        "where they stand alone, the model sides with them",
+        "beside the others",
         "the model in their place: Dice with the others",
         "images where it agrees at least as well",
     )
