@@ -205,11 +205,16 @@ def train(
         float | None,
         typer.Option(help="Learn to withstand attacks of so many grey levels of 255, such as 4."),
     ] = None,
+    annotators: Annotated[
+        str | None,
+        typer.Option(help="With masks/NAME/ of several people: random, soft or consensus; else one each."),
+    ] = None,
     devices: Annotated[int, typer.Option(help="Processes, or GPUs, that share each batch.")] = 1,
     nodes: Annotated[int, typer.Option(help="Machines, each with as many devices.")] = 1,
 ) -> None:
     """Teach a model on a folder of images and masks. What is left out is planned from the data, and said."""
     from delineate import flow
+    from delineate.core import DataError
 
     overrides = None
     if method == "unet" or robust is not None:
@@ -234,7 +239,10 @@ def train(
             learning_rate=learning_rate,
             objects=objects,
             adversarial=adversarial,
+            annotators=annotators,
         )
+    elif annotators is not None:
+        raise DataError(f"{method} learns from one person's labels: leave --annotators out, or train a unet")
     with _training_bar() as (tell, watch):
         flow.train(
             data,

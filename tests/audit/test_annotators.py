@@ -82,7 +82,19 @@ def test_planted_habits_are_recovered() -> None:
     assert verdicts["annotators.leaning"] == "fail"
     assert verdicts["annotators.model_border_px"] in ("warn", "fail")
     assert max(section.numbers["leaning"], key=section.numbers["leaning"].get) == "ben"
-    assert "leans towards ben" in section.findings[-1].sentence
+    assert section.numbers["sides_with"]["ben"] > 0.9
+    assert section.findings[-1].sentence.startswith(
+        "Where ben stands alone against most others, the model sides"
+    )
+
+
+def test_of_two_people_the_consensus_leans_towards_neither() -> None:
+    two = {name: PLANTED[name] for name in ("ben", "cy")}
+    between = annotators(subject(Style()), evidence(two)).numbers["leaning"]
+    assert max(map(abs, between.values())) < 0.25
+    as_ben = annotators(subject(Style(larger_px=2)), evidence(two)).numbers["leaning"]
+    assert as_ben["ben"] > 0.9
+    assert as_ben["cy"] < -0.9
 
 
 def test_people_who_draw_alike_and_a_model_among_them_pass() -> None:
@@ -160,7 +172,7 @@ def test_the_border_of_a_disc_is_placed_whatever_its_size() -> None:
             away = np.hypot(*(grid - 32 - rng.uniform(-0.5, 0.5) for grid in (rows, columns)))
             seen = drawn((away <= radius).astype(np.int32), {"anna": (away <= radius + by).astype(np.int32)})
             found.append(float(seen["anna"].larger_px[0]))
-        assert np.mean(found) == pytest.approx(by, abs=0.15), (radius, by)
+        assert np.mean(found) == pytest.approx(by, abs=0.1), (radius, by)
 
 
 def test_a_mask_without_ids_is_divided_between_neighbours() -> None:

@@ -46,6 +46,27 @@ def test_an_object_that_one_of_three_drew_leaves_no_id() -> None:
     np.testing.assert_array_equal(found.objects, [1, 1, 0, 0])
 
 
+def test_who_left_out_an_object_says_nothing_about_its_border() -> None:
+    found = majority([row("0011111100"), row("0111111110"), row("0001111000"), row("0000000000")])
+    np.testing.assert_array_equal(found.labels, row("0011111100"))
+    assert found.doubt[5] == 0.25
+
+
+def test_with_objects_that_two_of_five_left_out_the_other_three_decide() -> None:
+    drawn = [row("0011111100"), row("0111111110"), row("0001111000"), row("0000000000"), row("0000000000")]
+    found = majority(drawn, objects=[(one > 0).astype(int) for one in drawn])
+    np.testing.assert_array_equal(found.labels, row("0011111100"))
+
+
+def test_an_object_that_one_of_two_drew_is_not_agreed_on() -> None:
+    assert not majority([row("0011111100"), row("0000000000")]).labels.any()
+
+
+def test_who_is_silent_about_an_object_has_not_left_it_out() -> None:
+    found = majority([row("011000"), row("000000"), row("????00"), row("011000")])
+    np.testing.assert_array_equal(found.labels, row("011000"))
+
+
 def test_partners_share_most_with_each_other() -> None:
     one, other = best_partners(np.array([1, 1, 1, 2, 2, 3]), np.array([7, 7, 8, 8, 8, 0]))
     assert dict(zip(one.tolist(), other.tolist(), strict=True)) == {1: 7, 2: 8}

@@ -108,7 +108,9 @@ THRESHOLDS: dict[str, Threshold] = {
         1.0, 2.0, "pixels between the model's borders and those of people"
     ),
     "annotators.leaning": Threshold(
-        0.02, 0.05, "Dice by which it is closer to one person than the consensus is"
+        0.25,
+        0.5,
+        "share of the pixels where one person stands alone, that it sides with more than with the others'",
     ),
     "subgroups.gap": Threshold(0.03, 0.1, "Dice by which a subgroup is worse than all others, beyond chance"),
 }

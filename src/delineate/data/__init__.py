@@ -3,7 +3,7 @@
 Read `folders` (which file is what), `masks` (what its values mean), then `dataset.load`, which joins them.
 """
 
-from delineate.data.annotators import Annotations, annotator_names, load_annotators
+from delineate.data.annotators import Annotations, agreed, annotator_names, load_annotators
 from delineate.data.check import Check, ClassShare, check
 from delineate.data.consensus import Consensus, Staple, majority, staple
 from delineate.data.dataset import DataSet, load
@@ -47,6 +47,7 @@ __all__ = [
     "Staple",
     "Style",
     "ValueRange",
+    "agreed",
     "annotator_names",
     "check",
     "entry_image",

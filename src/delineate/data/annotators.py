@@ -6,11 +6,12 @@ the same class in every hand. Nobody has to have labelled everything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from delineate.core import Case, ClassTable, DataError
+from delineate.data.consensus import majority
 from delineate.data.dataset import label_path, labels_and_objects, legend_of
 from delineate.data.evidence import look
 from delineate.data.faults import fit_problem, fringes
@@ -29,12 +30,14 @@ from delineate.data.split import groups
 class Annotations:
     """people: annotator -> the cases that they labelled, in the order of their names; images of one name are one array.
 
-    classes: what all labels index. notes: what was understood, in words.
+    classes: what all labels index. notes: what was understood, in words. held_out: the images that the layout keeps for
+    validation.
     """
 
     people: Mapping[str, tuple[Case, ...]]
     classes: ClassTable
     notes: tuple[str, ...]
+    held_out: frozenset[str] = frozenset()
 
 
 def annotator_names(path: str | Path) -> tuple[str, ...]:
@@ -114,7 +117,34 @@ def load_annotators(
 
     by_entry = iter(zip(all_entries, masks, strict=True))
     people = {name: tuple(case(*next(by_entry)) for _ in own) for name, own in drawn.items()}
-    return Annotations(people, convention.classes, (_shared(folder, people), *convention.notes))
+    notes = (_shared(folder, people), *convention.notes)
+    held_out = frozenset(entry.name for entry in folder.validation)
+    return Annotations(people, convention.classes, notes, held_out)
+
+
+def agreed(cases: Iterable[Case]) -> tuple[Case, ...]:
+    """What the majority drew in every image; cases of one name are one image, as several people labelled it.
+
+    In the order in which the images first come, with objects where everybody gave them; see `majority`. Cases without
+    labels are left out.
+
+    >>> import numpy as np
+    >>> one, other = (np.array([[0, *row]], np.uint8) for row in ([1, 1, 1], [0, 0, 1]))
+    >>> both = agreed(Case("a", np.zeros((1, 4, 1)), labels=labels) for labels in (one, other))
+    >>> len(both), both[0].labels
+    (1, array([[0, 0, 1, 1]], dtype=uint8))
+    """
+    found: dict[str, list[Case]] = {}
+    for case in cases:
+        if case.labels is not None:
+            found.setdefault(case.name, []).append(case)
+    result = []
+    for several in found.values():
+        labels = [case.labels for case in several if case.labels is not None]
+        ids = [case.objects for case in several if case.objects is not None]
+        one = majority(labels, objects=ids if len(ids) == len(several) else None)
+        result.append(replace(several[0], labels=one.labels, objects=one.objects))
+    return tuple(result)
 
 
 def _where(entry: Entry) -> str:

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from delineate.core import UNLABELLED
 from delineate.data.robust import blurred, robust
 
 
@@ -27,10 +28,11 @@ from delineate.data.robust import blurred, robust
 class Sample:
     """One picture ready to be cropped.
 
-    image: (channels, *spatial) float32, normalised. labels: (1, *spatial) float32 class indices. offsets: (dims,
-    *spatial) float32, from each pixel to the middle of its object in pixels, nan where there is none; or (0, *spatial).
-    places: for each class that occurs, some of its pixels (n, dims), to centre crops on. span: per channel, how many
-    intensities of the file one unit of the image is; empty: as many.
+    image: (channels, *spatial) float32, normalised. labels: (people, *spatial) float32 class indices, mostly of one person.
+    offsets: (people * dims, *spatial) float32, from each pixel to the middle of its object in pixels, nan where there is
+    none; or (0, *spatial).
+    places: for each class that occurs, some of its pixels (n, dims), to centre crops on. span: per channel, how
+    many intensities of the file one unit of the image is; empty: as many.
     """
 
     image: Tensor
@@ -95,13 +97,16 @@ class Batch:
     """images (batch, channels, *patch) float32; labels (batch, *patch) uint8; offsets (batch, dims or 0, *patch) float32;
     span (batch, channels) float32, how many intensities of its file one unit of a crop is.
 
-    An offset is measured in pixels of the crop, turned and zoomed as the crop is.
+    An offset is measured in pixels of the crop, turned and zoomed as the crop is. Where several people labelled a picture,
+    labels and offsets are those of one of them, drawn for every crop. everybody: those of all, where they were asked for,
+    with the axis of people after the batch's: labels UNLABELLED and offsets nan where a picture has fewer people.
     """
 
     images: Tensor
     labels: Tensor
     offsets: Tensor
     span: Tensor
+    everybody: tuple[Tensor, Tensor] | None = None
 
 
 def batch(
@@ -113,10 +118,11 @@ def batch(
     seed: int,
     step: int,
     share: tuple[int, int] = (0, 1),
+    everybody: bool = False,
 ) -> Batch:
     """The batch of `size` crops of shape `patch` that belongs to this seed and step.
 
-    share: (i, n) gives crops i, i + n, i + 2 n, ... only, the part of one process of n.
+    share: (i, n) gives crops i, i + n, i + 2 n, ... only, the part of one process of n. everybody: all people's labels too.
     Pictures are drawn with a weight of the square root of their number of pixels: large pictures hold more, but small
     ones are not forgotten.
 
@@ -131,6 +137,7 @@ def batch(
     weights = np.sqrt([float(math.prod(s.spatial)) for s in samples])
     chosen = rng.choice(len(samples), size=size, p=weights / weights.sum())
     looks = [_look(samples[i], patch=patch, augmentation=augmentation, rng=rng) for i in chosen]
+    person = [int(rng.integers(several)) if (several := _people(samples[i])) > 1 else 0 for i in chosen]
     mine = range(share[0], size, share[1])
     crops = {i: _crop(samples[chosen[i]], *looks[i], patch=patch) for i in mine}
     unseen = torch.zeros(
@@ -145,14 +152,28 @@ def batch(
     ]
     return Batch(
         images=torch.stack(recorded),
-        labels=torch.stack([crops[i][1][0] for i in mine]).to(torch.uint8),
-        offsets=torch.stack([crops[i][2] for i in mine]),
+        labels=torch.stack([crops[i][1][person[i]] for i in mine]).to(torch.uint8),
+        offsets=torch.stack([crops[i][2][person[i]] for i in mine]),
         span=torch.tensor([_span(samples[chosen[i]]) for i in mine]),
+        everybody=_of_all([crops[i] for i in mine], max(map(_people, samples))) if everybody else None,
     )
 
 
 def _span(sample: Sample | WindowedSample) -> tuple[float, ...]:
     return sample.span or (1.0,) * sample.channels
+
+
+def _people(sample: Sample | WindowedSample) -> int:
+    return len(sample.labels) if isinstance(sample, Sample) else 1
+
+
+def _of_all(crops: Sequence[tuple[Tensor, Tensor, Tensor]], most: int) -> tuple[Tensor, Tensor]:
+    """Labels (batch, most, *patch) uint8 and offsets (batch, most, dims, *patch) of all people."""
+    labels = torch.full((len(crops), most, *crops[0][1].shape[1:]), UNLABELLED, dtype=torch.uint8)
+    offsets = torch.full((len(crops), most, *crops[0][2].shape[1:]), torch.nan)
+    for i, (_, drawn, middles) in enumerate(crops):
+        labels[i, : len(drawn)], offsets[i, : len(drawn)] = drawn.to(torch.uint8), middles
+    return labels, offsets
 
 
 def _look(
@@ -174,7 +195,7 @@ def _crop(
     *,
     patch: tuple[int, ...],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Image, labels and offsets of one look into `sample`."""
+    """Image, labels (people, *patch) and offsets (people, dims or 0, *patch) of one look into `sample`."""
     axes = [np.arange(n, dtype=np.float32) - (n - 1) / 2 for n in patch]
     steps = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     looking = steps @ matrix.T.astype(np.float32)
@@ -198,14 +219,15 @@ def _crop(
             values[None], grid_xyz, mode=kind, padding_mode="reflection", align_corners=False
         )[0]
 
-    offsets = look(sample.offsets, "nearest")
-    if len(offsets):
+    labels = look(sample.labels, "nearest")
+    offsets = look(sample.offsets, "nearest").reshape(len(labels), -1, *patch)
+    if offsets.numel():
         # beyond the border all is reflected
         mirrored = (places < -0.5) | (places > np.asarray(spatial) - 0.5)
-        inward = np.moveaxis(offsets.numpy(), 0, -1) * np.where(mirrored, np.float32(-1), np.float32(1))
+        inward = np.moveaxis(offsets.numpy(), 1, -1) * np.where(mirrored, np.float32(-1), np.float32(1))
         seen = inward @ np.linalg.inv(matrix).T.astype(np.float32)
-        offsets = torch.from_numpy(np.ascontiguousarray(np.moveaxis(seen, -1, 0)))
-    return look(sample.image, "bilinear"), look(sample.labels, "nearest"), offsets
+        offsets = torch.from_numpy(np.ascontiguousarray(np.moveaxis(seen, -1, 1)))
+    return look(sample.image, "bilinear"), labels, offsets
 
 
 def looked_at(dims: int, *, augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.float64]:

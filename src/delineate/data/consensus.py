@@ -1,9 +1,10 @@
 """What several people agree on: a vote in every pixel, or STAPLE, each with how sure it is.
 
-`majority` takes the class that most people drew. Where votes are even, a vote would make every shape too large or too small;
-there the class wins in which the pixel lies deeper on average over people, so that the border runs half-way between theirs
-(shape-based averaging, Rohlfing & Maurer 2007, doi:10.1109/TIP.2006.884936). `staple` weighs people by how good each seems
-to be, and says so: Warfield, Zou & Wells 2004, doi:10.1109/TMI.2004.828354.
+`majority` first asks which objects most people drew, and then, in every pixel, those who drew the object there which class
+it is: whoever left out an object altogether says nothing about where its border runs. Where votes are even, taking either
+side would make every shape too large or too small; there the class wins in which the pixel lies deeper by the median over
+people, so that the border runs half-way (compare shape-based averaging, Rohlfing & Maurer 2007, doi:10.1109/TIP.2006.884936).
+`staple` weighs people by how good each seems to be, and says so: Warfield, Zou & Wells 2004, doi:10.1109/TMI.2004.828354.
 """
 
 from __future__ import annotations
@@ -45,31 +46,34 @@ def majority(
 ) -> Consensus:
     """The vote of several people on one picture; each of `labels` is (*spatial) class indices, UNLABELLED abstains.
 
-    objects: (*spatial) ids of each person, in the same order: objects of several people that are each other's best partner
-    are one, and a pixel goes to the object that most people drew there.
-    Raises DataError where there is nobody or the shapes differ.
+    objects: (*spatial) ids of each person, in the same order; where None, the connected pieces of each mask stand in, and
+    the consensus has no ids. Objects of several people that are each other's best partner are one; it is in the consensus
+    if more than half of the people drew it. Raises DataError where there is nobody or the shapes differ.
 
     >>> one, other = np.array([0, 1, 1, 1, 1, 0], np.uint8), np.array([0, 0, 0, 1, 1, 0], np.uint8)
     >>> both = majority([one, other])  # even votes in two pixels: the border runs between the two
     >>> both.labels, both.doubt
     (array([0, 0, 1, 1, 1, 0], dtype=uint8), array([0. , 0.5, 0.5, 0. , 0. , 0. ], dtype=float32))
     """
-    stack = _stacked(labels)
-    classes = [int(c) for c in np.unique(stack) if c != UNLABELLED]
+    said = _stacked(labels)
+    classes = [int(c) for c in np.unique(said) if c != UNLABELLED]
     if not classes:
-        return Consensus(stack[0].copy(), np.zeros(stack[0].shape, np.float32))
-    votes = np.stack([(stack == c).sum(0) for c in classes])
-    most, said = votes.max(0), votes.sum(0)
+        return Consensus(said[0].copy(), np.zeros(said[0].shape, np.float32))
+    same = _same_objects(list(map(_pieces, said)) if objects is None else objects)
+    heard = _heard(said, same)
+    votes = np.stack([(heard == c).sum(0) for c in classes])
+    most, count = votes.max(0), votes.sum(0)
     winner = votes.argmax(0)
-    even = ((votes == most).sum(0) > 1) & (said > 0)
+    even = ((votes == most).sum(0) > 1) & (count > 0)
     if even.any():
-        deep = np.stack([_mean_depth(stack, c, at=even) for c in classes])
+        deep = np.stack([_typical_depth(heard, c, at=even) for c in classes])
         winner[even] = np.where(votes[:, even] == most[even], deep, -np.inf).argmax(0)
     result = np.array(classes, np.uint8)[winner]
-    result[said == 0] = UNLABELLED
-    doubt = np.where(said > 0, 1 - votes.max(0) / np.maximum(said, 1), 0).astype(np.float32)
-    ids = None if objects is None else _voted_objects(result, objects)
-    return Consensus(result, doubt, ids)
+    result[count == 0] = UNLABELLED
+    spoke = (said != UNLABELLED).sum(0)
+    against = ((said != result) & (said != UNLABELLED)).sum(0)
+    doubt = (against / np.maximum(spoke, 1)).astype(np.float32)
+    return Consensus(result, doubt, None if objects is None else _voted_objects(result, same))
 
 
 def staple(labels: Sequence[NDArray[np.uint8]], *, label: int) -> Staple:
@@ -137,29 +141,24 @@ def _stacked(labels: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     return np.stack(list(labels))
 
 
-def _mean_depth(stack: NDArray[np.uint8], label: int, *, at: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How deep the pixels `at` lie in a class, on average over the people who said something there."""
-    from scipy.ndimage import distance_transform_edt
+def _pieces(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Connected pieces of each class but background, as ids."""
+    from scipy.ndimage import label
 
-    def deep_in(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-        if mask.all() or not mask.any():
-            return np.full(int(at.sum()), _FAR if mask.all() else -_FAR)
-        signed: NDArray[np.float64] = (distance_transform_edt(mask) - distance_transform_edt(~mask))[at]
-        return signed
-
-    known = stack[:, at] != UNLABELLED
-    deep = np.stack([deep_in(one == label) for one in stack])
-    mean: NDArray[np.float64] = (deep * known).sum(0) / np.maximum(known.sum(0), 1)
-    return mean
+    ids = np.zeros(labels.shape, np.int64)
+    for value in np.unique(labels):
+        if value not in (0, UNLABELLED):
+            found, _ = label(labels == value)
+            ids = np.where(found > 0, found + ids.max(), ids)
+    return ids
 
 
-def _voted_objects(labels: NDArray[np.uint8], objects: Sequence[NDArray[np.integer]]) -> NDArray[np.int32]:
-    """Ids (*spatial) for the foreground of a consensus: of each pixel the object that most people drew there.
+def _same_objects(objects: Sequence[NDArray[np.integer]]) -> NDArray[np.int64]:
+    """Everybody's ids (people, *spatial), renamed so that partners have one id from 1 on.
 
-    People are taken one after the other; an object without a partner among those known so far is a new one. What is drawn
-    by too few to be foreground leaves no id behind.
+    People are taken one after the other; an object without a partner among those known so far is a new one.
     """
-    known = np.zeros(labels.shape, np.int64)
+    known = np.zeros(objects[0].shape, np.int64)
     planes, count = [], 0
     for ids in objects:
         mine, partners = best_partners(ids, known)
@@ -171,8 +170,45 @@ def _voted_objects(labels: NDArray[np.uint8], objects: Sequence[NDArray[np.integ
         count += len(new)
         planes.append(renamed[ids])
         known = np.where(known > 0, known, planes[-1])
+    return np.stack(planes)
+
+
+def _heard(said: NDArray[np.uint8], same: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Labels (people, *spatial) as they count: whoever left out an object that most drew abstains where others drew it."""
+    where = np.zeros(said.shape[1:], np.int64)
+    for plane in same[::-1]:
+        where = np.where(plane > 0, plane, where)
+    count = int(same.max(initial=0)) + 1
+    pixels = np.maximum(np.bincount(where.ravel(), minlength=count), 1)
+    spoke = np.stack([np.bincount(where[one != UNLABELLED], minlength=count) / pixels > 0.5 for one in said])
+    drew = np.stack([np.bincount(plane.ravel(), minlength=count) > 0 for plane in same])
+    yes, people = drew.sum(0), np.maximum((spoke | drew).sum(0), 1)
+    most = 2 * yes > people
+    most[0] = False
+    heard = said.copy()
+    for one, own in zip(heard, drew, strict=True):
+        one[(most & ~own)[where] & (one == 0)] = UNLABELLED
+    return heard
+
+
+def _typical_depth(heard: NDArray[np.uint8], label: int, *, at: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How deep the pixels `at` lie in a class, by the median over the people who are heard there."""
+    from scipy.ndimage import distance_transform_edt
+
+    def deep_in(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+        if mask.all() or not mask.any():
+            return np.full(int(at.sum()), _FAR if mask.all() else -_FAR)
+        signed: NDArray[np.float64] = (distance_transform_edt(mask) - distance_transform_edt(~mask))[at]
+        return signed
+
+    deep = np.stack([np.where(one[at] == UNLABELLED, np.nan, deep_in(one == label)) for one in heard])
+    return np.asarray(np.nanmedian(deep, axis=0), np.float64)
+
+
+def _voted_objects(labels: NDArray[np.uint8], same: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Ids (*spatial) for the foreground of a consensus: of each pixel the object that most people drew there."""
     foreground = (labels != 0) & (labels != UNLABELLED)
-    stack = np.stack(planes)[:, foreground]
+    stack = same[:, foreground]
     votes = np.stack([np.where(one > 0, (stack == one).sum(0), 0) for one in stack])
     best = np.where(votes == votes.max(0), stack, np.iinfo(np.int64).max).min(0)
     best = np.where(votes.max(0) > 0, best, 0)

@@ -73,13 +73,14 @@ def audit(
     `delineate.audit.Subject` (`subject_of_module` makes one of any torch module). data: images, with masks or without; of a
     data set with a validation part, that part. only: names in `delineate.audit.AUDITS`; all where None. shifted: a second
     data set, of another stain, site or camera. metadata: a CSV with a row per image; metadata.csv beside the images where
-    none is named. thresholds: a TOML file, see `delineate.audit.thresholds`. eps: what an adversary may change, in grey levels
-    of 255; attack_steps: its steps; surrogate: another model of the same task, whose attacks are tried as well. alpha: share of
-    foreground that the guarantee lets be missed. siblings: models that were trained as this one was, with other seeds;
-    seeds: train so many more on `taught_on`, the data that the model was trained on, into out/seeds. every_shift: not a spread of shifts
-    but all. settings: audit -> a
-    settings dataclass of its own, for all else. most: at most so many images for an audit that is slow. resume: sections
-    in `out` that answer the same question are kept. tell: what was understood and found; watch: what is being done now.
+    none is named. thresholds: a TOML file, see `delineate.audit.thresholds`.
+    eps: what an adversary may change, in grey levels of 255; attack_steps: its steps; surrogate: another model of the same
+    task, whose attacks are tried as well. alpha: share of foreground that the guarantee lets be missed. siblings: models that
+    were trained as this one was, with other seeds; seeds: train so many more on `taught_on`, the data that the model was
+    trained on, into out/seeds. every_shift: all shifts, not a spread of them. settings: audit -> a settings dataclass of its
+    own, for all else. most: at most so many images for an audit that is slow.
+    resume: sections in `out` that answer the same question are kept. tell: what was understood and found; watch: what is being
+    done now.
 
     An audit that cannot be done (no labels, no gradients, one annotator only) is named on the page with its reason.
     Raises DataError for an unknown audit or data that cannot be read, ModelError for a model that cannot, OutputError.

@@ -75,7 +75,14 @@ def train(
         raise DataError(f"{method} has no validation, budget, plan or --resume: leave those options out")
     if minutes is None and steps is None:
         minutes = 10.0
-    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are, labels=labels, all_images=all_images)
+    wanted = overrides.annotators if overrides else None
+    everybody: tuple[Case, ...] = ()
+    if wanted in (None, "one"):
+        found = data_set(
+            data, unlabelled=unlabelled, masks_are=masks_are, labels=labels, all_images=all_images
+        )
+    else:
+        found, everybody = by_everybody(data, unlabelled=unlabelled, masks_are=masks_are)
     for note in found.notes:
         say(note)
     cases, validation = list(found.cases), list(found.validation)
@@ -115,6 +122,10 @@ def train(
             f"with {len(cases) + len(found.large)} labelled images none is held out, so nothing is validated (--val gives others)"
         )
 
+    if wanted in ("random", "soft"):
+        to_learn = {case.name for case in cases}
+        cases = [case for case in everybody if case.name in to_learn]
+
     from delineate.learn import Training, UNetMethod, planned
 
     looks = [look for one in found.large for look in one.looks]
@@ -152,6 +163,27 @@ def split_off(cases: Sequence[Case], *, seed: int) -> tuple[list[Case], list[Cas
         return list(cases), []
     learn_from, held_out = files.split(cases, share=min(HELD_OUT, MOST_HELD_OUT / len(cases)), seed=seed)
     return list(learn_from), list(held_out)
+
+
+def by_everybody(
+    data: str | Path | DataSet | Sequence[Case], *, unlabelled: int | None, masks_are: MasksAre | None
+) -> tuple[DataSet, tuple[Case, ...]]:
+    """What people agree on, as a data set, and the cases of all of them; among cases, those of one name are one image."""
+    if isinstance(data, (str, Path)):
+        read = files.load_annotators(data, unlabelled=unlabelled, masks_are=masks_are)
+        everybody = tuple(case for own in read.people.values() for case in own)
+        agreed, classes, notes, held_out = files.agreed(everybody), read.classes, read.notes, read.held_out
+    else:
+        known = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+        everybody = (*known.cases, *known.validation)
+        agreed, classes, notes = files.agreed(everybody), known.classes, known.notes
+        held_out = frozenset(case.name for case in known.validation)
+    if len(agreed) == len(everybody):
+        raise DataError("no image was labelled by two people: train without --annotators")
+    to_learn, validation = (
+        tuple(case for case in agreed if (case.name in held_out) == out) for out in (False, True)
+    )
+    return DataSet(to_learn, validation, classes, notes, {}), everybody
 
 
 def is_first(devices: int = 1, nodes: int = 1) -> bool:

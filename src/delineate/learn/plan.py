@@ -41,6 +41,14 @@ NORMALISATIONS: dict[str, Normalisation] = {
 PRECISIONS = ("bf16-mixed", "32-true")
 """In what the network computes; losses and weights are float32 in any case."""
 
+ANNOTATORS: dict[str, str] = {
+    "one": "each image has one person's labels",
+    "random": "for every crop one of the people who labelled it is drawn",
+    "soft": "the share of people who drew a pixel is taught",
+    "consensus": "what the majority drew is taught",
+}
+"""What is learnt from where several people labelled one image, by name."""
+
 T = TypeVar("T")
 
 _PIXELS = 4 * 256 * 256  # of a batch on a CPU: steps of about a third of a second on two cores
@@ -67,6 +75,7 @@ class Overrides:
     robust: tuple[str, ...] | None = None
     adversarial: float | None = None
     equivariant: bool | None = None
+    annotators: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,7 @@ class Plan:
     object_radius_px: float
     adversarial: float = 0.0
     equivariant: bool = False
+    annotators: str = "one"
     reasons: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -232,6 +242,7 @@ def planned(
         object_radius_px=_radius(sizes, dims),
         adversarial=_adversarial(cases, wanted.adversarial, reasons),
         equivariant=bool(wanted.equivariant),
+        annotators=_known("annotators", wanted.annotators or "one", ANNOTATORS),
         reasons=reasons
         | {
             f.name: "as you asked"

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from delineate.learn.answer import softmax
 from delineate.data.conditions.stain import FAINTEST, illumination_of, nuclear_dye
+from delineate.learn.answer import softmax
 from delineate.learn.learnt import Learnt
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import ENOUGH, Normalisation

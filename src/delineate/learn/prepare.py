@@ -143,40 +143,51 @@ def as_grey(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def samples(
-    case: Case, *, dims: int, normalisation: Normalisation, grey: bool, objects: bool, seed: int
+    case: Case,
+    *,
+    dims: int,
+    normalisation: Normalisation,
+    grey: bool,
+    objects: bool,
+    seed: int,
+    others: Sequence[Case] = (),
 ) -> list[Sample]:
     """What crops are cut from: the case itself, or each of its slices where `dims` is 2 and the case is 3D.
 
-    A slice without any label is left out. Raises DataError for a case without labels, or with NaN or infinite pixels.
+    A slice without any label is left out. others: the same image as other people labelled it.
+    Raises DataError for a case without labels, or with NaN or infinite pixels.
 
     >>> case = Case("stack", np.zeros((3, 8, 8, 1)), labels=np.ones((3, 8, 8), np.uint8))
     >>> slices = samples(case, dims=2, normalisation=Normalisation(), grey=False, objects=True, seed=0)
     >>> len(slices), slices[0].image.shape, slices[0].offsets.shape
     (3, torch.Size([1, 8, 8]), torch.Size([2, 8, 8]))
     """
-    if case.labels is None:
+    people = [(one.labels, one.objects) for one in (case, *others) if one.labels is not None]
+    if not people:
         raise DataError(f"{case.name} has no labels: give it a mask or leave it out")
     channels = _finite(as_grey(case.image) if grey else case.image, case.name)
     scale = _measured(channels, normalisation)
     image = _scaled(channels, scale)
-    ids = case.objects if objects and case.objects is not None else None
     slices: list[Any] = [slice(None)]
     if dims == 2 and len(case.spatial) == 3:
         slices = list(range(case.spatial[0]))
     result = []
     for number, index in enumerate(slices):
-        labels = case.labels[index]
-        if (labels == UNLABELLED).all():
+        drawn = [
+            (labels[index], None if ids is None else ids[index])
+            for labels, ids in people
+            if (labels[index] != UNLABELLED).any()
+        ]
+        if not drawn:
             continue
-        offsets = np.zeros((0, *labels.shape), np.float32)
-        if objects:
-            offsets = offsets_to_middle(labelled_objects(labels, None if ids is None else ids[index]))
+        shape = drawn[0][0].shape
+        middles = [offsets_to_middle(labelled_objects(labels, ids)) for labels, ids in drawn if objects]
         result.append(
             Sample(
                 image=torch.from_numpy(np.ascontiguousarray(image[:, index])),
-                labels=torch.from_numpy(labels.astype(np.float32)[None]),
-                offsets=torch.from_numpy(offsets),
-                places=places(labels, seed=seed + number),
+                labels=torch.from_numpy(np.stack([labels for labels, _ in drawn]).astype(np.float32)),
+                offsets=torch.from_numpy(np.concatenate(middles or [np.zeros((0, *shape), np.float32)])),
+                places=tuple(spots for labels, _ in drawn for spots in places(labels, seed=seed + number)),
                 span=scale.span,
             )
         )

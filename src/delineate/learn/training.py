@@ -43,6 +43,7 @@ VALIDATIONS = 12  # over a whole training
 CHECKPOINT_SECONDS = 30.0
 OFFSETS = 0.5  # what the offsets to the middles of objects weigh in the loss
 AVERAGE = 0.99  # of the moving average of the weights, once it has run in
+BY_CROP = ("random", "soft")  # ways to learn from several annotators that need all of their labels
 
 Previews = tuple[tuple[Case, NDArray[np.uint8]], ...]
 Judge = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
@@ -69,8 +70,9 @@ class Step:
 class Training:
     """Teaches a network; iterate over it, then take `learnt`.
 
-    cases carry labels; validation cases are only looked at; large ones are learnt from as well, crop by
-    crop. Exactly one of minutes and steps bounds it.
+    cases carry labels; with a plan that learns from several annotators, those of one name are one image as each of them
+    labelled it. Validation cases are only looked at; large ones are learnt from as well, crop by crop.
+    Exactly one of minutes and steps bounds it.
     judge: (truth, predicted) -> a Dice between 0 and 1, both (*spatial) uint8. folder: where the model and
     checkpoints go (None: nothing is written). resume: go on from the checkpoint in `folder`. clock: seconds, for
     the budget; a test or a bench may bring its own. devices, nodes: processes that share each batch, on each of so many
@@ -122,9 +124,10 @@ class Training:
             ready(plan, case.image, name=case.name)
         self._samples: list[Sample | WindowedSample] = [
             sample
-            for case in cases
+            for case, *others in (by_image(cases) if plan.annotators in BY_CROP else [[one] for one in cases])
             for sample in samples(
                 case,
+                others=others,
                 dims=plan.dims,
                 normalisation=plan.normalisation,
                 grey=plan.grey,
@@ -263,6 +266,7 @@ class Training:
             seed=self.seed,
             step=number,
             share=(self._crew.rank, self._crew.size),
+            everybody=plan.annotators == "soft",
         )
         images = self._fabric.to_device(crops.images.contiguous(memory_format=memory_layout(plan.dims)))
         if plan.adversarial:
@@ -306,11 +310,16 @@ class Training:
     def _loss(self, logits: Tensor, crops: Batch) -> Tensor:
         """Cross-entropy plus soft Dice of the classes; where objects are learnt, the error of the offsets too."""
         count = len(self.classes)
+        labels, middles = crops.labels, crops.offsets
+        if crops.everybody is not None:  # each crop once with each person's labels: the loss of their mean
+            several = crops.everybody[0].shape[1]
+            logits = logits.repeat_interleave(several, 0)
+            labels, middles = (each.flatten(0, 1) for each in crops.everybody)
         logits = gathered(logits)
-        labels = gathered(self._fabric.to_device(crops.labels))
+        labels = gathered(self._fabric.to_device(labels))
         loss: Tensor = cross_entropy_and_dice(logits[:, :count], labels)
         if self.plan.objects:
-            offsets = gathered(self._fabric.to_device(crops.offsets)) / self.plan.object_radius_px
+            offsets = gathered(self._fabric.to_device(middles)) / self.plan.object_radius_px
             loss = loss + OFFSETS * smooth_l1(logits[:, count:], offsets)
         return loss
 
@@ -369,6 +378,19 @@ class Training:
         self._record = replace(
             self._record, steps=done["steps"], seconds=done["seconds"], history=tuple(done["history"])
         )
+
+
+def by_image(cases: Sequence[Case]) -> list[list[Case]]:
+    """The cases of one name together: one image, as each of several people labelled it.
+
+    >>> one, other = Case("a", np.zeros((2, 2, 1))), Case("b", np.zeros((2, 2, 1)))
+    >>> [len(people) for people in by_image([one, other, one])]
+    [2, 1]
+    """
+    found: dict[str, list[Case]] = {}
+    for case in cases:
+        found.setdefault(case.name, []).append(case)
+    return list(found.values())
 
 
 def keep_big_blocks() -> None:

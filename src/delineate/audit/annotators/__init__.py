@@ -4,6 +4,7 @@
     agreement  every two of them: Dice, Hausdorff, objects, kappa
     style      each beside the consensus: larger, shifted, smoother, blind to small objects
     standing   the model in a person's place: does it agree with the others as well as that person does?
+    leaning    with whom the model sides where one person stands alone
 
 Only masks are needed, of people and of the model; without a model, people are compared.
 """
@@ -20,13 +21,15 @@ import numpy as np
 from delineate.audit.annotators.agreement import Agreement, agreement
 from delineate.audit.annotators.drawing import disputed
 from delineate.audit.annotators.hands import Group, Hand, by_pairs, gathered, objects_in
-from delineate.audit.annotators.standing import Leaning, Standing, leanings, standing
+from delineate.audit.annotators.leaning import Leaning, leanings
+from delineate.audit.annotators.standing import Standing, standing
 from delineate.audit.annotators.style import Drawn, drawn, joined
 from delineate.audit.evidence import Evidence
 from delineate.audit.section import Chart, Curve, Finding, Remedy, Section, Table
 from delineate.audit.subject import Subject
 from delineate.core import UNLABELLED, DataError
 from delineate.data import staple
+from delineate.score import intervals
 from delineate.score.interval import Interval, ratio_interval
 
 __all__ = ["AnnotatorsSettings", "annotators"]
@@ -49,7 +52,10 @@ class AnnotatorsSettings:
 
 @dataclass(frozen=True, eq=False)
 class Habit:
-    """How one hand draws, over all images, beside the consensus; shares and pixels with their intervals."""
+    """How one hand draws, over all images, beside the consensus; shares and pixels with their intervals.
+
+    larger_px: the median over objects, which a merged or torn one does not spoil; moved_px and wiggles_px: means.
+    """
 
     name: str
     images: int
@@ -94,11 +100,13 @@ def annotators(
         model = group.model.name
         with_model = {name: said[name, model].dice for name in names}
         place = standing({pair: one.dice for pair, one in among.items()}, with_model, group.groups)
-        leans = leanings(with_model, {name: said[name, "consensus"].dice for name in names}, group.groups)
+        leans = leanings(group, group.model)
+        closeness = {name: said[name, model].mean_dice for name in names}
         findings += _model_findings(group.model, place, leans, habits, evidence)
-        tables.append(_model_table(place, leans))
+        tables.append(_model_table(place, leans, closeness))
         numbers |= {"williams_index": place.index, "williams_interval": place.index_interval}
         numbers |= {"difference": place.difference, "difference_interval": place.interval}
+        numbers |= {"sides_with": {one.person: one.sides for one in leans}}
         numbers |= {"leaning": {one.person: one.lean for one in leans}}
         sentence = f"{sentence} {findings[-3].sentence} {findings[-1].sentence}"
     return Section(
@@ -169,15 +177,14 @@ def _longest(pictures: Mapping[str, Sequence[Drawn | None]]) -> list[Drawn]:
 def _habit(name: str, pictures: Sequence[Drawn | None], small_px: float, groups: Sequence[str]) -> Habit:
     known = [(one, own) for one, own in zip(pictures, groups, strict=True) if one is not None]
     everything, names = joined([one for one, _ in known]), [own for _, own in known]
-    told = [~np.isnan(one.larger_px) for one, _ in known]
-    larger = [float(one.larger_px[at].sum()) for (one, _), at in zip(known, told, strict=True)]
+    of_each = np.repeat(names, [len(one.sizes) for one, _ in known])
     small = [one.sizes <= small_px for one, _ in known]
     missed = [float(one.missed[at].sum()) for (one, _), at in zip(known, small, strict=True)]
     return Habit(
         name,
         len(known),
-        _share(sum(larger), sum(int(at.sum()) for at in told)),
-        ratio_interval(larger, [float(at.sum()) for at in told], names),
+        _known_median(everything.larger_px),
+        intervals(everything.larger_px.tolist(), of_each.tolist()).median,
         _share(float(everything.missed.sum()), len(everything.missed)),
         _share(sum(missed), sum(int(at.sum()) for at in small)),
         ratio_interval(missed, [float(at.sum()) for at in small], names),
@@ -234,11 +241,13 @@ def _model_findings(
     """Whether the model stands among people; how it draws; whom it resembles."""
     own = next(habit for habit in habits if habit.name == model.name)
     worst = math.nan if place.interval is None else place.interval[0]
-    closest, first = max(leans, key=lambda one: np.nan_to_num(one.dice)), leans[0]
+    first = leans[0]
     verb = "better than" if place.difference > 0 else "less well than"
     likeness = (
-        f"Beyond what the consensus does, {model.name} leans towards {first.person} by {first.lean:.3f} Dice"
-        f"{_between(first.interval, '.3f')}; closest in Dice is {closest.person} ({closest.dice:.3f})."
+        "Nobody stands alone against the others anywhere."
+        if math.isnan(first.lean)
+        else f"Where {first.person} stands alone against most others, {model.name} sides with them in {first.sides:.0%} of "
+        f"the pixels, {first.lean:+.0%} beside the same share for the others{_between(first.interval, '+.0%')}."
     )
     return [
         evidence.thresholds.judged(
@@ -327,22 +336,24 @@ def _staple_table(group: Group, subject: Subject) -> Table:
     )
 
 
-def _model_table(place: Standing, leans: Sequence[Leaning]) -> Table:
+def _model_table(place: Standing, leans: Sequence[Leaning], closeness: Mapping[str, float]) -> Table:
     by_person = {one.person: one for one in leans}
     rows = tuple(
         (
             one.person,
-            by_person[one.person].dice,
-            _with(by_person[one.person].lean, by_person[one.person].interval, "+.3f"),
+            closeness[one.person],
+            _with(by_person[one.person].sides, None, ".0%"),
+            _with(by_person[one.person].lean, by_person[one.person].interval, "+.0%"),
             _with(one.difference, one.interval, "+.3f"),
-            f"{one.closer:.0%}",
+            _with(one.closer, None, ".0%"),
         )
         for one in place.beside
     )
     header = (
         "who",
         "Dice of the model with them",
-        "the model leans towards them by",
+        "where they stand alone, the model sides with them",
+        "beside the others",
         "the model in their place: Dice with the others",
         "images where it agrees at least as well",
     )
@@ -412,6 +423,11 @@ def _between(interval: Interval | None, form: str) -> str:
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
+
+
+def _known_median(values: Any) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else math.nan
 
 
 def _known_mean(values: Any) -> float:

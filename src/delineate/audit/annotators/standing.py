@@ -44,16 +44,6 @@ class Standing:
     beside: tuple[Beside, ...]
 
 
-@dataclass(frozen=True)
-class Leaning:
-    """How much closer the model is to one person than to the others, in Dice, beyond what the consensus is."""
-
-    person: str
-    dice: float
-    lean: float
-    interval: Interval | None
-
-
 def standing(
     people: Mapping[tuple[str, str], Values], model: Mapping[str, Values], groups: Sequence[str]
 ) -> Standing:
@@ -78,27 +68,6 @@ def standing(
         ratio_interval(parts.tolist(), wholes.tolist(), names),
         tuple(_beside(person, people, model, groups) for person in model),
     )
-
-
-def leanings(
-    model: Mapping[str, Values], consensus: Mapping[str, Values], groups: Sequence[str]
-) -> tuple[Leaning, ...]:
-    """Of the model towards each person, the strongest first; model, consensus: their Dice with each person, image by image.
-
-    >>> agreed = {"anna": np.full(4, 0.9), "ben": np.full(4, 0.8)}  # ben is a little off
-    >>> found = leanings({"anna": np.full(4, 0.9), "ben": np.full(4, 0.9)}, agreed, "abcd")
-    >>> found[0].person, round(found[0].lean, 2)
-    ('ben', 0.1)
-    """
-    found = []
-    for person, own in model.items():
-        others = [name for name in model if name != person]
-        more = (own - _mean([model[name] for name in others])) - (
-            consensus[person] - _mean([consensus[name] for name in others])
-        )
-        lean, interval = _mean_of(more, groups)
-        found.append(Leaning(person, _mean_of(own, groups)[0], lean, interval))
-    return tuple(sorted(found, key=lambda one: -np.nan_to_num(one.lean, nan=-np.inf)))
 
 
 def _beside(
