@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import statistics
 import time
 from dataclasses import replace
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--most-pixels", type=int, default=400_000, help="larger images are left out")
     parser.add_argument("--json", type=Path, help="where to write the numbers as well")
     wanted = parser.parse_args()
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     loaded = data.load(wanted.train)
     cases = [c for c in loaded.cases if c.image[..., 0].size <= wanted.most_pixels]
     val = [c for c in data.load(wanted.val).cases if c.image[..., 0].size <= wanted.most_pixels]
