@@ -251,13 +251,9 @@ def _stroke(
 
     first = max(rng.uniform(0, 2 * math.pi, 6).tolist(), key=room)
     turns = math.radians(hand.wobble_deg) * rng.standard_normal((2, hand.length_px))
-    radius = (hand.width_px - 1) / 2
-    pen = [
-        (r, c)
-        for r in range(-math.floor(radius + 0.5), math.floor(radius + 0.5) + 1)
-        for c in range(-math.floor(radius + 0.5), math.floor(radius + 0.5) + 1)
-        if math.hypot(r, c) <= radius + 0.25
-    ]
+    first_px, middle = -((hand.width_px - 1) // 2), 0.5 * (1 - hand.width_px % 2)
+    across = range(first_px, first_px + hand.width_px)
+    pen = [(r, c) for r in across for c in across if math.hypot(r - middle, c - middle) <= hand.width_px / 2]
     length = rng.uniform(0.5, 1.0) * hand.length_px
     for way in (0, 1):
         row, column, heading = float(start[0]), float(start[1]), first + way * math.pi
