@@ -97,6 +97,16 @@ def test_one_click_falls_on_every_object_well_inside_it():
     assert [point.label for point in found] == case.labels[places].tolist()
 
 
+def test_a_speck_is_no_object_unless_it_has_an_id():
+    labels = np.zeros((32, 32), np.uint8)
+    labels[4:12, 4:12], labels[20, 20] = 1, 1
+    case = Case("speck", np.zeros((32, 32, 1)), labels=labels)
+    assert len(clicks(case)) == 1
+    ids = labels.astype(np.int32)
+    ids[20, 20] = 2
+    assert len(clicks(Case("speck", case.image, labels=labels, objects=ids))) == 2
+
+
 def test_an_object_in_a_stack_is_clicked_on_once():
     case = discs(slices=4)
     found = clicks(case)

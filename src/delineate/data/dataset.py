@@ -102,6 +102,10 @@ def load(
     notes = [*folder.notes, *_left_out(folder, places, joins)]
     too_large = [entry for entry in labelled if is_too_large(entry)]
     labelled = [entry for entry in labelled if entry not in too_large]
+    if pointed := [entry.images[0].name for entry in too_large if entry.name in places]:
+        raise DataError(
+            f"{pointed[0]} is too large for points and boxes: draw strokes, or crop windows out of it"
+        )
     large_masks = [mask_of(label_path(entry)) for entry in too_large]
     drawn = [entry for entry in labelled if entry.labels]
     masks = dict(zip((entry.name for entry in drawn), each(_mask, drawn), strict=True))
