@@ -237,6 +237,27 @@ def test_truth_to_score_with_is_the_full_masks_alone(tmp_path: Path) -> None:
     assert list(load_masks(root).files) == ["a"]
 
 
+def test_small_discs_in_a_folder_of_points_are_label_images(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points/a.png": STROKES})
+    assert np.array_equal(labels_of(load(root), "a"), STROKES)
+
+
+def test_masks_that_say_little_are_weak_so_that_other_images_join(tmp_path: Path) -> None:
+    ignoring = np.where(STROKES == U, 2, STROKES)
+    declared = '{"labels": {"background": 0, "cell": 1, "ignore": 2}}'
+    root = made(tmp_path, {**THREE, "masks/a.png": ignoring, "dataset.json": declared})
+    found = load(root)
+    assert np.array_equal(labels_of(found, "a"), STROKES)
+    assert [case.name for case in found.unlabelled] == ["b", "c"]
+    assert not any("has no mask" in str(problem) for problem in check(root).problems)
+
+
+def test_strokes_of_background_alone_are_no_empty_mask(tmp_path: Path) -> None:
+    background = np.where(STROKES == 0, 0, U).astype(np.uint8)
+    root = made(tmp_path, {**THREE, "scribbles/a.png": STROKES, "scribbles/b.png": background})
+    assert not any("is empty" in str(problem) for problem in check(root).problems)
+
+
 @needs_real_data
 def test_strokes_that_people_drew_are_read_beside_full_masks() -> None:
     found = load(REAL / "cardiac" / "val", labels="scribbles")

@@ -263,7 +263,7 @@ def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...
 
     masks, several = files(MASK_FOLDERS)
     objects, _ = files(OBJECT_FOLDERS)
-    scribbles, _ = files(SCRIBBLE_FOLDERS)
+    scribbles = files(SCRIBBLE_FOLDERS)[0] or files(POINTS)[0]  # points may be small discs in label images
     kind: Kind = "masks"
     if not masks and objects:
         masks, objects, kind = objects, [], "instances"
