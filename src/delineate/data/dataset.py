@@ -35,7 +35,8 @@ from delineate.data.marks import disc_radius
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry, Kind
 from delineate.data.picture import Picture
-from delineate.data.places import Places, marked, places_of, points_in_pixels
+from delineate.data.places import Places, places_of
+from delineate.data.placing import marked, points_in_pixels
 from delineate.data.problem import Problem, counted, listed
 from delineate.data.reading import each, entry_image
 from delineate.data.split import groups
