@@ -30,7 +30,7 @@ from delineate.data.folders import Folder, LabelKind, find_folder, offered
 from delineate.data.inventory import LookedAt, Seen, ValueRange, look_at, placed_counts, where_of
 from delineate.data.kinds import form_problems, is_weak, kind_of, understand_all
 from delineate.data.masks import MasksAre
-from delineate.data.places import Places, places_of
+from delineate.data.places import Places, places_of, unclaimed
 from delineate.data.problem import Problem
 
 Progress = Callable[[int, int], None]
@@ -192,6 +192,7 @@ def check(
 def _opened_places(folder: Folder, seen: Seen) -> dict[str, Places]:
     """What the tables of points and boxes say; where one cannot be read, a problem, and nothing."""
     try:
+        seen.problems += unclaimed(folder.entries)
         return places_of(folder.entries)
     except DelineateError as error:
         seen.problems.append(Problem.of(error, where=f"points and boxes of {folder.path}"))

@@ -35,7 +35,7 @@ from delineate.data.marks import disc_radius
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry, Kind
 from delineate.data.picture import Picture
-from delineate.data.places import Places, places_of
+from delineate.data.places import Places, places_of, unclaimed
 from delineate.data.placing import marked, points_in_pixels
 from delineate.data.problem import Problem, counted, listed
 from delineate.data.reading import each, entry_image
@@ -96,7 +96,7 @@ def load(
             f"{path} holds {counted(len(folder.train), 'image')} but no mask for any of them: put "
             "masks of the same names into a folder masks/ beside images/"
         )
-    notes = list(folder.notes)
+    notes = [*folder.notes, *map(str, unclaimed(folder.entries))]
     too_large = [entry for entry in labelled if is_too_large(entry)]
     labelled = [entry for entry in labelled if entry not in too_large]
     if pointed := [entry.images[0].name for entry in too_large if entry.name in places]:

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from delineate.core import ClassTable, DataError
+from delineate.data.folders import TRAIN_FOLDERS, VALIDATION_FOLDERS
 from delineate.data.formats import stem_of
 from delineate.data.matching import Entry
 from delineate.data.metadata import NAMES, table_of
 from delineate.data.picture import METRES, length_unit
-from delineate.data.problem import listed
+from delineate.data.problem import Problem, listed
 
 AXES = (("slice", "row", "column"), ("z", "y", "x"), ("axis-0", "axis-1", "axis-2"))
 CLASSES = ("class", "label", "category", "classification", "type")
@@ -59,22 +60,40 @@ def places_of(entries: Sequence[Entry]) -> dict[str, Places]:
 
     Raises DataError where a table cannot be read, has no places, or does not say which image it is about.
     """
-    tables = {p: _read(p, boxed=False) for e in entries for p in e.points}
-    tables |= {p: _read(p, boxed=True) for e in entries for p in e.boxes}
+    tables = _tables(entries)
     found: dict[str, Places] = {}
     for entry in entries:
-        names = {entry.name, stem_of(entry.images[0]), entry.images[0].name}
-
-        def rows(files: Sequence[Path], names: set[str] = names) -> list[Place]:
-            return [
-                place for p in files for name, place in tables[p] if name in names or Path(name).name in names
-            ]
-
-        points, boxes = rows(entry.points), rows(entry.boxes)
+        names = _names(entry)
+        points, boxes = (
+            [place for p in files for name, place in tables[p] if Path(name).name in names]
+            for files in (entry.points, entry.boxes)
+        )
         if points or boxes:
             placed = [tuple(place for place in kind if place.start) for kind in (points, boxes)]
             found[entry.name] = Places(placed[0], placed[1], empty=not any(placed))
     return found
+
+
+def unclaimed(entries: Sequence[Entry]) -> list[Problem]:
+    """Rows about images that are not there; raises as `places_of`."""
+    known = set[str]().union(*map(_names, entries))
+    problems = []
+    for path, rows in _tables(entries).items():
+        names = dict.fromkeys(name for name, _ in rows if Path(name).name not in known)
+        if names:
+            fact = f"{path.name} has rows about {listed(names, most=3)}, of which there is no image"
+            problems.append(Problem(path.name, fact, "name images as their files are named", serious=False))
+    return problems
+
+
+def _names(entry: Entry) -> set[str]:
+    """What a table may call an image."""
+    return {entry.name.rpartition("/")[2], stem_of(entry.images[0]), entry.images[0].name}
+
+
+def _tables(entries: Sequence[Entry]) -> dict[Path, list[tuple[str, Place]]]:
+    found = {p: _read(p, boxed=False) for e in entries for p in e.points}
+    return found | {p: _read(p, boxed=True) for e in entries for p in e.boxes}
 
 
 def _read(path: Path, *, boxed: bool) -> list[tuple[str, Place]]:
@@ -86,7 +105,8 @@ def _read(path: Path, *, boxed: bool) -> list[tuple[str, Place]]:
     if shared and named_at is None:
         raise DataError(f"{path} does not say which image its rows are about: add a column called name")
     class_at = next((titles.index(name) for name in CLASSES if name in titles), None)
-    of_folder = "" if path.parent.name.lower() in SHARED or shared else path.parent.name
+    above = path.parent.name
+    of_folder = "" if shared or above.lower() in (*SHARED, *TRAIN_FOLDERS, *VALIDATION_FOLDERS) else above
     bare, units = zip(*(_without_unit(title) for title in titles), strict=True)
     axes = next(([a for a in family if a in bare] for family in AXES if set(family[-2:]) & set(bare)), [])
     if "axis-1" in axes and "axis-0" not in axes:
