@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import statistics
 import time
 from dataclasses import replace
@@ -38,14 +39,22 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--regions", type=int, default=6, help="per round")
-    parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--width", type=int, default=8)
+    parser.add_argument("--patch", type=int, default=64)
+    parser.add_argument("--pool", type=int, default=60, help="images to choose from at most, evenly")
     parser.add_argument("--share", type=float, default=0.02)
-    parser.add_argument("--most-pixels", type=int, default=400_000, help="larger images are left out")
+    parser.add_argument("--most-pixels", type=int, default=150_000, help="larger images are left out")
     parser.add_argument("--json", type=Path, help="where to write the numbers as well")
     wanted = parser.parse_args()
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     loaded = data.load(wanted.train)
     cases = [c for c in loaded.cases if c.image[..., 0].size <= wanted.most_pixels]
+    cases = (
+        [cases[i * len(cases) // wanted.pool] for i in range(wanted.pool)]
+        if len(cases) > wanted.pool
+        else cases
+    )
     val = [c for c in data.load(wanted.val).cases if c.image[..., 0].size <= wanted.most_pixels]
     print(f"{len(cases)} images to choose from, {len(val)} to judge on", flush=True)
     curves: dict[str, list[list[float]]] = {"next": [], "random": []}
@@ -72,7 +81,9 @@ def one_seed(
 ) -> dict[str, list[float]]:
     """Mean Dice after the start and after each round, by who chooses."""
     strokes = [scribbled(case, share=wanted.share, seed=seed) for case in cases]
-    first_plan = planned(cases, overrides=Overrides(width=wanted.width, patch=128, batch=4, objects=False))
+    first_plan = planned(
+        cases, overrides=Overrides(width=wanted.width, patch=wanted.patch, batch=4, objects=False)
+    )
     every: list[Region] = [(i, box) for i, case in enumerate(cases) for box in regions(case.spatial, 128)]
     rng = np.random.default_rng(seed)
     start = [every[i] for i in rng.permutation(len(every))[: wanted.regions]]

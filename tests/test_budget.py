@@ -86,6 +86,8 @@ def test_what_is_done_is_not_done_again_on_resume(spent, monkeypatch):
         overrides=TINY, resume=True,
     )  # fmt: skip
     assert again.spent == found.spent
+    with pytest.raises(DataError, match="was begun with other steps"):
+        flow.budget(LEARN_FROM, val=HELD_OUT, out=out, steps=2, overrides=TINY, resume=True)
 
 
 def test_fewer_images_are_among_the_more():

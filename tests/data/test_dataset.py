@@ -193,7 +193,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "empty masks": ({"images/a.png": NOISE, "masks/a.png": SQUARE * 0}, "every mask is empty .*: label"),
     "all unlabelled": (
         {"images/a.png": NOISE, "scribbles/a.png": SQUARE * 0 + 255},
-        "every pixel of all scribbles is 255.*: label",
+        "every pixel of all scribbles is unlabelled .*: label",
     ),
     "a JPEG mask": (
         {

@@ -125,6 +125,27 @@ def test_points_files_in_folders_of_classes_are_of_these_classes(tmp_path: Path)
     assert [int(labels_of(found, "a")[at]) for at in ((5, 6), (12, 15))] == [1, 0]
 
 
+def test_points_of_parts_are_not_of_a_class_called_train(tmp_path: Path) -> None:
+    files = {
+        "img_dir/train/a.png": noise(0),
+        "img_dir/val/b.png": noise(1),
+        "points/train/a.csv": "index,axis-0,axis-1\n0,5,6\n",
+        "points/val/b.csv": "index,axis-0,axis-1\n0,7,8\n",
+        "scribbles/train/a.png": np.where(STROKES == 0, 0, U).astype(np.uint8),
+    }
+    found = load(made(tmp_path, files))
+    assert found.classes.names == ("background", "foreground")
+    assert [case.name for case in found.validation] == ["b"]
+    assert found.validation[0].labels is not None
+    assert found.validation[0].labels[7, 8] == 1
+
+
+def test_rows_about_images_that_are_not_there_are_told(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": POINTS + "z,1,1,nucleus\n"})
+    assert any("rows about z, of which there is no image" in note for note in load(root).notes)
+    assert any("rows about z, of which there is no image" in str(p) for p in check(root).problems)
+
+
 def test_lengths_need_a_unit_in_the_title_where_images_have_a_pixel_size(tmp_path: Path) -> None:
     def with_points(text: str) -> Path:
         root = made(tmp_path, {"points.csv": text})
@@ -235,6 +256,27 @@ def test_truth_to_score_with_is_the_full_masks_alone(tmp_path: Path) -> None:
 
     root = made(tmp_path, {**THREE, "masks/a.png": FULL, "scribbles/b.png": STROKES})
     assert list(load_masks(root).files) == ["a"]
+
+
+def test_small_discs_in_a_folder_of_points_are_label_images(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points/a.png": STROKES})
+    assert np.array_equal(labels_of(load(root), "a"), STROKES)
+
+
+def test_masks_that_say_little_are_weak_so_that_other_images_join(tmp_path: Path) -> None:
+    ignoring = np.where(STROKES == U, 2, STROKES)
+    declared = '{"labels": {"background": 0, "cell": 1, "ignore": 2}}'
+    root = made(tmp_path, {**THREE, "masks/a.png": ignoring, "dataset.json": declared})
+    found = load(root)
+    assert np.array_equal(labels_of(found, "a"), STROKES)
+    assert [case.name for case in found.unlabelled] == ["b", "c"]
+    assert not any("has no mask" in str(problem) for problem in check(root).problems)
+
+
+def test_strokes_of_background_alone_are_no_empty_mask(tmp_path: Path) -> None:
+    background = np.where(STROKES == 0, 0, U).astype(np.uint8)
+    root = made(tmp_path, {**THREE, "scribbles/a.png": STROKES, "scribbles/b.png": background})
+    assert not any("is empty" in str(problem) for problem in check(root).problems)
 
 
 @needs_real_data

@@ -96,7 +96,7 @@ def test_lists_and_pictures_name_the_same_regions(tmp_path):
 def test_labelled_images_are_not_asked_for_again(tmp_path):
     data = samples.write(tmp_path / "data")
     method = UNetMethod.of(LEARNT)
-    with pytest.raises(DataError, match="that is not labelled"):
+    with pytest.raises(DataError, match="holds no unlabelled image"):
         flow.suggest(method, data / "test", out=tmp_path / "next", labelled=data / "test")
 
 
@@ -105,3 +105,17 @@ def test_a_threshold_has_no_features_to_compare_by(tmp_path):
     method = flow.train(CASES, method="otsu")
     with pytest.raises(ModelError, match="otsu has no features"):
         flow.suggest(method, data / "test", out=tmp_path / "next")
+
+
+def test_images_that_do_not_fit_are_left_out_with_the_reason(tmp_path):
+    from PIL import Image
+
+    places = samples.write(tmp_path / "data") / "test" / "images"
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8)).save(tmp_path / "colour.png")
+    said = []
+    (tmp_path / "colour.png").rename(places / "colour.png")
+    flow.suggest(UNetMethod.of(LEARNT), places, out=tmp_path / "next", count=1, tell=said.append)
+    assert any("colour is left out: the image has 3 channels" in sentence for sentence in said)
+    with pytest.raises(DataError, match=r"fits .colour is left out: the image has 3 channels"):
+        flow.suggest(UNetMethod.of(LEARNT), places / "colour.png", out=tmp_path / "none")

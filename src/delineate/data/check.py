@@ -28,10 +28,10 @@ from delineate.data.faults import (
 )
 from delineate.data.folders import Folder, LabelKind, find_folder, offered
 from delineate.data.inventory import LookedAt, Seen, ValueRange, look_at, placed_counts, where_of
-from delineate.data.kinds import form_problems, kind_of, understand_all
+from delineate.data.kinds import form_problems, is_weak, kind_of, understand_all
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry
-from delineate.data.places import Places, places_of
+from delineate.data.places import Places, places_of, unclaimed
 from delineate.data.problem import Problem
 
 Progress = Callable[[int, int], None]
@@ -118,12 +118,13 @@ def check(
         masks += _others(at, entries, masks_are=masks_are, seen=seen)
         of_each = [kind_of(entry, places) for entry, _ in entries]
         labelled += sum(map(bool, of_each))
-        weak = bool(set(of_each) - {"masks", ""})
         kinds.update(of_each)
-        seen.problems += _folder_problems(at, places, weak=weak)
         notes += at.notes
         evidence = [(mask.entry.kind, mask.evidence) for mask in masks]
+        weak = is_weak(of_each, np.zeros((0, 256), np.int64))
+        problems = _folder_problems(at, places, weak=weak)
         if not evidence and not places:
+            seen.problems += problems
             continue
         try:
             meaning = understand_all(
@@ -138,11 +139,14 @@ def check(
             held = {entry.name: held_out for entry, held_out in entries}
             counted = placed_counts(at, places, meaning, held, masks, seen)
         except DelineateError as error:
-            seen.problems.append(Problem.of(error, where=f"labels of {at.path}"))
+            seen.problems += [*problems, Problem.of(error, where=f"labels of {at.path}")]
             continue
         notes += meaning.notes
         counts = np.array([meaning.of(kind).tally(one) for kind, one in evidence]).reshape(-1, 256)
-        seen.problems += mask_problems([mask.evidence for mask in masks], counts)
+        weak = is_weak(of_each, counts)
+        seen.problems += _folder_problems(at, places, weak=weak)
+        alone = [i for i, mask in enumerate(masks) if mask.entry.name not in places]
+        seen.problems += mask_problems([masks[i].evidence for i in alone], counts[alone])
         seen.problems += form_problems(evidence, counts)
         seen.problems += contradictions(
             _apart(mask, meaning.of(mask.entry.kind)) for mask in masks if mask.entry.kind != "scribbles"
@@ -207,6 +211,7 @@ def _others(
 def _opened_places(folder: Folder, seen: Seen) -> dict[str, Places]:
     """What the tables of points and boxes say; where one cannot be read, a problem, and nothing."""
     try:
+        seen.problems += unclaimed(folder.entries)
         return places_of(folder.entries)
     except DelineateError as error:
         seen.problems.append(Problem.of(error, where=f"points and boxes of {folder.path}"))

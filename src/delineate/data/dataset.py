@@ -28,14 +28,15 @@ from delineate.data.faults import (
 from delineate.data.folders import Folder, LabelKind, find_folder
 from delineate.data.formats import read_mask
 from delineate.data.joining import joining
-from delineate.data.kinds import Meaning, form_problems, kind_of, kinds_note, understand_all
+from delineate.data.kinds import Meaning, form_problems, is_weak, kind_of, kinds_note, understand_all
 from delineate.data.large_case import LargeCase, evidence_in, is_too_large, large_case, mask_of
 from delineate.data.legend import Legend, read_legend
 from delineate.data.marks import disc_radius
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry, Kind
 from delineate.data.picture import Picture
-from delineate.data.places import Places, marked, places_of, points_in_pixels
+from delineate.data.places import Places, places_of, unclaimed
+from delineate.data.placing import marked, points_in_pixels
 from delineate.data.problem import Problem, counted, listed
 from delineate.data.reading import each, entry_image
 from delineate.data.split import groups
@@ -95,13 +96,13 @@ def load(
             f"{path} holds {counted(len(folder.train), 'image')} but no mask for any of them: put "
             "masks of the same names into a folder masks/ beside images/"
         )
-    weak = any(kind_of(entry, places) != "masks" for entry in labelled)
-    joins = [
-        e for e in folder.train if not kind_of(e, places) and (weak if all_images is None else all_images)
-    ]
-    notes = [*folder.notes, *_left_out(folder, places, joins)]
+    notes = [*folder.notes, *map(str, unclaimed(folder.entries))]
     too_large = [entry for entry in labelled if is_too_large(entry)]
     labelled = [entry for entry in labelled if entry not in too_large]
+    if pointed := [entry.images[0].name for entry in too_large if entry.name in places]:
+        raise DataError(
+            f"{pointed[0]} is too large for points and boxes: draw strokes, or crop windows out of it"
+        )
     large_masks = [mask_of(label_path(entry)) for entry in too_large]
     drawn = [entry for entry in labelled if entry.labels]
     masks = dict(zip((entry.name for entry in drawn), each(_mask, drawn), strict=True))
@@ -126,6 +127,10 @@ def load(
     )
     notes += meaning.notes
     counts = np.array([meaning.of(kind).tally(seen) for kind, seen in evidence]).reshape(-1, 256)
+    weak = is_weak((kind_of(entry, places) for entry in (*labelled, *too_large)), counts)
+    joining_in = weak if all_images is None else all_images
+    joins = [e for e in folder.train if joining_in and not kind_of(e, places)]
+    notes = [*_left_out(folder, places, joins), *notes]
     notes += [str(problem) for problem in form_problems(evidence, counts)[:MOST_SAID]]
     notes += [kinds_note([kind_of(e, places) for e in (*labelled, *too_large, *joins)])]
     group_of = {entry.name: entry.name for entry in (*labelled, *too_large, *joins)}

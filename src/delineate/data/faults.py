@@ -117,7 +117,7 @@ def mask_problems(masks: Sequence[Evidence], counts: NDArray[np.int64]) -> list[
         if pixels[:UNLABELLED].sum() == 0:
             remedy = "label some of its pixels; it teaches nothing until then"
             found.append(Problem(mask, f"mask {mask} is unlabelled everywhere", remedy, serious=False))
-        elif pixels[1:UNLABELLED].sum() == 0:
+        elif pixels[1:].sum() == 0:
             remedy = "make sure that there is nothing to label in its image"
             found.append(
                 Problem(mask, f"mask {mask} is empty (background everywhere)", remedy, serious=False)

@@ -269,7 +269,8 @@ def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...
     kind: Kind = "masks"
     if not any(masks.values()) and any(objects.values()):
         masks, objects, kind = objects, {}, "instances"
-    strokes = next(iter(scribbles.values()), [])
+    # points may be small discs in label images
+    strokes = next(iter(scribbles.values()), []) or next(iter(files(POINTS).values()), [])
     alone = len(masks) == len(objects) == 1
     found = {
         person: matched(

@@ -24,7 +24,8 @@ from delineate.data.marks import disc_radius
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry
 from delineate.data.picture import Picture
-from delineate.data.places import Places, marked, points_in_pixels
+from delineate.data.places import Places
+from delineate.data.placing import marked, points_in_pixels
 from delineate.data.problem import Problem
 from delineate.data.reading import In, Out, entry_image
 

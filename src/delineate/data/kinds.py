@@ -7,7 +7,7 @@ understood by itself, and then by the classes of the fullest.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -113,6 +113,16 @@ def kind_of(entry: Entry, places: Mapping[str, Places]) -> str:
     if found := places.get(entry.name):
         return "boxes" if found.boxes else "points"
     return "scribbles" if entry.labels is not None else ""
+
+
+def is_weak(kinds: Iterable[str], counts: NDArray[np.int64]) -> bool:
+    """Whether some labels are strokes, points or boxes, or masks say nothing about most of their pixels.
+
+    counts: (label files, 256) pixels by class.
+    """
+    return any(kind not in ("masks", "") for kind in kinds) or 2 * int(counts[:, UNLABELLED].sum()) > int(
+        counts.sum()
+    )
 
 
 def kinds_note(kinds: Sequence[str]) -> str:

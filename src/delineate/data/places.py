@@ -12,26 +12,21 @@ there is nothing in an image.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from delineate.core import UNLABELLED, ClassTable, DataError
+from delineate.core import ClassTable, DataError
+from delineate.data.folders import TRAIN_FOLDERS, VALIDATION_FOLDERS
 from delineate.data.formats import stem_of
-from delineate.data.marks import Box, Point, with_boxes, with_points
 from delineate.data.matching import Entry
 from delineate.data.metadata import NAMES, table_of
-from delineate.data.picture import METRES, Picture, length_unit
-from delineate.data.problem import Problem, by, listed
+from delineate.data.picture import METRES, length_unit
+from delineate.data.problem import Problem, listed
 
 AXES = (("slice", "row", "column"), ("z", "y", "x"), ("axis-0", "axis-1", "axis-2"))
 CLASSES = ("class", "label", "category", "classification", "type")
 SHARED = ("points", "point", "boxes", "box")
-SAME_PX = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,37 +55,45 @@ class Places:
         return {place.said for place in (*self.points, *self.boxes) if place.said}
 
 
-@dataclass(frozen=True, eq=False)
-class Marked:
-    """What the places of one image come to: labels (*spatial), and what is wrong with some of them. by_class: how many of
-    them count, by class index."""
-
-    labels: NDArray[np.uint8]
-    by_class: dict[int, int]
-    problems: tuple[Problem, ...] = ()
-
-
 def places_of(entries: Sequence[Entry]) -> dict[str, Places]:
     """What the tables say of each entry, by its name; entries of which none speaks are left out.
 
     Raises DataError where a table cannot be read, has no places, or does not say which image it is about.
     """
-    tables = {p: _read(p, boxed=False) for e in entries for p in e.points}
-    tables |= {p: _read(p, boxed=True) for e in entries for p in e.boxes}
+    tables = _tables(entries)
     found: dict[str, Places] = {}
     for entry in entries:
-        names = {entry.name, stem_of(entry.images[0]), entry.images[0].name}
-
-        def rows(files: Sequence[Path], names: set[str] = names) -> list[Place]:
-            return [
-                place for p in files for name, place in tables[p] if name in names or Path(name).name in names
-            ]
-
-        points, boxes = rows(entry.points), rows(entry.boxes)
+        names = _names(entry)
+        points, boxes = (
+            [place for p in files for name, place in tables[p] if Path(name).name in names]
+            for files in (entry.points, entry.boxes)
+        )
         if points or boxes:
             placed = [tuple(place for place in kind if place.start) for kind in (points, boxes)]
             found[entry.name] = Places(placed[0], placed[1], empty=not any(placed))
     return found
+
+
+def unclaimed(entries: Sequence[Entry]) -> list[Problem]:
+    """Rows about images that are not there; raises as `places_of`."""
+    known = set[str]().union(*map(_names, entries))
+    problems = []
+    for path, rows in _tables(entries).items():
+        names = dict.fromkeys(name for name, _ in rows if Path(name).name not in known)
+        if names:
+            fact = f"{path.name} has rows about {listed(names, most=3)}, of which there is no image"
+            problems.append(Problem(path.name, fact, "name images as their files are named", serious=False))
+    return problems
+
+
+def _names(entry: Entry) -> set[str]:
+    """What a table may call an image."""
+    return {entry.name.rpartition("/")[2], stem_of(entry.images[0]), entry.images[0].name}
+
+
+def _tables(entries: Sequence[Entry]) -> dict[Path, list[tuple[str, Place]]]:
+    found = {p: _read(p, boxed=False) for e in entries for p in e.points}
+    return found | {p: _read(p, boxed=True) for e in entries for p in e.boxes}
 
 
 def _read(path: Path, *, boxed: bool) -> list[tuple[str, Place]]:
@@ -102,7 +105,8 @@ def _read(path: Path, *, boxed: bool) -> list[tuple[str, Place]]:
     if shared and named_at is None:
         raise DataError(f"{path} does not say which image its rows are about: add a column called name")
     class_at = next((titles.index(name) for name in CLASSES if name in titles), None)
-    of_folder = "" if path.parent.name.lower() in SHARED or shared else path.parent.name
+    above = path.parent.name
+    of_folder = "" if shared or above.lower() in (*SHARED, *TRAIN_FOLDERS, *VALIDATION_FOLDERS) else above
     bare, units = zip(*(_without_unit(title) for title in titles), strict=True)
     axes = next(([a for a in family if a in bare] for family in AXES if set(family[-2:]) & set(bare)), [])
     if "axis-1" in axes and "axis-0" not in axes:
@@ -168,143 +172,3 @@ def table_from(said: set[str]) -> ClassTable:
     if names and all(name.isdecimal() for name in names):
         return ClassTable.numbered(max(map(int, names)) + 1)
     return ClassTable(("background", *sorted(names))) if names else ClassTable(("background", "foreground"))
-
-
-def _label(place: Place, classes: ClassTable) -> int:
-    """Class index of a place; raises DataError for a class that there is not."""
-    said = place.said
-    if said in classes.names:
-        return classes.names.index(said)
-    if said.isdecimal() and int(said) < len(classes):
-        return int(said)
-    if said == "background":
-        return 0
-    if not said and len(classes) == 2:
-        return 1
-    fact = f"is of the class {said}" if said else "says no class"
-    raise DataError(f"{place.where} {fact}, but the classes are {listed(classes.names)}: name one of them")
-
-
-def marked(
-    labels: NDArray[np.uint8],
-    places: Places,
-    image: Picture,
-    *,
-    classes: ClassTable,
-    radius_px: float,
-    name: str,
-) -> Marked:
-    """`labels` (*spatial) with the discs of points and the cores of boxes, where they were unlabelled.
-
-    image: for its pixel size, where places are lengths. Points that lie twice in one spot count once, those of two classes
-    in one spot not at all, and strokes are believed more than points; each is a problem that is told.
-    Raises DataError for a place outside the image, and for one that may be in pixels or not.
-    """
-    points = [
-        Point(_pixels(place, place.start, image, name), _label(place, classes)) for place in places.points
-    ]
-    for point, place in zip(points, places.points, strict=True):
-        _check_inside(point.place, place, image, name)
-    kept, problems = _sorted_out(points, places.points, labels, name)
-    boxes = []
-    for place in places.boxes:
-        start, stop = (_pixels(place, part, image, name) for part in (place.start, place.stop))
-        _check_inside(start, place, image, name)
-        _check_inside(tuple(s - 1 for s in stop), place, image, name)
-        if any(e <= s for s, e in zip(start, stop, strict=True)):
-            raise DataError(
-                f"{place.where} is a box that ends before it begins: give start and stop in that order"
-            )
-        boxes.append(Box(start, stop, _label(place, classes)))
-    drawn = with_points(labels, kept, radius_px=radius_px)
-    if boxes:
-        drawn = with_boxes(drawn, boxes)
-    elif places.empty:
-        drawn = np.where(drawn == UNLABELLED, np.uint8(0), drawn)
-    by_class = Counter([point.label for point in kept] + [box.label for box in boxes])
-    return Marked(drawn, dict(by_class), problems)
-
-
-def points_in_pixels(places: Mapping[str, Places], pictures: Mapping[str, Picture]) -> list[list[Point]]:
-    """The points of each image, whatever their class, for `disc_radius`."""
-    return [
-        [Point(_pixels(place, place.start, pictures[name], name), 1) for place in found.points]
-        for name, found in places.items()
-        if name in pictures
-    ]
-
-
-def _pixels(place: Place, numbers: tuple[float, ...], image: Picture, name: str) -> tuple[float, ...]:
-    axes = len(image.spacing)
-    if len(numbers) != axes:
-        raise DataError(
-            f"{place.where} has {len(numbers)} coordinates but image {name} has {axes} axes: give "
-            + ("slice, row and column" if axes == 3 else "row and column")
-        )
-    scaled = image.unit != "px" and any(s != 1 for s in image.spacing)
-    if not place.unit:
-        if scaled and not place.known_px:
-            raise DataError(
-                f"{place.where} may be in pixels or in {image.unit}, for image {name} has a pixel size: call the columns "
-                f"row and column if they are pixels, x_{_plain(image.unit)} and y_{_plain(image.unit)} if they are lengths"
-            )
-        return numbers
-    if not scaled:
-        raise DataError(
-            f"{place.where} is in {place.unit} but image {name} has no pixel size: give pixels, as row and column"
-        )
-    factor = METRES[place.unit] / METRES[image.unit]
-    return tuple(n * factor / s for n, s in zip(numbers, image.spacing, strict=True))
-
-
-def _plain(unit: str) -> str:
-    return {"µm": "um"}.get(unit, unit)
-
-
-def _check_inside(numbers: tuple[float, ...], place: Place, image: Picture, name: str) -> None:
-    if not all(-0.5 <= n <= size - 0.5 for n, size in zip(numbers, image.spatial, strict=True)):
-        at = ", ".join(f"{n:g}" for n in numbers)
-        raise DataError(
-            f"{place.where} lies outside image {name}, at ({at}) of {by(image.spatial)} pixels: correct it, and mind that "
-            "rows come before columns"
-        )
-
-
-def _sorted_out(
-    points: Sequence[Point], places: Sequence[Place], labels: NDArray[np.uint8], name: str
-) -> tuple[list[Point], tuple[Problem, ...]]:
-    """The points that can be believed, and what is wrong with the others."""
-    from scipy.spatial import KDTree
-
-    drop: set[int] = set()
-    twice = torn = 0
-    first = ""
-    spots = np.array([point.place for point in points], float)
-    for one, two in sorted(KDTree(spots).query_pairs(SAME_PX - 1e-6)) if len(points) > 1 else []:
-        if points[one].label == points[two].label:
-            drop.add(two)
-            twice += 1
-        else:
-            drop |= {one, two}
-            torn, first = torn + 1, first or f"{places[one].where} and {places[two].where}"
-    against = on_edge = 0
-    for i, point in enumerate(points):
-        at = tuple(np.clip(np.rint(point.place).astype(int), 0, np.array(labels.shape) - 1))
-        on_edge += any(n in (0, size - 1) for n, size in zip(at[-2:], labels.shape[-2:], strict=True))
-        if labels[at] not in (UNLABELLED, point.label):
-            drop.add(i)
-            against += 1
-    told = (
-        (twice, f"{_points(twice)} in one spot with another of the class", "each spot counts once; remove the others"),
-        (torn, f"{_points(torn)} in one spot with one of another class ({first})", "neither counts; remove one of them"),
-        (against, f"{_points(against)} on a stroke of another class", "the stroke is believed; correct one of them"),
-        (on_edge, f"{_points(on_edge)} on the border of the image", "make sure that their objects are there"),
-    )  # fmt: skip
-    problems = tuple(
-        Problem(name, f"in image {name}, {fact}", remedy, serious=False) for n, fact, remedy in told if n
-    )
-    return [point for i, point in enumerate(points) if i not in drop], problems
-
-
-def _points(count: int) -> str:
-    return f"{count} point lies" if count == 1 else f"{count} points lie"

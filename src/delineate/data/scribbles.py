@@ -23,6 +23,7 @@ MOST_OF_A_CLASS = 1 / 3
 PATCHES_PX = 8.0  # how far along a border the hand errs in the same direction
 NEAR_PX = 3.0  # how near to a border the hand turns away from it
 LOOK_PX = 5.0
+SPECK_PX = 4  # connected pieces below this are slips of a pen, and nobody clicks on them
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,10 @@ def pointed(
 def clicks(case: Case, *, seed: int = 0) -> tuple[Point, ...]:
     """One click on each object (or connected piece), near its middle: no nearer to its border than 0.6 of the deepest.
 
-    >>> clicks(Case("dot", np.zeros((3, 3, 1)), labels=np.diag([0, 1, 0]).astype(np.uint8)))
-    (Point(place=(1.0, 1.0), label=1),)
+    >>> cell = np.zeros((7, 7), np.uint8)
+    >>> cell[2:5, 2:5] = 1
+    >>> clicks(Case("cell", np.zeros((7, 7, 1)), labels=cell))
+    (Point(place=(3.0, 3.0), label=1),)
     """
     from scipy import ndimage
 
@@ -106,6 +109,8 @@ def clicks(case: Case, *, seed: int = 0) -> tuple[Point, ...]:
             if box is None:
                 continue
             inside = np.pad(ids[box] == number, 1)
+            if case.objects is None and inside.sum() < SPECK_PX:
+                continue
             planes = inside[None] if inside.ndim == 2 else inside
             depth = np.stack([ndimage.distance_transform_edt(plane) for plane in planes]).reshape(
                 inside.shape
@@ -251,13 +256,9 @@ def _stroke(
 
     first = max(rng.uniform(0, 2 * math.pi, 6).tolist(), key=room)
     turns = math.radians(hand.wobble_deg) * rng.standard_normal((2, hand.length_px))
-    radius = (hand.width_px - 1) / 2
-    pen = [
-        (r, c)
-        for r in range(-math.floor(radius + 0.5), math.floor(radius + 0.5) + 1)
-        for c in range(-math.floor(radius + 0.5), math.floor(radius + 0.5) + 1)
-        if math.hypot(r, c) <= radius + 0.25
-    ]
+    first_px, middle = -((hand.width_px - 1) // 2), 0.5 * (1 - hand.width_px % 2)
+    across = range(first_px, first_px + hand.width_px)
+    pen = [(r, c) for r in across for c in across if math.hypot(r - middle, c - middle) <= hand.width_px / 2]
     length = rng.uniform(0.5, 1.0) * hand.length_px
     for way in (0, 1):
         row, column, heading = float(start[0]), float(start[1]), first + way * math.pi

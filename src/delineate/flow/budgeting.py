@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -95,6 +95,14 @@ def budget(
     folder = Path(out)
     if not (resume and folder.is_dir()):
         new_folder(folder)
+    _same_settings(
+        folder / "settings.json",
+        {
+            "training": cost,
+            "overrides": asdict(overrides) if overrides else {},
+            "images": [len(cases), len(judged)],
+        },
+    )
     spent = []
     for number, labelling in enumerate(plan, start=1):
         home = folder / "trainings" / labelling.name
@@ -233,6 +241,19 @@ def _judge(
     )
     with written_whole(home / "result.json") as beside:
         beside.write_text(json.dumps(asdict(spent), indent=1))
+
+
+def _same_settings(path: Path, settings: dict[str, Any]) -> None:
+    """Keep what every training shares; raises DataError where an interrupted budget was begun with something else."""
+    text = json.dumps(settings, indent=1, default=str)
+    if not path.is_file():
+        with written_whole(path) as beside:
+            beside.write_text(text)
+    elif path.read_text() != text:
+        raise DataError(
+            f"the budget in {path.parent} was begun with other steps, minutes, images or network: give the same, or "
+            "another folder"
+        )
 
 
 def _read(home: Path) -> Spent:

@@ -17,6 +17,7 @@ from delineate.flow.methods import Progress, Tell, load
 if TYPE_CHECKING:
     from delineate.report.suggestions import Suggestion
 
+MOST_SAID = 3
 UPPER = 0.25  # share of an image's regions, the most uncertain, by which the image is judged
 
 
@@ -77,25 +78,25 @@ def suggest(
         say(f"{len(taken)} labelled images are stood for already")
     folder = new_folder(Path(out))
     found: dict[str, Any] = {}
+    left_out: list[str] = []
     for done, entry in enumerate(entries, start=1):
         if entry.name not in taken and is_too_large(entry):
-            say(
-                f"{entry.name} is left out, for it is too large to be looked at in memory: crop windows out of it"
-            )
+            left_out.append(f"{entry.name} is too large to be looked at in memory: crop windows out of it")
         elif entry.name not in taken:
             try:
                 seen = survey(learnt, files.entry_image(entry).array, region_px=region_px)
-                found[entry.name] = replace(
-                    seen, entropy=seen.entropy[..., :0]
-                )  # large, and quick to make again
+                found[entry.name] = replace(seen, entropy=seen.entropy[..., :0])  # large, quick to make again
             except (DataError, ModelError) as error:
-                say(f"{entry.name} is left out: {error}")
+                left_out.append(f"{entry.name} is left out: {error}")
         if progress:
             progress(done, len(entries))
     if not found:
-        raise DataError(
-            f"{where} holds no image that the model fits and that is not labelled: give other images"
-        )
+        why = f" ({left_out[0].rpartition(': ')[0]})" if left_out else ""
+        raise DataError(f"{where} holds no unlabelled image that the model fits{why}: give other images")
+    for sentence in left_out[:MOST_SAID]:
+        say(sentence)
+    if more := len(left_out[MOST_SAID:]):
+        say(f"{more} more images are left out")
     names = [name for name, one in found.items() for _ in one.bounds]
     bounds = [box for one in found.values() for box in one.bounds]
     unsure = np.concatenate([one.uncertainty for one in found.values()])

@@ -82,8 +82,9 @@ def verdict(spent: Sequence[Spent], ceiling: float) -> str:
     'Full masks of all images reach a Dice of 0.900; 95 % of that takes strokes on 1 % of the pixels.'
     """
     parts = []
+    most = max((one.images for one in spent if one.kind == "masks"), default=0)
     for kind in ("strokes", "clicks", "masks"):
-        means = _means([one for one in spent if one.kind == kind])
+        means = _means([one for one in spent if one.kind == kind and (kind != "masks" or one.images < most)])
         near = [effort for effort, dice in means if dice >= ENOUGH * ceiling]
         if near and kind == "strokes":
             parts.append(f"strokes on {min(near):.2g} % of the pixels")
@@ -188,7 +189,7 @@ def _effort(one: Spent) -> str:
         return f"{one.share:.2%} of the pixels, {one.images} images"
     if one.kind == "clicks":
         return f"{one.clicks} clicks, {one.images} images"
-    return f"{one.images} images"
+    return "1 image" if one.images == 1 else f"{one.images} images"
 
 
 def _html(spent: Sequence[Spent], ceiling: float, *, judged: int, cost: str) -> str:
