@@ -129,7 +129,7 @@ def train(
     up: Annotated[str | None, typer.Option(help="Up-sampling: nearest, linear or transposed.")] = None,
     dims: Annotated[int | None, typer.Option(help="2: slice by slice, 3: as volumes.")] = None,
     normalisation: Annotated[str | None, typer.Option(help="percentiles, zscore or bytes.")] = None,
-    augmentation: Annotated[str | None, typer.Option(help="none, light or full.")] = None,
+    augmentation: Annotated[str | None, typer.Option(help="none, light, upright or full.")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     devices: Annotated[int, typer.Option(help="Processes, or GPUs, that share each batch.")] = 1,

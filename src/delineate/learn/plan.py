@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
 from delineate.learn.prepare import Normalisation, as_grey, labelled_objects
+from delineate.learn.weak import Weak
 from delineate.nets import DOWN, UP
 
 AUGMENTATIONS: dict[str, Augmentation] = {
@@ -25,9 +26,10 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         turn=0, flip=False, zoom=0, stretch=0, gain=0, offset=0, gamma=0, noise=0, blur_px=0
     ),
     "light": Augmentation(turn=0.05, zoom=0.15, stretch=0, gain=0.15, offset=0.05, gamma=0.1, noise=0.02),
+    "upright": Augmentation(turn=0.08, flip=False),
     "full": Augmentation(),
 }
-"""How strongly crops are varied, by name."""
+"""How strongly crops are varied, by name; upright: strongly, but as organs lie in a body, never mirrored or laid down."""
 
 NORMALISATIONS: dict[str, Normalisation] = {
     "percentiles": Normalisation(),
@@ -85,6 +87,7 @@ class Plan:
     learning_rate: float
     smallest_object_px: int
     object_radius_px: float
+    weak: Weak | None = None
     reasons: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -94,7 +97,8 @@ class Plan:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Plan:
         """The plan that `to_json` gave; raises KeyError or TypeError where items are missing."""
-        known = {f.name: values[f.name] for f in fields(cls)}
+        known = {f.name: values[f.name] for f in fields(cls) if f.name != "weak"}
+        known["weak"] = Weak(**values["weak"]) if values.get("weak") else None  # older models do not say
         known["patch"] = tuple(known["patch"])
         known["normalisation"] = Normalisation(**known["normalisation"])
         known["augmentation"] = Augmentation(**known["augmentation"])

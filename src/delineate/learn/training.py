@@ -33,6 +33,7 @@ from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import check_learnable, large_samples, samples
+from delineate.learn.weak import unsaid
 from delineate.losses import cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
@@ -263,7 +264,10 @@ class Training:
             share=(self._crew.rank, self._crew.size),
         )
         images = self._fabric.to_device(crops.images.contiguous(memory_format=memory_layout(plan.dims)))
-        loss = self._loss(self._net(images), crops)
+        logits = self._net(images)
+        loss = self._loss(logits, crops)
+        if plan.weak is not None:
+            loss = loss + self._unsaid(plan.weak, logits, images, crops, number=number, progress=progress)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise self._lost("loss", value, number)
@@ -294,6 +298,17 @@ class Training:
             offsets = gathered(self._fabric.to_device(crops.offsets)) / self.plan.object_radius_px
             loss = loss + OFFSETS * smooth_l1(logits[:, count:], offsets)
         return loss
+
+    def _unsaid(self, weak, logits, images, crops, *, number, progress):
+        count = len(self.classes)
+        taught = None
+        if weak.teacher:
+            self._average.eval()
+            turn = [(), (-1,), (-2,), (-1, -2)][number % 4]
+            with torch.no_grad(), self._fabric.autocast():
+                taught = self._average(images.flip(turn))[:, :count].flip(turn)
+        share = float(np.random.default_rng([self.seed, number, 7]).random())
+        return unsaid(weak, logits[:, :count], images, self._fabric.to_device(crops.labels), taught, progress=progress, share=share)
 
     @torch.no_grad()
     def _averaged(self, number: int) -> None:
