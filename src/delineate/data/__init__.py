@@ -21,6 +21,7 @@ from delineate.data.matching import Entry
 from delineate.data.picture import Picture
 from delineate.data.problem import Problem
 from delineate.data.reading import entry_image
+from delineate.data.scribbles import Hand, pointed, scribbled
 from delineate.data.split import split
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ClassShare",
     "DataSet",
     "Entry",
+    "Hand",
     "Labelled",
     "LabelledFile",
     "LabelledSet",
@@ -43,8 +45,10 @@ __all__ = [
     "load",
     "load_masks",
     "open_large",
+    "pointed",
     "read_image",
     "read_mask",
+    "scribbled",
     "split",
     "write_image",
     "write_labels",
