@@ -14,30 +14,28 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from delineate import data
 from delineate.core import UNLABELLED, Case, written_whole
+from delineate.data import pointed, scribbled
 from delineate.learn import Overrides, Training, UNetMethod, planned
+from delineate.learn.weak import Weak, held_out
 from delineate.score import dice
-from delineate.score.interval import ratio_interval
-from scribbles import scribbled
 
 Weaken = Callable[[Case], Case]
 
 
 @dataclass(frozen=True)
 class Sort:
-    """One set with one sort of weak labels. full: the name under which its full-mask trainings are shared."""
+    """One set with one sort of weak labels; aim: the ratio to reach."""
 
     folder: str
-    full: str
     weaken: Callable[[Path], Weaken]
     overrides: Overrides
     aim: float
@@ -56,48 +54,37 @@ def by_people(root: Path) -> Weaken:
 
 def strokes(share: float) -> Callable[[Path], Weaken]:
     """Simulated strokes on so many of the pixels."""
-    return lambda _: lambda case: scribbled(case, share=share, seed=seed_of(case))
+    return lambda _: lambda case: scribbled(case, share=share)
 
 
 def points(_: Path) -> Weaken:
-    """A disc of 2 pixels radius somewhere near the middle of each object, and three strokes on the background."""
-
-    def weaken(case: Case) -> Case:
-        rng = np.random.default_rng(seed_of(case))
-        labels = np.full_like(case.labels, UNLABELLED)
-        rows, columns = np.indices(labels.shape)
-        for number, box in enumerate(ndimage.find_objects(case.objects), start=1):
-            if box is None:
-                continue
-            depth = ndimage.distance_transform_edt(np.pad(case.objects[box] == number, 1))[1:-1, 1:-1]
-            places = np.argwhere(depth >= 0.6 * depth.max())
-            row, column = places[rng.integers(len(places))] + [side.start for side in box]
-            disc = (rows - row) ** 2 + (columns - column) ** 2 <= 4
-            labels[disc & (case.objects == number)] = 1
-        few = scribbled(case, share=240 / case.labels.size, seed=seed_of(case)).labels == 0
-        labels[few] = 0
-        return replace(case, labels=labels)
-
-    return weaken
+    """A click on each object, and three strokes on the background of each image."""
+    return pointed
 
 
-def seed_of(case: Case) -> int:
-    """A seed of its own for every case."""
-    return sum(map(ord, case.name)) % 65536
-
-
-HEARTS = Overrides(objects=False, patch=160, batch=4, width=16, shuffle=1, augmentation="upright")
-PIXELS = Overrides(objects=False)
+SMALL = Overrides(objects=False, patch=160, batch=4, width=16)  # steps of a tenth of a second
+HEARTS = replace(SMALL, width=32, augmentation="upright")
 SORTS = {
-    "cardiac": Sort("cardiac", "cardiac", by_people, HEARTS, 0.95),
-    "nuclei 1 %": Sort("nuclei", "nuclei", strokes(0.01), PIXELS, 0.98),
-    "nuclei points": Sort("nuclei", "nuclei", points, PIXELS, 0.93),
-    "membranes 2 %": Sort("membranes", "membranes", strokes(0.02), PIXELS, 0.95),
+    "cardiac": Sort("cardiac", by_people, HEARTS, 0.95),
+    "nuclei 1 %": Sort("nuclei", strokes(0.01), SMALL, 0.98),
+    "nuclei points": Sort("nuclei", points, SMALL, 0.93),
+    "membranes 2 %": Sort("membranes", strokes(0.02), SMALL, 0.95),
 }
-WAYS = ("full", "partial", "weak")
+WAYS: dict[str, Weak | None] = {
+    "full": None,
+    "partial": None,
+    "weak": Weak(),
+    "only-spread": Weak(smoothness=0, teacher=0),
+    "only-smooth": Weak(spread=False, teacher=0, smoothness=1),
+    "only-taught": Weak(spread=False, smoothness=0),
+    "no-spread": Weak(spread=False),
+    "no-smooth": Weak(smoothness=0),
+    "no-teacher": Weak(teacher=0),
+    "smoother": Weak(smoothness=1),
+}
 
 
-def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int, weak=None) -> dict[str, object]:
+def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[str, object]:
     """Train one way; the Dice of every validation case, and what each validation on the way saw."""
     folder = root / sort.folder
     found, val = data.load(folder / "train"), data.load(folder / "val", classes=None).cases
@@ -105,27 +92,28 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int, weak=Non
     cases = [replace(case, objects=None) for case in found.cases]
     if way != "full":
         cases = [replace(weaken(case), objects=None) for case in found.cases]
-    hidden = {id(case.labels): weaken(case).labels for case in val}
-    seen: list[tuple[float, list[list[int]]]] = []
+    begun, classes = time.process_time(), len(found.classes)
+    plan = replace(planned(cases, overrides=sort.overrides), weak=WAYS[way])
+    scale = {"dims": plan.dims, "normalisation": plan.normalisation, "grey": plan.grey}
+    strokes_ = [weaken(case) for case in val]
+    known = {
+        id(case.labels): (weak.labels, held_out(weak, **scale).labels)
+        for case, weak in zip(val, strokes_, strict=True)
+    }
+    seen: list[list[float]] = []
 
     def judge(truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> float:
-        strokes_ = hidden[id(truth)]
-        known = strokes_ != UNLABELLED
-        classes = len(found.classes)
-        pairs = np.bincount(strokes_[known] * classes + predicted[known], minlength=classes**2)
-        true = mean_dice(truth, predicted, classes)
-        seen.append((true, pairs.reshape(classes, classes).tolist()))
-        return true
+        seen.append([mean_dice(one, predicted, classes) for one in (truth, *known[id(truth)])])
+        return seen[-1][0]
 
-    begun, plan = time.process_time(), planned(cases, overrides=overrides_of(sort, way))
-    plan = replace(plan, weak=weak)
     training = Training(
         cases, classes=found.classes, plan=plan, steps=steps, seed=seed, validation=val, judge=judge
     )
     checks = []
     for step in training:
         if step.dice is not None:
-            checks.append({"step": step.number, "dice": step.dice, "strokes": [pairs for _, pairs in seen]})
+            true, on_strokes, on_spread = np.nanmean(seen, axis=0).tolist()
+            checks.append({"step": step.number, "dice": true, "strokes": on_strokes, "spread": on_spread})
         seen.clear()
     method = UNetMethod.of(training.learnt)
     scores = []
@@ -144,11 +132,6 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int, weak=Non
     }
 
 
-def overrides_of(sort: Sort, way: str) -> Overrides:
-    """The settings of a way."""
-    return sort.overrides
-
-
 def mean_dice(truth: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> float:
     """Mean over the classes but background, nan where none is defined."""
     values = [dice(truth, predicted, label=label) for label in range(1, classes)]
@@ -162,17 +145,17 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path, help="the folder that holds cardiac/, nuclei/ and membranes/")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=SORTS, nargs="+", default=list(SORTS))
-    parser.add_argument("--ways", choices=WAYS, nargs="+", default=list(WAYS))
+    parser.add_argument("--ways", choices=WAYS, nargs="+", default=["full", "partial", "weak"])
     wanted = parser.parse_args()
     wanted.out.mkdir(parents=True, exist_ok=True)
     for seed in range(wanted.seeds):
         for name in wanted.only:
             for way in wanted.ways:
                 sort = SORTS[name]
-                stem = sort.full if way == "full" else name.replace(" %", "pc").replace(" ", "-")
+                stem = sort.folder if way == "full" else name.replace(" %", "pc").replace(" ", "-")
                 path = wanted.out / f"{stem}_{way}_{wanted.steps}_{seed}.json"
                 if not path.exists():
                     result = trained(sort, wanted.data, way=way, steps=wanted.steps, seed=seed)
@@ -180,7 +163,7 @@ def main() -> None:
                         temporary.write_text(json.dumps(result))
                 done = json.loads(path.read_text())
                 print(
-                    f"{name}, {way}, seed {seed}: mean Dice {np.mean(foreground(done)):.4f}, "
+                    f"{name}, {way}, {wanted.steps} steps, seed {seed}: mean Dice {np.mean(foreground(done)):.4f}, "
                     f"{done['seconds']:.0f} processor seconds",
                     flush=True,
                 )

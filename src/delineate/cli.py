@@ -116,6 +116,9 @@ def train(
     objects: Annotated[
         bool | None, typer.Option("--objects/--no-objects", help="Learn to separate touching objects.")
     ] = None,
+    weak: Annotated[
+        bool | None, typer.Option("--weak/--no-weak", help="Teach the pixels that strokes leave out.")
+    ] = None,
     unlabelled: Unlabelled = None,
     masks_are: MasksAre = None,
     patch: Annotated[int | None, typer.Option(help="Side of the training crops in pixels.")] = None,
@@ -156,6 +159,7 @@ def train(
             precision=precision,
             learning_rate=learning_rate,
             objects=objects,
+            weak=weak,
         )
     with _training_bar() as (tell, watch):
         flow.train(

@@ -53,6 +53,7 @@ class DataSet:
     notes: tuple[str, ...]
     sources: Mapping[str, Path]
     large: tuple[LargeCase, ...] = ()
+    unlabelled: tuple[Case, ...] = ()
 
 
 def load(

@@ -101,11 +101,16 @@ def train(
         )
 
     from delineate.learn import Training, UNetMethod, planned
+    from delineate.learn.weak import labelled_share
 
     looks = [look for one in found.large for look in one.looks]
     plan = planned([*cases, *looks], minutes=minutes, overrides=overrides)
     for item, reason in plan.reasons.items():
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")
+    if plan.weak is not None:
+        say("strokes are spread to what surely is of their class; this may take a minute")
+        if any(labelled_share([case]) < 0.5 for case in validation):
+            say("validation is on the held-out strokes, spread in the same way: it ranks models, but flatters them all")
 
     training = Training(
         cases,
@@ -113,6 +118,7 @@ def train(
         plan=plan,
         validation=validation,
         large=found.large,
+        unlabelled=found.unlabelled,
         minutes=minutes,
         steps=steps,
         seed=seed,
@@ -151,7 +157,10 @@ def judged(classes: int) -> Callable[[Any, Any], float]:
 def _said(value: Any) -> str:
     """A setting in few words."""
     from delineate.learn.plan import AUGMENTATIONS, NORMALISATIONS
+    from delineate.learn.weak import Weak
 
+    if isinstance(value, Weak):
+        return "yes"
     for name, known in (*AUGMENTATIONS.items(), *NORMALISATIONS.items()):
         if value == known:
             return name

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
 from delineate.learn.prepare import Normalisation, as_grey, labelled_objects
-from delineate.learn.weak import Weak
+from delineate.learn.weak import SCRAPS, Weak, barely_labelled, labelled_share
 from delineate.nets import DOWN, UP
 
 AUGMENTATIONS: dict[str, Augmentation] = {
@@ -64,6 +64,7 @@ class Overrides:
     precision: str | None = None
     learning_rate: float | None = None
     objects: bool | None = None
+    weak: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -205,11 +206,12 @@ def planned(
         learning_rate=wanted.learning_rate or 3e-3,
         smallest_object_px=int(np.percentile(sizes, 1) / 2) if len(sizes) else 0,
         object_radius_px=_radius(sizes, dims),
+        weak=_weak(cases, wanted.weak, reasons),
         reasons=reasons
         | {
             f.name: "as you asked"
             for f in fields(Overrides)
-            if f.name != "objects" and getattr(wanted, f.name) is not None
+            if f.name not in ("objects", "weak") and getattr(wanted, f.name) is not None
         },
     )
 
@@ -275,6 +277,20 @@ def _objects(cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str]
         "" if given or not wanted else "; connected pieces stand in for ids"
     )
     return wanted
+
+
+def _weak(cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str]) -> Weak | None:
+    """Whether and how pixels without a label are taught; full masks, even with a few gaps, need none of it."""
+    few, share = barely_labelled(cases), labelled_share(cases)
+    if wanted is None and few <= SCRAPS * len(cases):
+        return None
+    if wanted is not None:
+        reasons["weak"] = "as you asked"
+        return Weak() if wanted else None
+    reasons["weak"] = (
+        f"{few} of {len(cases)} images are labelled on less than half of their pixels, and {share:.1%} of all pixels are"
+    )
+    return Weak()
 
 
 def _normalisation(

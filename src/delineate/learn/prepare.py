@@ -143,19 +143,28 @@ def as_grey(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def samples(
-    case: Case, *, dims: int, normalisation: Normalisation, grey: bool, objects: bool, seed: int
+    case: Case,
+    *,
+    dims: int,
+    normalisation: Normalisation,
+    grey: bool,
+    objects: bool,
+    seed: int,
+    silent: bool = False,
 ) -> list[Sample]:
     """What crops are cut from: the case itself, or each of its slices where `dims` is 2 and the case is 3D.
 
-    A slice without any label is left out. Raises DataError for a case without labels, or with NaN or infinite pixels.
+    silent: keep what has no label at all; without, such a slice is left out, and such a case is a DataError. Raises
+    DataError for NaN or infinite pixels.
 
     >>> case = Case("stack", np.zeros((3, 8, 8, 1)), labels=np.ones((3, 8, 8), np.uint8))
     >>> slices = samples(case, dims=2, normalisation=Normalisation(), grey=False, objects=True, seed=0)
     >>> len(slices), slices[0].image.shape, slices[0].offsets.shape
     (3, torch.Size([1, 8, 8]), torch.Size([2, 8, 8]))
     """
-    if case.labels is None:
+    if case.labels is None and not silent:
         raise DataError(f"{case.name} has no labels: give it a mask or leave it out")
+    known = np.full(case.spatial, UNLABELLED, np.uint8) if case.labels is None else case.labels
     image = normalised(as_grey(case.image) if grey else case.image, normalisation, name=case.name)
     ids = case.objects if objects and case.objects is not None else None
     slices: list[Any] = [slice(None)]
@@ -163,8 +172,8 @@ def samples(
         slices = list(range(case.spatial[0]))
     result = []
     for number, index in enumerate(slices):
-        labels = case.labels[index]
-        if (labels == UNLABELLED).all():
+        labels = known[index]
+        if (labels == UNLABELLED).all() and not silent:
             continue
         offsets = np.zeros((0, *labels.shape), np.float32)
         if objects:

@@ -33,7 +33,7 @@ from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import check_learnable, large_samples, samples
-from delineate.learn.weak import unsaid
+from delineate.learn.weak import Weak, held_out, prepared, taught, unsaid
 from delineate.losses import cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
@@ -95,6 +95,7 @@ class Training:
         plan: Plan,
         validation: Sequence[Case] = (),
         large: Sequence[LargeCase] = (),
+        unlabelled: Sequence[Case] = (),
         minutes: float | None = None,
         steps: int | None = None,
         seed: int = 0,
@@ -119,9 +120,16 @@ class Training:
         check_learnable([*cases, *looks], classes)
         for case in validation:
             ready(plan, case.image, name=case.name)
+        weak = plan.weak is not None
+        silent = list(unlabelled) if weak else []
+        if weak:
+            self.validation = [
+                held_out(case, dims=plan.dims, normalisation=plan.normalisation, grey=plan.grey)
+                for case in validation
+            ]
         self._samples: list[Sample | WindowedSample] = [
             sample
-            for case in cases
+            for case in [*cases, *silent]
             for sample in samples(
                 case,
                 dims=plan.dims,
@@ -129,6 +137,7 @@ class Training:
                 grey=plan.grey,
                 objects=plan.objects,
                 seed=seed,
+                silent=weak,
             )
         ]
         for one in large:
@@ -140,6 +149,8 @@ class Training:
                 objects=plan.objects,
                 margin=math.ceil(4 * plan.object_radius_px),
             )
+        if plan.weak is not None:
+            self._samples = prepared(self._samples, plan.weak)
         keep_big_blocks()
         self._crew = Crew.found(devices=devices, nodes=nodes)
         self._crew.share_of(plan.batch)
@@ -170,13 +181,14 @@ class Training:
             data={
                 "cases": len(cases) + len(large),
                 "validation": len(validation),
-                "fingerprint": fingerprint([*cases, *looks, *validation]),
+                "fingerprint": fingerprint([*cases, *looks, *validation, *silent]),
                 "spacing": [
                     float(s)
                     for s in np.median([case.spacing[-plan.dims :] for case in [*cases, *looks]], axis=0)
                 ],
                 "unit": [*cases, *looks][0].unit,
-            },
+            }
+            | ({"unlabelled": len(silent)} if silent else {}),
         )
         if resume:
             self._restore(folder or Path())
@@ -267,7 +279,7 @@ class Training:
         logits = self._net(images)
         loss = self._loss(logits, crops)
         if plan.weak is not None:
-            loss = loss + self._unsaid(plan.weak, logits, images, crops, number=number, progress=progress)
+            loss = loss + self._unsaid(plan.weak, logits, images, crops, progress=progress)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise self._lost("loss", value, number)
@@ -299,16 +311,20 @@ class Training:
             loss = loss + OFFSETS * smooth_l1(logits[:, count:], offsets)
         return loss
 
-    def _unsaid(self, weak, logits, images, crops, *, number, progress):
-        count = len(self.classes)
-        taught = None
-        if weak.teacher:
-            self._average.eval()
-            turn = [(), (-1,), (-2,), (-1, -2)][number % 4]
-            with torch.no_grad(), self._fabric.autocast():
-                taught = self._average(images.flip(turn))[:, :count].flip(turn)
-        share = float(np.random.default_rng([self.seed, number, 7]).random())
-        return unsaid(weak, logits[:, :count], images, self._fabric.to_device(crops.labels), taught, progress=progress, share=share)
+    def _unsaid(self, weak: Weak, logits: Tensor, images: Tensor, crops: Batch, *, progress: float) -> Tensor:
+        """What weak labels leave to other teachers; see `delineate.learn.weak`."""
+        logits = logits[:, : len(self.classes)]
+        labels = self._fabric.to_device(crops.labels)
+        number = self._record.steps
+        pseudo = taught(logits, images, labels, ask=self._asked, number=number, seed=self.seed)
+        return unsaid(weak, gathered(logits), gathered(images), gathered(pseudo), progress=progress)
+
+    def _asked(self, images: Tensor) -> Tensor:
+        """What the averaged network says: logits (batch, classes, *patch)."""
+        self._average.eval()
+        with self._fabric.autocast():
+            answer: Tensor = self._average(images)
+        return answer[:, : len(self.classes)]
 
     @torch.no_grad()
     def _averaged(self, number: int) -> None:

@@ -1,50 +1,120 @@
-"""Learning from strokes and points: what teaches the pixels about which nobody said anything."""
+"""Learning from strokes and points: what teaches the pixels about which nobody said anything.
+
+Cross-entropy and Dice on the strokes alone begin well and then decay: far from every stroke a network may believe what it
+likes. Three things hold it. Strokes are spread along colours to what surely belongs to them (`spread`). Neighbours
+of similar colour are to share a class (`colour_smoothness`). And the moving average of the network, asked about a mirrored
+crop, teaches the network that is being trained; by and by, as it comes to know something.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from delineate.core import UNLABELLED
-from delineate.losses import colour_smoothness, cross_entropy_and_dice, soft_dice, total_variation
+from delineate.core import UNLABELLED, Case
+from delineate.data.augment import Sample, WindowedSample
+from delineate.learn.prepare import Normalisation, samples
+from delineate.learn.spread import spread
+from delineate.losses import colour_smoothness, soft_dice
+
+SURE = 0.9  # probability from which the teacher is believed; without such a bar, outlines swell
+MIXING = 7  # keeps what is drawn for mixing apart from what is drawn for crops
+SCRAPS = 0.1  # share of the images that may be labelled on less than half of their pixels before a training is weak
 
 
 @dataclass(frozen=True)
 class Weak:
-    """How much each of the teachers of unlabelled pixels weighs."""
+    """How unlabelled pixels are taught.
 
-    smoothness: float = 1.0
+    spread: whether strokes are spread along colours. smoothness, teacher: what these two weigh beside the loss on the strokes.
+    contrast: how far the intensities of neighbours may differ that are to share a class, where an image ranges from 0
+    to 1. ramp: the share of the training over which both weights grow.
+    """
+
+    spread: bool = True
+    smoothness: float = 0.3
     contrast: float = 0.1
-    variation: float = 0.0
     teacher: float = 0.5
-    mixing: bool = True
-    entropy: float = 0.0
-    sure: float = 0.0
     ramp: float = 0.3
-    cross: bool = False
 
 
-def unsaid(settings: Weak, logits: Tensor, images: Tensor, labels: Tensor, taught: Tensor | None, *, progress: float, share: float) -> Tensor:
-    """What the unlabelled pixels of a batch cost."""
-    ramp = min(1.0, progress / settings.ramp) if settings.ramp else 1.0
-    loss = logits.sum() * 0
-    if settings.smoothness:
-        loss = loss + settings.smoothness * ramp * colour_smoothness(logits, images, contrast=settings.contrast)
-    if settings.variation:
-        loss = loss + settings.variation * ramp * total_variation(logits)
-    if settings.entropy:
-        loss = loss + settings.entropy * ramp * colour_smoothness(logits, images, contrast=1e3, reach=1,dilation=1,distance_px=1)
-    if taught is not None and settings.teacher:
-        with torch.no_grad():
-            likely = taught.float().softmax(1)
-            if settings.mixing:
-                likely = likely.lerp(logits.float().softmax(1), share)
-            best = likely.max(1)
-            pseudo = best.indices.to(torch.uint8)
-            pseudo[best.values < settings.sure] = UNLABELLED
-            pseudo = torch.where(labels == UNLABELLED, pseudo, labels)
-        of = cross_entropy_and_dice if settings.cross else soft_dice
-        loss = loss + settings.teacher * ramp * of(logits, pseudo)
-    return loss
+def barely_labelled(cases: Sequence[Case]) -> int:
+    """How many of the cases are labelled on less than half of their pixels."""
+    return sum(labelled_share([case]) < 0.5 for case in cases)
+
+
+def labelled_share(cases: Sequence[Case]) -> float:
+    """The share of all pixels that are labelled.
+
+    >>> labelled_share([Case("a", np.zeros((1, 4, 1)), labels=np.array([[0, 1, 255, 255]], np.uint8))])
+    0.5
+    """
+    labels = [case.labels for case in cases if case.labels is not None]
+    return sum(int((one != UNLABELLED).sum()) for one in labels) / max(1, sum(one.size for one in labels))
+
+
+def prepared(given: Sequence[Sample | WindowedSample], weak: Weak) -> list[Sample | WindowedSample]:
+    """The samples as a weak training crops them: strokes spread, and those with strokes as often as those without."""
+    told: list[Sample | WindowedSample] = [
+        _spread(one) if weak.spread and isinstance(one, Sample) else one for one in given if one.places
+    ]
+    silent = [one for one in given if not one.places]
+    return [*told * max(1, -(-len(silent) // max(len(told), 1))), *silent]
+
+
+def _spread(sample: Sample) -> Sample:
+    """The sample with its labels spread; crops are still centred on the strokes themselves."""
+    labels = sample.labels[0].numpy().astype(np.uint8)
+    if (labels != UNLABELLED).mean() >= 0.5:
+        return sample
+    grown = spread(labels, sample.image.numpy())
+    return replace(sample, labels=torch.from_numpy(grown.astype(np.float32)[None]))
+
+
+def held_out(case: Case, *, dims: int, normalisation: Normalisation, grey: bool) -> Case:
+    """A validation case as predictions are judged by it: its strokes spread as those that are learnt from; full masks stay.
+
+    On a stroke alone nearly every model is right. The pixels that a stroke surely implies, far ones among them, tell more.
+    """
+    if case.labels is None or labelled_share([case]) >= 0.5:
+        return case
+    slices = samples(
+        case, dims=dims, normalisation=normalisation, grey=grey, objects=False, seed=0, silent=True
+    )
+    labels = np.stack([_spread(one).labels[0].numpy() for one in slices]).astype(np.uint8)
+    return replace(case, labels=labels.reshape(case.spatial))
+
+
+@torch.no_grad()
+def taught(
+    logits: Tensor,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    ask: Callable[[Tensor], Tensor],
+    number: int,
+    seed: int,
+) -> Tensor:
+    """Labels (batch, *patch): a person's where there are any, else what teacher and pupil, mixed, are SURE of.
+
+    logits: the pupil's, for images (batch, channels, *patch). ask: images -> the teacher's logits; it sees the crops in
+    one of their mirrors, which changes with the number of the step. How the two are mixed is drawn anew in each step, so
+    that neither leads (Luo et al. 2022, doi:10.1007/978-3-031-16431-6_50, who mix two decoders).
+    """
+    turn = [axis for bit, axis in enumerate(range(2, logits.ndim)) if number >> bit & 1]
+    teacher = ask(images.flip(turn)).flip(turn).float().softmax(1)
+    share = float(np.random.default_rng([seed, number, MIXING]).random())
+    surest = teacher.lerp(logits.float().softmax(1), share).max(1)
+    pseudo = surest.indices.to(torch.uint8).masked_fill(surest.values < SURE, UNLABELLED)
+    return torch.where(labels == UNLABELLED, pseudo, labels)
+
+
+def unsaid(weak: Weak, logits: Tensor, images: Tensor, pseudo: Tensor, *, progress: float) -> Tensor:
+    """What a batch costs beside its labelled pixels: roughness, and disagreement with the `pseudo` labels."""
+    rough = weak.smoothness * colour_smoothness(logits, images, contrast=weak.contrast)
+    wrong = weak.teacher * soft_dice(logits, pseudo)
+    return min(1.0, progress / weak.ramp) * (rough + wrong)
