@@ -20,11 +20,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from delineate import data
 from delineate.core import UNLABELLED, Case, written_whole
 from delineate.data import pointed, scribbled
-from delineate.learn import Overrides, Training, UNetMethod, planned
+from delineate.learn import Overrides, Training, UNetMethod, planned, training
 from delineate.learn.weak import Weak, held_out
 from delineate.score import dice
 
@@ -38,6 +39,7 @@ class Sort:
     folder: str
     weaken: Callable[[Path], Weaken]
     overrides: Overrides
+    steps: int
     aim: float
 
 
@@ -65,10 +67,10 @@ def points(_: Path) -> Weaken:
 SMALL = Overrides(objects=False, patch=160, batch=4, width=16)  # steps of a tenth of a second
 HEARTS = replace(SMALL, width=32, augmentation="upright")
 SORTS = {
-    "cardiac": Sort("cardiac", by_people, HEARTS, 0.95),
-    "nuclei 1 %": Sort("nuclei", strokes(0.01), SMALL, 0.98),
-    "nuclei points": Sort("nuclei", points, SMALL, 0.93),
-    "membranes 2 %": Sort("membranes", strokes(0.02), SMALL, 0.95),
+    "cardiac": Sort("cardiac", by_people, HEARTS, 600, 0.95),
+    "nuclei 1 %": Sort("nuclei", strokes(0.01), SMALL, 400, 0.98),
+    "nuclei points": Sort("nuclei", points, SMALL, 400, 0.93),
+    "membranes 2 %": Sort("membranes", strokes(0.02), SMALL, 400, 0.95),
 }
 WAYS: dict[str, Weak | None] = {
     "full": None,
@@ -106,16 +108,16 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
         seen.append([mean_dice(one, predicted, classes) for one in (truth, *known[id(truth)])])
         return seen[-1][0]
 
-    training = Training(
+    run = Training(
         cases, classes=found.classes, plan=plan, steps=steps, seed=seed, validation=val, judge=judge
     )
     checks = []
-    for step in training:
+    for step in run:
         if step.dice is not None:
             true, on_strokes, on_spread = np.nanmean(seen, axis=0).tolist()
             checks.append({"step": step.number, "dice": true, "strokes": on_strokes, "spread": on_spread})
         seen.clear()
-    method = UNetMethod.of(training.learnt)
+    method = UNetMethod.of(run.learnt)
     scores = []
     for case in val:
         predicted = method.predict(case.image).argmax(0).astype(np.uint8)
@@ -138,40 +140,115 @@ def mean_dice(truth: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: i
     return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
 
 
+def kept(out: Path, name: str, way: str, steps: int, seed: int) -> Path:
+    """Where a finished training is kept; those on full masks are shared by all sorts of weak labels of a set."""
+    stem = SORTS[name].folder if way == "full" else name.replace(" %", "pc").replace(" ", "-")
+    return out / f"{stem}_{way}_{steps}_{seed}.json"
+
+
+def per_case(runs: list[dict]) -> NDArray[np.float64]:
+    """Mean Dice over the classes but background of every case, averaged over seeds."""
+    return np.mean([[np.nanmean(case["dice"][1:]) for case in run["cases"]] for run in runs], axis=0)
+
+
+def row(name: str, runs: dict[str, list[dict]]) -> str:
+    """One line of the table: Dice of every way, the ratio and the gain with their intervals."""
+    groups = [case["group"] for case in runs["full"][0]["cases"]]
+    scores = {way: per_case(found) for way, found in runs.items()}
+    low, high = ratio_interval(scores["weak"], scores["full"], groups) or (np.nan, np.nan)
+    ratio, gain = scores["weak"].sum() / scores["full"].sum(), scores["weak"] - scores["partial"]
+    least, most = intervals(gain, groups).mean or (np.nan, np.nan)
+    return (
+        f"| {name} | {np.mean([run['labelled'] for run in runs['weak']]):.2%} | {scores['full'].mean():.3f} "
+        f"| {scores['partial'].mean():.3f} | {scores['weak'].mean():.3f} | {ratio:.3f} ({low:.3f} to {high:.3f}) "
+        f"| {SORTS[name].aim} | {gain.mean():+.3f} ({least:+.3f} to {most:+.3f}) | {len(runs['weak'])} |"
+    )
+
+
+def correlation(runs: list[dict]) -> str:
+    """Spearman's rank correlation with true Dice, over all validations of all these trainings."""
+    checks = [check for run in runs for check in run["checks"]]
+    told = [
+        f"{what} {spearmanr([c['dice'] for c in checks], [c[key] for c in checks]).statistic:.2f}"
+        for key, what in (("strokes", "Dice on held-out strokes"), ("spread", "on these, spread"))
+    ]
+    return f"{', '.join(told)} ({len(checks)} validations of {len(runs)} trainings)"
+
+
+def cost(root: Path, *, turns: int = 15) -> None:
+    """Print what smoothness, and the teacher, add to a step: steps in turns, so that all meet the same machine."""
+    found = data.load(root / "nuclei" / "val")
+    cases = [replace(scribbled(case), objects=None) for case in found.cases[:6]]
+    for overrides in (Overrides(objects=False), SMALL):
+        plan = planned(cases, overrides=overrides)
+        parts = {"strokes alone": None, "smoothness": Weak(spread=False), "teacher too": Weak(spread=False)}
+        taught, training.taught = training.taught, lambda _, __, labels, **___: labels
+        runs = {
+            name: iter(Training(cases, classes=found.classes, plan=replace(plan, weak=weak), steps=999))
+            for name, weak in parts.items()
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in runs}
+        for _ in range(turns):
+            for name, run in runs.items():
+                training.taught = taught if name == "teacher too" else lambda _, __, labels, **___: labels
+                begun = time.process_time()
+                next(run)
+                seconds[name].append(time.process_time() - begun)
+        training.taught = taught
+        alone = seconds["strokes alone"]
+        told = [f"{name} {np.median(np.divide(each, alone)[2:]) - 1:+.0%}" for name, each in seconds.items()]
+        print(
+            f"{plan.batch} crops of {plan.patch[0]} px, width {plan.width}, {np.median(alone) * 1e3:.0f} ms: "
+            + ", ".join(told[1:])
+        )
+
+
 def main() -> None:
     """Parse, train what is missing, print a row for every set."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, help="the folder that holds cardiac/, nuclei/ and membranes/")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--out", type=Path, help="where finished trainings are kept")
+    parser.add_argument("--steps", type=int, help="of every training; else as many as the set needs")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=SORTS, nargs="+", default=list(SORTS))
     parser.add_argument("--ways", choices=WAYS, nargs="+", default=["full", "partial", "weak"])
+    parser.add_argument("--cost", action="store_true", help="time the parts of a step, and nothing else")
     wanted = parser.parse_args()
+    if wanted.cost:
+        cost(wanted.data)
+        return
+    if wanted.out is None:
+        parser.error("--out says where finished trainings are kept")
     wanted.out.mkdir(parents=True, exist_ok=True)
+    found: dict[str, dict[str, list[dict]]] = {name: {} for name in wanted.only}
     for seed in range(wanted.seeds):
         for name in wanted.only:
             for way in wanted.ways:
-                sort = SORTS[name]
-                stem = sort.folder if way == "full" else name.replace(" %", "pc").replace(" ", "-")
-                path = wanted.out / f"{stem}_{way}_{wanted.steps}_{seed}.json"
+                sort, steps = SORTS[name], wanted.steps or SORTS[name].steps
+                path = kept(wanted.out, name, way, steps, seed)
                 if not path.exists():
-                    result = trained(sort, wanted.data, way=way, steps=wanted.steps, seed=seed)
+                    result = trained(sort, wanted.data, way=way, steps=steps, seed=seed)
                     with written_whole(path) as temporary:
                         temporary.write_text(json.dumps(result))
                 done = json.loads(path.read_text())
+                found[name].setdefault(way, []).append(done)
                 print(
-                    f"{name}, {way}, {wanted.steps} steps, seed {seed}: mean Dice {np.mean(foreground(done)):.4f}, "
+                    f"{name}, {way}, {steps} steps, seed {seed}: mean Dice {per_case([done]).mean():.4f}, "
                     f"{done['seconds']:.0f} processor seconds",
                     flush=True,
                 )
-
-
-def foreground(done: dict) -> list[float]:
-    """Mean Dice over the classes but background, for every case."""
-    return [float(np.nanmean(case["dice"][1:])) for case in done["cases"]]
+    if {"full", "partial", "weak"} <= set(wanted.ways):
+        print(
+            "\n| set | labelled | full | partial | weak | weak / full | to reach | gain over partial | seeds |"
+        )
+        print("|---|---|---|---|---|---|---|---|---|")
+        for name, runs in found.items():
+            print(row(name, runs))
+    print("\nRank correlation with true Dice")
+    for name, runs in found.items():
+        print(f"{name}: {correlation([run for way, each in runs.items() if way != 'full' for run in each])}")
 
 
 if __name__ == "__main__":

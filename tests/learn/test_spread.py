@@ -39,6 +39,15 @@ def test_all_that_a_closed_stroke_shuts_off_is_of_its_class():
     assert 1 in found[9:22, 9:22]
 
 
+def test_a_diagonal_line_with_a_gap_of_a_pixel_holds_as_well():
+    labels = strokes((30, 30), c1=[(5, 5)])
+    for i in range(30):
+        labels[i, 29 - i] = 0
+    labels[14, 15] = UNLABELLED
+    found = spread(labels, np.random.default_rng(0).random((1, 30, 30)))
+    assert (found[np.add.outer(np.arange(30), np.arange(30)) > 30] == 0).all()
+
+
 def test_strokes_stay_as_they_are_and_nothing_is_written_to():
     rng = np.random.default_rng(1)
     image = rng.random((2, 16, 16)).astype(np.float32)

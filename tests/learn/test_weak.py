@@ -146,3 +146,51 @@ def test_full_masks_among_strokes_are_not_spread():
     samples = trained([square(0), strokes(1)], steps=1)._samples
     spread = prepared(samples, Weak())
     assert torch.equal(spread[0].labels, samples[0].labels)
+
+
+def test_a_training_that_decays_on_held_out_strokes_gives_the_model_before_it_did(tmp_path):
+    cases, scores = [strokes(i) for i in range(2)], iter([0.3, 0.8, 0.79, 0.5])
+    plan = planned(cases, overrides=SMALL)
+    training = Training(
+        cases,
+        classes=CLASSES,
+        plan=plan,
+        steps=4,
+        validation=[strokes(3)],
+        judge=lambda *_: next(scores),
+        folder=tmp_path / "model",
+    )
+    models = [(step.dice, digest(training)) for step in training]
+    assert [dice for dice, _ in models] == [0.3, 0.8, 0.79, 0.5]
+    assert digest(training) == models[1][1] != models[3][1]
+    assert training.learnt.record.data["kept_step"] == 2
+    kept = UNetMethod.load(tmp_path / "model").learnt.net.state_dict()
+    assert torch.equal(kept["head.weight"], training.learnt.net.state_dict()["head.weight"])
+
+
+def test_full_masks_have_no_best_model_and_their_last_one_is_kept():
+    scores = iter([0.8, 0.1])
+    cases = [square(0), square(1)]
+    training = Training(
+        cases,
+        classes=CLASSES,
+        plan=planned(cases, overrides=SMALL),
+        steps=2,
+        validation=[square(2)],
+        judge=lambda *_: next(scores, 0.1),
+    )
+    models = [digest(training) for _ in training]
+    assert digest(training) == models[-1]
+    assert "kept_step" not in training.learnt.record.data
+
+
+def test_held_out_strokes_are_judged_with_what_they_imply():
+    seen = []
+    case = strokes(3)
+    trained(
+        [strokes(0)], steps=1, validation=[case, square(4)], judge=lambda truth, _: seen.append(truth) or 0.5
+    )
+    spread, full = seen
+    assert (spread != UNLABELLED).sum() > 2 * (case.labels != UNLABELLED).sum()
+    assert np.array_equal(spread[case.labels != UNLABELLED], case.labels[case.labels != UNLABELLED])
+    assert np.array_equal(full, square(4).labels)

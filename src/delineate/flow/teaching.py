@@ -110,7 +110,9 @@ def train(
     if plan.weak is not None:
         say("strokes are spread to what surely is of their class; this may take a minute")
         if any(labelled_share([case]) < 0.5 for case in validation):
-            say("validation is on the held-out strokes, spread in the same way: it ranks models, but flatters them all")
+            say(
+                "validation is on the held-out strokes, spread in the same way: it ranks models, but flatters them all"
+            )
 
     training = Training(
         cases,
@@ -133,6 +135,8 @@ def train(
             _preview(step, folder, found)
         if watch:
             watch(step)
+    if kept := training.learnt.record.data.get("kept_step"):
+        say(f"the model of step {kept} is kept: it was better on what is held out than the last one")
     return UNetMethod.of(training.learnt)
 
 

@@ -1,8 +1,8 @@
 """Strokes grow along colours: a few percent of labelled pixels become a tenth, or half where strokes enclose the rest.
 
 A pixel's distance from a class is the length of the cheapest path to its strokes. A path pays for each change of colour
-it crosses, and no path crosses a stroke of another class. Only what is far surer of one class than of any other takes
-its label, so that little of what is added is wrong; the rest stays unlabelled.
+it crosses, and no path crosses a stroke of another class, nor slips through a gap of a pixel in it. Only what is far surer
+of one class than of any other takes its label, so that little of what is added is wrong; the rest stays unlabelled.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def spread(labels: NDArray[np.uint8], image: NDArray[np.floating[Any]]) -> NDArr
     first, second = (np.full(labels.shape, np.inf) for _ in range(2))
     nearest = np.full(labels.shape, UNLABELLED, np.uint8)
     for label in classes:
-        barred = (labels != label) & (labels != UNLABELLED)
+        others = (labels != label) & (labels != UNLABELLED)
+        barred = ndimage.binary_dilation(others, np.ones((3,) * labels.ndim)) & (labels != label)
         paths = MCP_Geometric(np.where(barred, -1, costs))
         distances, _ = paths.find_costs(np.argwhere(labels == label))
         nearest[distances < first] = label

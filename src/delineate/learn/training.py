@@ -33,7 +33,7 @@ from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import check_learnable, large_samples, samples
-from delineate.learn.weak import Weak, held_out, prepared, taught, unsaid
+from delineate.learn.weak import Weak, decayed, held_out, leads, prepared, taught, unsaid
 from delineate.losses import cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
@@ -176,6 +176,8 @@ class Training:
         self._rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
         self._net, *self._optimisers = self._fabric.setup(net, *optimisers)
         self._average.to(self._fabric.device)
+        chosen = plan.weak is not None and bool(validation) and judge is not None
+        self._best = copy.deepcopy(self._average) if chosen else None
         self._record = Record(
             seed=seed,
             data={
@@ -213,7 +215,8 @@ class Training:
             dice: float | None = None
             previews: Previews = ()
             due = math.floor(progress * VALIDATIONS)
-            if due > validated and (progress >= 1 or seconds - validated_at > 10 * validation_seconds):
+            rested = seconds - validated_at > 10 * validation_seconds
+            if due > validated and (progress >= 1 or rested or (self._best and self.steps)):
                 started = self._clock()
                 dice, previews = self._validated() if self.first else (None, ())
                 validation_seconds = self._agreed(self._clock() - started)
@@ -222,6 +225,8 @@ class Training:
                     {} if dice is None else {"dice": dice}
                 )
                 self._record = replace(self._record, history=(*self._record.history, entry))
+                if self._best and leads(self._record.history):
+                    self._best.load_state_dict(self._average.state_dict())
             if self.folder and seconds - saved_at > CHECKPOINT_SECONDS and progress < 1:
                 if self.first:
                     self._checkpoint(self.folder)
@@ -235,6 +240,9 @@ class Training:
                 progress=progress,
                 previews=previews,
             )
+        if self._best and (step_kept := decayed(self._record.history)):
+            self._average.load_state_dict(self._best.state_dict())
+            self._record = replace(self._record, data=self._record.data | {"kept_step": step_kept})
         if self.folder and self.first:
             saved(self.learnt, self.folder)
             (self.folder / NAME).unlink(missing_ok=True)
@@ -355,7 +363,8 @@ class Training:
     def _frozen(self) -> dict[str, Any]:
         """What a checkpoint holds, and what must be the same to continue it."""
         return {
-            "modules": {"net": self._net.module, "average": self._average},
+            "modules": {"net": self._net.module, "average": self._average}
+            | ({"best": self._best} if self._best else {}),
             "optimisers": self._optimisers,
             "identity": {
                 "plan": {k: v for k, v in self.plan.to_json().items() if k != "reasons"},

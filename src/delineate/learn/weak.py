@@ -8,7 +8,7 @@ crop, teaches the network that is being trained; by and by, as it comes to know 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from delineate.losses import colour_smoothness, soft_dice
 
 SURE = 0.9  # probability from which the teacher is believed; without such a bar, outlines swell
 MIXING = 7  # keeps what is drawn for mixing apart from what is drawn for crops
+DECAY = 0.01  # by how much the last model must score below an earlier one for that one to be kept
 SCRAPS = 0.1  # share of the images that may be labelled on less than half of their pixels before a training is weak
 
 
@@ -118,3 +119,32 @@ def unsaid(weak: Weak, logits: Tensor, images: Tensor, pseudo: Tensor, *, progre
     rough = weak.smoothness * colour_smoothness(logits, images, contrast=weak.contrast)
     wrong = weak.teacher * soft_dice(logits, pseudo)
     return min(1.0, progress / weak.ramp) * (rough + wrong)
+
+
+def leads(history: Sequence[Mapping[str, float]]) -> bool:
+    """Whether the last validation is the best so far.
+
+    >>> leads([{"dice": 0.5}, {"dice": 0.7}]), leads([{"dice": 0.7}, {"dice": 0.5}]), leads([])
+    (True, False, False)
+    """
+    scores = [entry["dice"] for entry in history if "dice" in entry]
+    return bool(scores) and scores[-1] == max(scores) and "dice" in history[-1]
+
+
+def decayed(history: Sequence[Mapping[str, float]]) -> int | None:
+    """The step whose model is kept since the last one scores more than DECAY below it; None where the last one is kept.
+
+    >>> decayed([{"step": 10, "dice": 0.7}, {"step": 20, "dice": 0.5}])
+    10
+    >>> decayed([{"step": 10, "dice": 0.7}, {"step": 20, "dice": 0.695}]) is None
+    True
+    """
+    scored = [entry for entry in history if "dice" in entry]
+    if not scored:
+        return None
+    best = max(entry["dice"] for entry in scored)
+    return (
+        int([e["step"] for e in scored if e["dice"] == best][-1])
+        if scored[-1]["dice"] < best - DECAY
+        else None
+    )
