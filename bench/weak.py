@@ -6,7 +6,8 @@ For every set and seed, three trainings that differ in nothing but labels and lo
 Delineate learns from them by itself; `partial`, cross-entropy and Dice on the labelled pixels and nothing else. Each
 finished training is kept in the folder `runs` as one JSON file, and is not done again. The ratio is mean Dice by
 mean Dice over the validation cases, its interval from patients (or images) drawn again. Strokes are people's
-where the set has them (cardiac), else simulated. Nothing here looks for a best checkpoint.
+where the set has them (cardiac), else simulated. Checkpoints are chosen by
+held-out strokes, never by masks.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
 
     def judge(truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> float:
         seen.append([mean_dice(one, predicted, classes) for one in (truth, *known[id(truth)])])
-        return seen[-1][0]
+        return seen[-1][2]  # what a person with strokes alone would choose by
 
     run = Training(
         cases, classes=found.classes, plan=plan, steps=steps, seed=seed, validation=val, judge=judge
@@ -222,6 +223,7 @@ def main() -> None:
     if wanted.out is None:
         parser.error("--out says where finished trainings are kept")
     wanted.out.mkdir(parents=True, exist_ok=True)
+    training.VALIDATIONS = 4  # of many large images, so that they do not take longer than the training
     found: dict[str, dict[str, list[dict]]] = {name: {} for name in wanted.only}
     for seed in range(wanted.seeds):
         for name in wanted.only:
