@@ -116,9 +116,6 @@ def train(
     objects: Annotated[
         bool | None, typer.Option("--objects/--no-objects", help="Learn to separate touching objects.")
     ] = None,
-    weak: Annotated[
-        bool | None, typer.Option("--weak/--no-weak", help="Teach the pixels that strokes leave out.")
-    ] = None,
     unlabelled: Unlabelled = None,
     masks_are: MasksAre = None,
     patch: Annotated[int | None, typer.Option(help="Side of the training crops in pixels.")] = None,
@@ -135,6 +132,9 @@ def train(
     augmentation: Annotated[str | None, typer.Option(help="none, light, upright or full.")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    weak: Annotated[
+        bool | None, typer.Option("--weak/--no-weak", help="Teach the pixels that strokes leave out.")
+    ] = None,
     devices: Annotated[int, typer.Option(help="Processes, or GPUs, that share each batch.")] = 1,
     nodes: Annotated[int, typer.Option(help="Machines, each with as many devices.")] = 1,
 ) -> None:
