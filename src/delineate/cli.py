@@ -194,7 +194,7 @@ def train(
     ] = None,
     dims: Annotated[int | None, typer.Option(help="2: slice by slice, 3: as volumes.")] = None,
     normalisation: Annotated[str | None, typer.Option(help="percentiles, zscore or bytes.")] = None,
-    augmentation: Annotated[str | None, typer.Option(help="none, light or full.")] = None,
+    augmentation: Annotated[str | None, typer.Option(help="none, light, upright or full.")] = None,
     robust: Annotated[
         str | None,
         typer.Option(help="Learn to bear other conditions: light,camera,stain,inversion,motion or all."),
@@ -208,6 +208,9 @@ def train(
     annotators: Annotated[
         str | None,
         typer.Option(help="With masks/NAME/ of several people: random, soft or consensus; else one each."),
+    ] = None,
+    weak: Annotated[
+        bool | None, typer.Option("--weak/--no-weak", help="Teach the pixels that strokes leave out.")
     ] = None,
     devices: Annotated[int, typer.Option(help="Processes, or GPUs, that share each batch.")] = 1,
     nodes: Annotated[int, typer.Option(help="Machines, each with as many devices.")] = 1,
@@ -240,6 +243,7 @@ def train(
             objects=objects,
             adversarial=adversarial,
             annotators=annotators,
+            weak=weak,
         )
     elif annotators is not None:
         raise DataError(f"{method} learns from one person's labels: leave --annotators out, or train a unet")

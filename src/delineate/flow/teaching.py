@@ -127,11 +127,18 @@ def train(
         cases = [case for case in everybody if case.name in to_learn]
 
     from delineate.learn import Training, UNetMethod, planned
+    from delineate.learn.weak import labelled_share
 
     looks = [look for one in found.large for look in one.looks]
     plan = planned([*cases, *looks], minutes=minutes, overrides=overrides)
     for item, reason in plan.reasons.items():
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")
+    if plan.weak is not None:
+        say("strokes are spread to what surely is of their class; this may take a minute")
+        if any(labelled_share([case]) < 0.5 for case in validation):
+            say(
+                "validation is on the held-out strokes, spread in the same way: it ranks models, but flatters them all"
+            )
 
     training = Training(
         cases,
@@ -139,6 +146,7 @@ def train(
         plan=plan,
         validation=validation,
         large=found.large,
+        unlabelled=found.unlabelled,
         minutes=minutes,
         steps=steps,
         seed=seed,
@@ -154,6 +162,8 @@ def train(
         if watch:
             watch(step)
     learnt = training.learnt
+    if kept := learnt.record.data.get("kept_step"):
+        say(f"the model of step {kept} is kept: it was better on what is held out than the last one")
     return UNetMethod.of(after_training(learnt, validation, folder=folder, tell=say) if first else learnt)
 
 
@@ -208,7 +218,10 @@ def _said(value: Any) -> str:
     """A setting in few words."""
     from delineate.data.augment import Augmentation
     from delineate.learn.plan import AUGMENTATIONS, NORMALISATIONS
+    from delineate.learn.weak import Weak
 
+    if isinstance(value, Weak):
+        return "yes"
     for name, known in (*AUGMENTATIONS.items(), *NORMALISATIONS.items()):
         if value == known or (isinstance(value, Augmentation) and replace(value, robust=()) == known):
             return name

@@ -4,5 +4,6 @@ from delineate.learn.learnt import Learnt, Record
 from delineate.learn.plan import Overrides, Plan, planned
 from delineate.learn.training import Step, Training
 from delineate.learn.unet import UNetMethod
+from delineate.learn.weak import Weak
 
-__all__ = ["Learnt", "Overrides", "Plan", "Record", "Step", "Training", "UNetMethod", "planned"]
+__all__ = ["Learnt", "Overrides", "Plan", "Record", "Step", "Training", "UNetMethod", "Weak", "planned"]

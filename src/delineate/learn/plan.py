@@ -20,6 +20,7 @@ from delineate.data.augment import Augmentation
 from delineate.data.intensities import intensities
 from delineate.data.robust import asked_families
 from delineate.learn.prepare import Normalisation, as_grey, labelled_objects
+from delineate.learn.weak import SCRAPS, Weak, barely_labelled, labelled_share
 from delineate.nets import DOWN, UP
 
 AUGMENTATIONS: dict[str, Augmentation] = {
@@ -27,9 +28,10 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         turn=0, flip=False, zoom=0, stretch=0, gain=0, offset=0, gamma=0, noise=0, blur_px=0
     ),
     "light": Augmentation(turn=0.05, zoom=0.15, stretch=0, gain=0.15, offset=0.05, gamma=0.1, noise=0.02),
+    "upright": Augmentation(turn=0.08, flip=False),
     "full": Augmentation(),
 }
-"""How strongly crops are varied, by name."""
+"""How strongly crops are varied, by name; upright: strongly, but as organs lie in a body, never mirrored or laid down."""
 
 NORMALISATIONS: dict[str, Normalisation] = {
     "percentiles": Normalisation(),
@@ -76,6 +78,7 @@ class Overrides:
     adversarial: float | None = None
     equivariant: bool | None = None
     annotators: str | None = None
+    weak: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class Plan:
     adversarial: float = 0.0
     equivariant: bool = False
     annotators: str = "one"
+    weak: Weak | None = None
     reasons: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -120,6 +124,7 @@ class Plan:
             for f in fields(cls)
             if f.name in values or (f.default is MISSING and f.default_factory is MISSING)
         }
+        known["weak"] = Weak(**values["weak"]) if values.get("weak") else None
         known["patch"] = tuple(known["patch"])
         known["normalisation"] = Normalisation(**known["normalisation"])
         known["augmentation"] = Augmentation(**known["augmentation"])
@@ -243,11 +248,12 @@ def planned(
         adversarial=_adversarial(cases, wanted.adversarial, reasons),
         equivariant=bool(wanted.equivariant),
         annotators=_known("annotators", wanted.annotators or "one", ANNOTATORS),
+        weak=_weak(cases, wanted.weak, reasons),
         reasons=reasons
         | {
             f.name: "as you asked"
             for f in fields(Overrides)
-            if f.name not in ("objects", "adversarial") and getattr(wanted, f.name) is not None
+            if f.name not in ("objects", "adversarial", "weak") and getattr(wanted, f.name) is not None
         },
     )
 
@@ -327,6 +333,20 @@ def _adversarial(cases: Sequence[Case], wanted: float | None, reasons: dict[str,
         "three of four crops are changed by that much to what is hardest"
     )
     return known.of_255(wanted)
+
+
+def _weak(cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str]) -> Weak | None:
+    """Whether and how pixels without a label are taught; full masks, even with a few gaps, need none of it."""
+    few, share = barely_labelled(cases), labelled_share(cases)
+    if wanted is None and few <= SCRAPS * len(cases):
+        return None
+    if wanted is not None:
+        reasons["weak"] = "as you asked"
+        return Weak() if wanted else None
+    reasons["weak"] = (
+        f"{few} of {len(cases)} images are labelled on less than half of their pixels, and {share:.1%} of all pixels are"
+    )
+    return Weak()
 
 
 def _normalisation(

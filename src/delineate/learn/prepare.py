@@ -151,11 +151,12 @@ def samples(
     objects: bool,
     seed: int,
     others: Sequence[Case] = (),
+    silent: bool = False,
 ) -> list[Sample]:
     """What crops are cut from: the case itself, or each of its slices where `dims` is 2 and the case is 3D.
 
-    A slice without any label is left out. others: the same image as other people labelled it.
-    Raises DataError for a case without labels, or with NaN or infinite pixels.
+    others: the same image as other people labelled it. silent: keep what has no label at all; without, such a slice is left
+    out, and such a case is a DataError. Raises DataError for NaN or infinite pixels.
 
     >>> case = Case("stack", np.zeros((3, 8, 8, 1)), labels=np.ones((3, 8, 8), np.uint8))
     >>> slices = samples(case, dims=2, normalisation=Normalisation(), grey=False, objects=True, seed=0)
@@ -163,8 +164,9 @@ def samples(
     (3, torch.Size([1, 8, 8]), torch.Size([2, 8, 8]))
     """
     people = [(one.labels, one.objects) for one in (case, *others) if one.labels is not None]
-    if not people:
+    if not people and not silent:
         raise DataError(f"{case.name} has no labels: give it a mask or leave it out")
+    people = people or [(np.full(case.spatial, UNLABELLED, np.uint8), None)]
     channels = _finite(as_grey(case.image) if grey else case.image, case.name)
     scale = _measured(channels, normalisation)
     image = _scaled(channels, scale)
@@ -176,7 +178,7 @@ def samples(
         drawn = [
             (labels[index], None if ids is None else ids[index])
             for labels, ids in people
-            if (labels[index] != UNLABELLED).any()
+            if silent or (labels[index] != UNLABELLED).any()
         ]
         if not drawn:
             continue

@@ -35,6 +35,7 @@ from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import check_learnable, large_samples, samples
+from delineate.learn.weak import Weak, decayed, held_out, leads, prepared, taught, unsaid
 from delineate.losses import cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
@@ -98,6 +99,7 @@ class Training:
         plan: Plan,
         validation: Sequence[Case] = (),
         large: Sequence[LargeCase] = (),
+        unlabelled: Sequence[Case] = (),
         minutes: float | None = None,
         steps: int | None = None,
         seed: int = 0,
@@ -122,9 +124,18 @@ class Training:
         check_learnable([*cases, *looks], classes)
         for case in validation:
             ready(plan, case.image, name=case.name)
+        weak = plan.weak is not None
+        silent = list(unlabelled) if weak else []
+        if weak:
+            self.validation = [
+                held_out(case, dims=plan.dims, normalisation=plan.normalisation, grey=plan.grey)
+                for case in validation
+            ]
         self._samples: list[Sample | WindowedSample] = [
             sample
-            for case, *others in (by_image(cases) if plan.annotators in BY_CROP else [[one] for one in cases])
+            for case, *others in (
+                by_image(cases) if plan.annotators in BY_CROP else [[one] for one in [*cases, *silent]]
+            )
             for sample in samples(
                 case,
                 others=others,
@@ -133,6 +144,7 @@ class Training:
                 grey=plan.grey,
                 objects=plan.objects,
                 seed=seed,
+                silent=weak,
             )
         ]
         for one in large:
@@ -144,6 +156,8 @@ class Training:
                 objects=plan.objects,
                 margin=math.ceil(4 * plan.object_radius_px),
             )
+        if plan.weak is not None:
+            self._samples = prepared(self._samples, plan.weak)
         keep_big_blocks()
         self._crew = Crew.found(devices=devices, nodes=nodes)
         self._crew.share_of(plan.batch)
@@ -169,18 +183,21 @@ class Training:
         self._rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
         self._net, *self._optimisers = self._fabric.setup(net, *optimisers)
         self._average.to(self._fabric.device)
+        chosen = plan.weak is not None and bool(validation) and judge is not None
+        self._best = copy.deepcopy(self._average) if chosen else None
         self._record = Record(
             seed=seed,
             data={
                 "cases": len(cases) + len(large),
                 "validation": len(validation),
-                "fingerprint": fingerprint([*cases, *looks, *validation]),
+                "fingerprint": fingerprint([*cases, *looks, *validation, *silent]),
                 "spacing": [
                     float(s)
                     for s in np.median([case.spacing[-plan.dims :] for case in [*cases, *looks]], axis=0)
                 ],
                 "unit": [*cases, *looks][0].unit,
-            },
+            }
+            | ({"unlabelled": len(silent)} if silent else {}),
         )
         if resume:
             self._restore(folder or Path())
@@ -205,7 +222,8 @@ class Training:
             dice: float | None = None
             previews: Previews = ()
             due = math.floor(progress * VALIDATIONS)
-            if due > validated and (progress >= 1 or seconds - validated_at > 10 * validation_seconds):
+            rested = seconds - validated_at > 10 * validation_seconds
+            if due > validated and (progress >= 1 or rested or (self._best and self.steps)):
                 started = self._clock()
                 dice, previews = self._validated() if self.first else (None, ())
                 validation_seconds = self._agreed(self._clock() - started)
@@ -214,6 +232,8 @@ class Training:
                     {} if dice is None else {"dice": dice}
                 )
                 self._record = replace(self._record, history=(*self._record.history, entry))
+                if self._best and leads(self._record.history):
+                    self._best.load_state_dict(self._average.state_dict())
             if self.folder and seconds - saved_at > CHECKPOINT_SECONDS and progress < 1:
                 if self.first:
                     self._checkpoint(self.folder)
@@ -227,6 +247,9 @@ class Training:
                 progress=progress,
                 previews=previews,
             )
+        if self._best and (step_kept := decayed(self._record.history)):
+            self._average.load_state_dict(self._best.state_dict())
+            self._record = replace(self._record, data=self._record.data | {"kept_step": step_kept})
         if self.folder and self.first:
             saved(self.learnt, self.folder)
             (self.folder / NAME).unlink(missing_ok=True)
@@ -271,7 +294,10 @@ class Training:
         images = self._fabric.to_device(crops.images.contiguous(memory_format=memory_layout(plan.dims)))
         if plan.adversarial:
             images = self._hardened(images, crops, number)
-        loss = self._loss(self._net(images), crops)
+        logits = self._net(images)
+        loss = self._loss(logits, crops)
+        if plan.weak is not None:
+            loss = loss + self._unsaid(plan.weak, logits, images, crops, progress=progress)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise self._lost("loss", value, number)
@@ -323,6 +349,21 @@ class Training:
             loss = loss + OFFSETS * smooth_l1(logits[:, count:], offsets)
         return loss
 
+    def _unsaid(self, weak: Weak, logits: Tensor, images: Tensor, crops: Batch, *, progress: float) -> Tensor:
+        """What weak labels leave to other teachers; see `delineate.learn.weak`."""
+        logits = logits[:, : len(self.classes)]
+        labels = self._fabric.to_device(crops.labels)
+        number = self._record.steps
+        pseudo = taught(logits, images, labels, ask=self._asked, number=number, seed=self.seed)
+        return unsaid(weak, gathered(logits), gathered(images), gathered(pseudo), progress=progress)
+
+    def _asked(self, images: Tensor) -> Tensor:
+        """What the averaged network says: logits (batch, classes, *patch)."""
+        self._average.eval()
+        with self._fabric.autocast():
+            answer: Tensor = self._average(images)
+        return answer[:, : len(self.classes)]
+
     @torch.no_grad()
     def _averaged(self, number: int) -> None:
         """Move the average a little towards the current weights."""
@@ -352,7 +393,8 @@ class Training:
     def _frozen(self) -> dict[str, Any]:
         """What a checkpoint holds, and what must be the same to continue it."""
         return {
-            "modules": {"net": self._net.module, "average": self._average},
+            "modules": {"net": self._net.module, "average": self._average}
+            | ({"best": self._best} if self._best else {}),
             "optimisers": self._optimisers,
             "identity": {
                 "plan": {k: v for k, v in self.plan.to_json().items() if k != "reasons"},

@@ -1,0 +1,196 @@
+"""Weak labels: planned by themselves, taught beyond their strokes, repeatable to the byte; full masks stay as they were."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from delineate.core import UNLABELLED, Case, ClassTable
+from delineate.data import scribbled
+from delineate.learn import Overrides, Training, UNetMethod, planned
+from delineate.learn.plan import Plan
+from delineate.learn.weak import Weak, prepared, taught, unsaid
+
+CLASSES = ClassTable(("background", "square"))
+SMALL = Overrides(patch=32, batch=4, width=4, levels=2, shuffle=1, objects=False)
+
+
+def square(seed: int, *, side: int = 48) -> Case:
+    rng = np.random.default_rng(seed)
+    image = rng.normal(100, 10, (side, side, 1))
+    labels = np.zeros((side, side), np.uint8)
+    y, x = rng.integers(4, side - 24, 2)
+    labels[y : y + 18, x : x + 20] = 1
+    image[labels == 1] += 60
+    return Case(f"square{seed}", image.astype(np.uint16), labels=labels)
+
+
+def strokes(seed: int) -> Case:
+    return scribbled(square(seed), share=0.03, seed=seed)
+
+
+def silent(seed: int) -> Case:
+    return replace(square(seed), labels=None)
+
+
+def trained(cases, *, folder=None, steps=6, overrides=SMALL, **more) -> Training:
+    plan = planned(cases, overrides=overrides)
+    training = Training(cases, classes=CLASSES, plan=plan, steps=steps, folder=folder, **more)
+    list(training)
+    return training
+
+
+def digest(training: Training) -> str:
+    state = training.learnt.net.state_dict()
+    return hashlib.sha256(b"".join(state[name].numpy().tobytes() for name in sorted(state))).hexdigest()
+
+
+def test_strokes_are_recognised_and_said_and_full_masks_are_left_alone():
+    weak = planned([strokes(i) for i in range(4)])
+    assert weak.weak == Weak()
+    assert weak.reasons["weak"].startswith("4 of 4 images are labelled on less than half of their pixels")
+    full = planned([square(i) for i in range(4)])
+    assert full.weak is None
+    assert "weak" not in full.reasons
+
+
+def test_full_masks_with_gaps_are_full_masks_and_some_strokes_among_them_are_weak():
+    gap = square(0)
+    gap.labels[:20] = UNLABELLED
+    assert planned([gap]).weak is None
+    assert planned([*(square(i) for i in range(4)), strokes(5)]).weak == Weak()
+
+
+def test_whoever_knows_better_decides():
+    assert planned([strokes(0)], overrides=replace(SMALL, weak=False)).weak is None
+    asked = planned([square(0)], overrides=replace(SMALL, weak=True))
+    assert asked.weak == Weak()
+    assert asked.reasons["weak"] == "as you asked"
+
+
+def test_the_plan_of_a_weak_training_and_of_an_older_model_can_be_read_again():
+    plan = planned([strokes(0)])
+    assert Plan.from_json(plan.to_json()) == plan
+    older = planned([square(0)]).to_json()
+    del older["weak"]
+    assert Plan.from_json(older).weak is None
+
+
+def test_squares_are_learnt_from_strokes():
+    method = UNetMethod(CLASSES, steps=150, overrides=SMALL).fit([strokes(i) for i in range(4)])
+    new = square(99)
+    found = method.predict(new.image).argmax(0) == 1
+    assert 2 * (found & (new.labels == 1)).sum() / (found.sum() + (new.labels == 1).sum()) > 0.9
+
+
+def test_the_same_seed_gives_the_same_bytes_and_a_resumed_training_too(tmp_path):
+    cases = [strokes(i) for i in range(3)]
+    whole = digest(trained(cases))
+    assert digest(trained(cases)) == whole
+    plan = planned(cases, overrides=SMALL)
+    halves = Training(cases, classes=CLASSES, plan=plan, steps=6, folder=tmp_path / "model")
+    for step in halves:
+        if step.number == 3:
+            halves._checkpoint(tmp_path / "model")
+            break
+    again = Training(cases, classes=CLASSES, plan=plan, steps=6, folder=tmp_path / "model", resume=True)
+    assert [step.number for step in again] == [4, 5, 6]
+    assert digest(again) == whole
+
+
+def test_images_without_labels_join_a_weak_training_and_no_other():
+    told, mute = [strokes(i) for i in range(2)], [silent(7), silent(8), silent(9)]
+    assert digest(trained(told, unlabelled=mute)) != digest(trained(told))
+    masks = [square(i) for i in range(2)]
+    assert digest(trained(masks, unlabelled=mute)) == digest(trained(masks))
+
+
+def test_labelled_samples_are_seen_as_often_as_those_without():
+    training = trained([strokes(0), strokes(1)], unlabelled=[silent(i) for i in range(2, 7)], steps=1)
+    told = [bool(sample.places) for sample in training._samples]
+    assert (told.count(True), told.count(False)) == (6, 5)
+
+
+def test_a_stroke_is_believed_and_elsewhere_what_teacher_and_pupil_are_sure_of():
+    labels = torch.tensor([[[1, 255, 255, 255]]], dtype=torch.uint8)
+    teacher = torch.zeros(1, 2, 1, 4)
+    teacher[:, :, 0] = torch.tensor([[9.0, 0.0, 9.0, 1.0], [0.0, 9.0, 0.0, 0.0]])
+    for number in range(4):
+        turn = [axis for bit, axis in enumerate((2, 3)) if number >> bit & 1]
+
+        def ask(images, turn=turn):  # sees the crop mirrored, and answers so
+            assert torch.equal(images.flip(turn), teacher)
+            return images
+
+        agreed = taught(teacher, teacher, labels, ask=ask, number=number, seed=0)
+        assert agreed.tolist() == [[[1, 1, 0, UNLABELLED]]]
+    opposed = [
+        taught(-teacher, teacher, labels, ask=lambda x: x, number=0, seed=s)[0, 0, 1] for s in range(20)
+    ]
+    assert UNLABELLED in opposed  # half teacher and half pupil: sure of nothing
+
+
+def test_the_teachers_weigh_nothing_at_first_and_all_once_they_have_run_in():
+    logits = torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    images, pseudo = torch.zeros(1, 1, 8, 8), torch.zeros(1, 8, 8, dtype=torch.uint8)
+    weak = Weak(ramp=0.4)
+    costs = [float(unsaid(weak, logits, images, pseudo, progress=p)) for p in (0.0, 0.2, 0.4, 1.0)]
+    assert costs[0] == 0
+    assert costs[1] == pytest.approx(costs[2] / 2)
+    assert costs[2] == costs[3] > 0
+
+
+def test_full_masks_among_strokes_are_not_spread():
+    samples = trained([square(0), strokes(1)], steps=1)._samples
+    spread = prepared(samples, Weak())
+    assert torch.equal(spread[0].labels, samples[0].labels)
+
+
+def test_a_training_that_decays_on_held_out_strokes_gives_the_model_before_it_did(tmp_path):
+    cases, scores = [strokes(i) for i in range(2)], iter([0.3, 0.8, 0.79, 0.5])
+    plan = planned(cases, overrides=SMALL)
+    training = Training(
+        cases,
+        classes=CLASSES,
+        plan=plan,
+        steps=4,
+        validation=[strokes(3)],
+        judge=lambda *_: next(scores),
+        folder=tmp_path / "model",
+    )
+    models = [(step.dice, digest(training)) for step in training]
+    assert [dice for dice, _ in models] == [0.3, 0.8, 0.79, 0.5]
+    assert digest(training) == models[1][1] != models[3][1]
+    assert training.learnt.record.data["kept_step"] == 2
+    kept = UNetMethod.load(tmp_path / "model").learnt.net.state_dict()
+    assert torch.equal(kept["head.weight"], training.learnt.net.state_dict()["head.weight"])
+
+
+def test_full_masks_have_no_best_model_and_their_last_one_is_kept():
+    scores = iter([0.8, 0.1])
+    cases = [square(0), square(1)]
+    training = Training(
+        cases,
+        classes=CLASSES,
+        plan=planned(cases, overrides=SMALL),
+        steps=2,
+        validation=[square(2)],
+        judge=lambda *_: next(scores, 0.1),
+    )
+    models = [digest(training) for _ in training]
+    assert digest(training) == models[-1]
+    assert "kept_step" not in training.learnt.record.data
+
+
+def test_held_out_strokes_are_judged_with_what_they_imply():
+    seen = []
+    case = strokes(3)
+    trained(
+        [strokes(0)], steps=1, validation=[case, square(4)], judge=lambda truth, _: seen.append(truth) or 0.5
+    )
+    spread, full = seen
+    assert (spread != UNLABELLED).sum() > 2 * (case.labels != UNLABELLED).sum()
+    assert np.array_equal(spread[case.labels != UNLABELLED], case.labels[case.labels != UNLABELLED])
+    assert np.array_equal(full, square(4).labels)
