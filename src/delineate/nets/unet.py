@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -123,26 +123,27 @@ class UNet(nn.Module):
             reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True
         ):
             x, skip = cut(up(x), next(at)), cut(skip, next(at))
-            x = cut(decoder(torch.cat([x, skip], dim=1) if self.skips else x), next(at))
+            x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
         return cut(channels_to_blocks(self.head(x), self.shuffle), next(at))
 
     def cuts(self, keep: tuple[slice, ...], spatial: tuple[int, ...]) -> Int64[Tensor, "cuts axes 2"]:
         """Where `part_at` cuts the maps of images of shape `spatial`, in its order: start and stop along each axis.
 
-        First of the coarsest level; then three for each finer one, of what was enlarged, of the skip, and of what the decoder
-        gives; then of the logits.
+        First of the coarsest level; then two for each finer one, of what was enlarged and of the skip; then of the logits.
         """
         pixels = tuple((side.start, side.stop) for side in keep)
         outputs = tuple((start // self.shuffle, -(-stop // self.shuffle)) for start, stop in pixels)
         shape = tuple(-(-n // self.shuffle) for n in spatial)
-        cuts = [within(pixels, [self.shuffle * start for start, _ in outputs])]
+        inputs = []  # of the decoders, the finest first
         for up in cast("list[Sampling]", list(self.ups)):
-            inputs = clipped((Block.needs(*interval) for interval in outputs), shape)
-            cuts += [within(outputs, [start for start, _ in inputs]), inputs]
+            inputs.append(clipped((Block.needs(*interval) for interval in outputs), shape))
             shape = tuple(-(-n // 2) for n in shape)
-            outputs = clipped((up.needs(*interval) for interval in inputs), shape)
-            cuts.append(within(inputs, [2 * start for start, _ in outputs]))
-        return torch.tensor([outputs, *reversed(cuts)])
+            outputs = clipped((up.needs(*interval) for interval in inputs[-1]), shape)
+        cuts = [outputs]
+        for seen, wanted in itertools.pairwise([outputs, *reversed(inputs)]):
+            cuts += [within(wanted, [2 * start for start, _ in seen]), wanted]
+        finest = [outputs, *reversed(inputs)][-1]
+        return torch.tensor([*cuts, within(pixels, [self.shuffle * start for start, _ in finest])])
 
     def features(self, images: Float[Tensor, "batch in_channels *spatial"]) -> dict[str, Tensor]:
         """What each block answers, by name, in the order of computation: (batch, channels, *coarser).
@@ -221,7 +222,9 @@ def cut(x: Tensor, at: Int64[Tensor, "axes 2"]) -> Tensor:
     >>> cut(torch.arange(6.0).view(1, 1, 6), torch.tensor([[2, 4]])).tolist()
     [[[2.0, 3.0]]]
     """
-    return x[(..., *(slice(start, stop) for start, stop in at))]
+    place: Any = (..., *(slice(start, stop) for start, stop in at))
+    part: Tensor = x[place]
+    return part
 
 
 def blocks_to_channels(

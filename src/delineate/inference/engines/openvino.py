@@ -43,7 +43,7 @@ class Converted:
     def part(self, batch: Tensor, keep: tuple[slice, ...]) -> Tensor:
         """Logits of a part of a batch, a slice with start and stop along each spatial axis."""
         net: Any = self.net
-        if not hasattr(net, "cuts"):
+        if not hasattr(net, "part_at"):
             return cut(self(batch), keep)
         if self._part is None:
             path = None if self._keep is None else self._keep.with_name(f"{self._keep.stem}-part")
@@ -96,7 +96,7 @@ def part_graph(net: Any, example: Tensor) -> Any:
 
     sides = [n * net.divisor + net.halo for n in (5, 6, 7)][: example.ndim - 2]
     odd = torch.zeros(1, example.shape[1], *(n - 1 for n in sides))
-    cuts = net.cuts(tuple(slice(n // 3, n // 2 + 3) for n in sides), tuple(odd.shape[2:]))
+    cuts = net.cuts(tuple(slice(n // 8, n - n // 8) for n in sides), tuple(odd.shape[2:]))
     anything = (-1, example.shape[1], *(-1 for _ in sides))
     return _traced(Part().eval(), (odd, cuts), anything, tuple(cuts.shape))
 
@@ -107,12 +107,31 @@ def _traced(net: nn.Module, examples: tuple[Tensor, ...], *shapes: tuple[int, ..
     ):  # of torch's tracer, about the sizes of an example that are not remembered
         warnings.simplefilter("ignore")
         try:
-            return library().convert_model(net, example_input=examples, input=list(shapes))
+            return _plain(library().convert_model(net, example_input=examples, input=list(shapes)))
         except Exception as error:
             logging.getLogger(__name__).debug("conversion", exc_info=True)
             raise ModelError(
                 f"OpenVINO cannot take this network ({_first_line(error)}): predict with --engine torch"
             ) from error
+
+
+def _plain(model: Any) -> Any:
+    """The model with pooling that gives no indices: nobody asks for them, and yet they would be kept to the end."""
+    opset = importlib.import_module("openvino.opset1")
+    for node in model.get_ordered_ops():
+        about = node.get_attributes()
+        if node.get_type_name() != "MaxPool" or set(about["kernel"]) | set(about["strides"]) != {2}:
+            continue
+        pool = opset.max_pool(
+            node.input_value(0),
+            about["strides"],
+            about["pads_begin"],
+            about["pads_end"],
+            about["kernel"],
+            "ceil",
+        )
+        node.output(0).replace(pool.output(0))
+    return model
 
 
 def compiled(model: Any, *, low: bool) -> Run:
