@@ -9,7 +9,7 @@ import torch
 
 from delineate.core import ModelError
 from delineate.inference import engines
-from delineate.inference.engines import ENGINES, candidates, installed, opened
+from delineate.inference.engines import ENGINES, candidates, installed, opened, part_of
 from delineate.inference.engines.agreement import Trial, compared, fastest
 from delineate.nets import UNet, folded
 
@@ -59,6 +59,31 @@ def test_it_gives_the_networks_own_answer_for_any_size_and_batch(engine, net):
             expected = net(batch)
         assert expected.abs().max() > 0.1
         torch.testing.assert_close(engine(batch), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_part_is_that_part_of_the_networks_own_answer(engine, net):
+    for batch in batches(net):
+        with torch.inference_mode():
+            expected = net(batch)
+        for part in (slice(0, 4), slice(3, 5)):
+            keep = (part, *(slice(n // 2, n) for n in batch.shape[3:]))
+            torch.testing.assert_close(
+                part_of(engine, batch, keep), expected[(..., *keep)], rtol=0, atol=1e-4
+            )
+
+
+def test_openvino_keeps_both_its_graphs_and_mends_them(net, tmp_path):
+    if not installed("openvino"):
+        pytest.skip("OpenVINO is not installed")
+    batch = batches(net)[0]
+    keep = tuple(slice(0, 4) for _ in batch.shape[2:])
+    for _ in range(2):
+        engine = opened("openvino", folded(net), batch, low=False, keep=tmp_path / "kept.json")
+        answer = part_of(engine, batch, keep)
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names == {"kept.xml", "kept.bin", "kept-part.xml", "kept-part.bin"}
+        (tmp_path / "kept-part.xml").write_text("damaged")
+    torch.testing.assert_close(answer, engine(batch)[(..., *keep)], rtol=0, atol=1e-4)
 
 
 def test_it_gives_float32_on_the_cpu_and_leaves_the_batch_alone(engine, net):

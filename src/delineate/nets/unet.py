@@ -9,11 +9,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+<<<<<<< HEAD
 from functools import partial
 from typing import cast
 
 import torch
 from jaxtyping import Float
+=======
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+>>>>>>> fast
 from torch import Tensor, nn
 
 from delineate.nets.blocks import CONVOLUTION, Block
@@ -141,42 +149,51 @@ class UNet(nn.Module):
         >>> torch.allclose(part, net(image)[..., 20:40, 24:56], atol=1e-5)
         True
         """
+<<<<<<< HEAD
         if self.equivariant:
             # every pixel has a say in which grids are kept
             pixels = tuple((side.start, side.stop) for side in keep)
             return between(self(images), pixels, begins=(0,) * len(keep))
+=======
+        return self.part_at(images, self.cuts(keep, tuple(images.shape[2:])))
+
+    def part_at(
+        self, images: Float[Tensor, "batch in_channels *spatial"], cuts: Int64[Tensor, "cuts axes 2"]
+    ) -> Float[Tensor, "batch classes *kept"]:
+        """What `part` gives; all that depends on sizes is in `cuts`, so that one graph of this holds for every part."""
+>>>>>>> fast
         finer = []
         x = self.first(blocks_to_channels(images, self.shuffle))
         for down, encoder in zip(self.downs, self.encoders, strict=True):
             finer.append(x)
             x = encoder(down(x))
-        wanted = self._wanted(keep, [tuple(level.shape[2:]) for level in (*finer, x)])
-        begins = (0,) * len(keep)
-        for level in reversed(range(len(finer))):
-            (outputs, inputs), (coarse, _) = wanted[level], wanted[level + 1]
-            x = self.ups[level](between(x, coarse, begins=begins))
-            x = between(x, inputs, begins=tuple(2 * start for start, _ in coarse))
-            skip = between(finer.pop(), inputs, begins=(0,) * len(keep))
-            x = self.decoders[level](torch.cat([x, skip], dim=1) if self.skips else x)
-            x = between(x, outputs, begins=tuple(start for start, _ in inputs))
-            begins = tuple(start for start, _ in outputs)
-        logits = channels_to_blocks(self.head(between(x, wanted[0][0], begins=begins)), self.shuffle)
-        pixels = tuple((side.start, side.stop) for side in keep)
-        return between(logits, pixels, begins=tuple(self.shuffle * start for start, _ in wanted[0][0]))
+        at = iter(cuts)
+        x = cut(x, next(at))
+        for up, decoder, skip in zip(
+            reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True
+        ):
+            x, skip = cut(up(x), next(at)), cut(skip, next(at))
+            x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
+        return cut(channels_to_blocks(self.head(x), self.shuffle), next(at))
 
-    def _wanted(
-        self, keep: tuple[slice, ...], shapes: list[tuple[int, ...]]
-    ) -> list[tuple[Intervals, Intervals]]:
-        """For each level, the finest first, what its decoder must give and what that needs to see, along each axis."""
-        outputs = tuple((side.start // self.shuffle, -(-side.stop // self.shuffle)) for side in keep)
-        wanted = []
-        for level, shape in enumerate(shapes):
-            inputs = clipped((Block.needs(*interval) for interval in outputs), shape)
-            wanted.append((outputs, inputs))
-            if level < len(self.ups):
-                up = cast("Sampling", self.ups[level])
-                outputs = clipped((up.needs(*interval) for interval in inputs), shapes[level + 1])
-        return wanted
+    def cuts(self, keep: tuple[slice, ...], spatial: tuple[int, ...]) -> Int64[Tensor, "cuts axes 2"]:
+        """Where `part_at` cuts the maps of images of shape `spatial`, in its order: start and stop along each axis.
+
+        First of the coarsest level; then two for each finer one, of what was enlarged and of the skip; then of the logits.
+        """
+        pixels = tuple((side.start, side.stop) for side in keep)
+        outputs = tuple((start // self.shuffle, -(-stop // self.shuffle)) for start, stop in pixels)
+        shape = tuple(-(-n // self.shuffle) for n in spatial)
+        inputs = []  # of the decoders, the finest first
+        for up in cast("list[Sampling]", list(self.ups)):
+            inputs.append(clipped((Block.needs(*interval) for interval in outputs), shape))
+            shape = tuple(-(-n // 2) for n in shape)
+            outputs = clipped((up.needs(*interval) for interval in inputs[-1]), shape)
+        cuts = [outputs]
+        for seen, wanted in itertools.pairwise([outputs, *reversed(inputs)]):
+            cuts += [within(wanted, [2 * start for start, _ in seen]), wanted]
+        finest = [outputs, *reversed(inputs)][-1]
+        return torch.tensor([*cuts, within(pixels, [self.shuffle * start for start, _ in finest])])
 
     def features(self, images: Float[Tensor, "batch in_channels *spatial"]) -> dict[str, Tensor]:
         """What each block answers, by name, in the order of computation: (batch, channels, *coarser).
@@ -240,15 +257,26 @@ def clipped(intervals: Iterable[tuple[int, int]], shape: tuple[int, ...]) -> Int
     return tuple((max(start, 0), min(stop, n)) for (start, stop), n in zip(intervals, shape, strict=True))
 
 
-def between(x: Tensor, wanted: Intervals, *, begins: tuple[int, ...]) -> Tensor:
-    """The places `wanted` of a map (batch, channels, *places) whose first places are `begins`.
+def within(intervals: Intervals, begins: Iterable[int]) -> Intervals:
+    """Intervals counted from where a map begins.
 
-    >>> between(torch.arange(6.0).view(1, 1, 6), ((12, 14),), begins=(10,)).tolist()
+    >>> within(((12, 14),), [10])
+    ((2, 4),)
+    """
+    return tuple(
+        (start - first, stop - first) for (start, stop), first in zip(intervals, begins, strict=True)
+    )
+
+
+def cut(x: Tensor, at: Int64[Tensor, "axes 2"]) -> Tensor:
+    """The places of a map (batch, channels, *places) from a start to a stop along each axis.
+
+    >>> cut(torch.arange(6.0).view(1, 1, 6), torch.tensor([[2, 4]])).tolist()
     [[[2.0, 3.0]]]
     """
-    for axis, ((start, stop), first) in enumerate(zip(wanted, begins, strict=True)):
-        x = x.narrow(axis + 2, start - first, stop - start)
-    return x
+    place: Any = (..., *(slice(start, stop) for start, stop in at))
+    part: Tensor = x[place]
+    return part
 
 
 def blocks_to_channels(

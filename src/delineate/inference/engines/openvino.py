@@ -9,6 +9,8 @@ import shutil
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,20 +18,55 @@ import torch
 from torch import Tensor, nn
 
 from delineate.core import ModelError, OutputError, written_whole
-from delineate.inference.engines import Engine
+from delineate.inference.engines import Engine, cut
+
+Run = Callable[..., Tensor]
+"""Tensors in, the logits out."""
+
+
+class Converted:
+    """`net` as an OpenVINO graph of any size, compiled for this processor; kept in `keep`.xml and .bin.
+
+    A network that can compute a part of its answer has a second graph, for parts, which is made when the first is asked for.
+    low: see `compiled`.
+    """
+
+    def __init__(self, net: nn.Module, example: Tensor, *, low: bool, keep: Path | None) -> None:
+        self.net, self.low, self._example, self._keep = net, low, example, keep
+        self._whole = _kept(partial(graph, net, example), keep, low=low)
+        self._part: Run | None = None
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Logits of a batch (n, channels, *spatial)."""
+        return self._whole(batch)
+
+    def part(self, batch: Tensor, keep: tuple[slice, ...]) -> Tensor:
+        """Logits of a part of a batch, a slice with start and stop along each spatial axis."""
+        net: Any = self.net
+        if not hasattr(net, "part_at"):
+            return cut(self(batch), keep)
+        if self._part is None:
+            path = None if self._keep is None else self._keep.with_name(f"{self._keep.stem}-part")
+            self._part = _kept(partial(part_graph, net, self._example), path, low=self.low)
+        return self._part(batch, net.cuts(keep, tuple(batch.shape[2:])))
 
 
 def converted(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None = None) -> Engine:
-    """`net` as an OpenVINO graph of any size, compiled for this processor; kept in `keep`.xml and .bin."""
+    """See `Converted`."""
+    return Converted(net, example, low=low, keep=keep)
+
+
+def _kept(made: Callable[[], Any], keep: Path | None, *, low: bool) -> Run:
+    """The graph in the files `keep`, made and written where it is not there or damaged, compiled."""
     if keep is None:
-        return compiled(graph(net, example), low=low)
+        return compiled(made(), low=low)
     path = keep.with_suffix(".xml")
     if path.is_file() and path.with_suffix(".bin").is_file():
         try:
             return compiled(path, low=low)
         except ModelError:
             path.unlink(missing_ok=True)  # damaged: converted again
-    model = graph(net, example)
+    model = made()
     with contextlib.suppress(OSError, OutputError, RuntimeError), tempfile.TemporaryDirectory() as scratch:
         library().save_model(model, str(Path(scratch) / path.name), compress_to_fp16=False)
         keep.parent.mkdir(parents=True, exist_ok=True)
@@ -41,15 +78,36 @@ def converted(net: nn.Module, example: Tensor, *, low: bool, keep: Path | None =
 
 def graph(net: nn.Module, example: Tensor) -> Any:
     """`net` as an `openvino.Model` whose batch and spatial axes are free."""
-    openvino = library()
     odd = torch.zeros(1, example.shape[1], *(19, 21, 23)[: example.ndim - 2])
-    anything = (-1, example.shape[1], *(-1 for _ in odd.shape[2:]))
+    return _traced(net, (odd,), (-1, example.shape[1], *(-1 for _ in odd.shape[2:])))
+
+
+def part_graph(net: Any, example: Tensor) -> Any:
+    """`net.part_at` as an `openvino.Model` of images and cuts, any batch, spatial size and part."""
+
+    class Part(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, images: Tensor, cuts: Tensor) -> Tensor:
+            part: Tensor = self.net.part_at(images, cuts)
+            return part
+
+    sides = [n * net.divisor + net.halo for n in (5, 6, 7)][: example.ndim - 2]
+    odd = torch.zeros(1, example.shape[1], *(n - 1 for n in sides))
+    cuts = net.cuts(tuple(slice(n // 8, n - n // 8) for n in sides), tuple(odd.shape[2:]))
+    anything = (-1, example.shape[1], *(-1 for _ in sides))
+    return _traced(Part().eval(), (odd, cuts), anything, tuple(cuts.shape))
+
+
+def _traced(net: nn.Module, examples: tuple[Tensor, ...], *shapes: tuple[int, ...]) -> Any:
     with (
         warnings.catch_warnings()
     ):  # of torch's tracer, about the sizes of an example that are not remembered
         warnings.simplefilter("ignore")
         try:
-            return openvino.convert_model(net, example_input=odd, input=[anything])
+            return _plain(library().convert_model(net, example_input=examples, input=list(shapes)))
         except Exception as error:
             logging.getLogger(__name__).debug("conversion", exc_info=True)
             raise ModelError(
@@ -57,7 +115,26 @@ def graph(net: nn.Module, example: Tensor) -> Any:
             ) from error
 
 
-def compiled(model: Any, *, low: bool) -> Engine:
+def _plain(model: Any) -> Any:
+    """The model with pooling that gives no indices: nobody asks for them, and yet they would be kept to the end."""
+    opset = importlib.import_module("openvino.opset1")
+    for node in model.get_ordered_ops():
+        about = node.get_attributes()
+        if node.get_type_name() != "MaxPool" or set(about["kernel"]) | set(about["strides"]) != {2}:
+            continue
+        pool = opset.max_pool(
+            node.input_value(0),
+            about["strides"],
+            about["pads_begin"],
+            about["pads_end"],
+            about["kernel"],
+            "ceil",
+        )
+        node.output(0).replace(pool.output(0))
+    return model
+
+
+def compiled(model: Any, *, low: bool) -> Run:
     """An `openvino.Model`, or the path of one, compiled for this processor. low: bfloat16 where it can, else float32."""
     openvino = library()
     settings: dict[str, Any] = {
@@ -74,9 +151,9 @@ def compiled(model: Any, *, low: bool) -> Engine:
             f"OpenVINO cannot open the model ({_first_line(error)}): predict with --engine torch"
         ) from error
 
-    def run(batch: Tensor) -> Tensor:
+    def run(*inputs: Tensor) -> Tensor:
         request = ready.create_infer_request()  # one a call: calls from several threads do not meet
-        outputs = request.infer([batch.contiguous().numpy()], share_inputs=True)
+        outputs = request.infer([tensor.contiguous().numpy() for tensor in inputs], share_inputs=True)
         return torch.from_numpy(outputs[0])
 
     return run
