@@ -9,19 +9,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-<<<<<<< HEAD
 from functools import partial
-from typing import cast
-
-import torch
-from jaxtyping import Float
-=======
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
->>>>>>> fast
 from torch import Tensor, nn
 
 from delineate.nets.blocks import CONVOLUTION, Block
@@ -149,19 +141,14 @@ class UNet(nn.Module):
         >>> torch.allclose(part, net(image)[..., 20:40, 24:56], atol=1e-5)
         True
         """
-<<<<<<< HEAD
-        if self.equivariant:
-            # every pixel has a say in which grids are kept
-            pixels = tuple((side.start, side.stop) for side in keep)
-            return between(self(images), pixels, begins=(0,) * len(keep))
-=======
+        if self.equivariant:  # every pixel has a say in which grids are kept
+            return cut(self(images), torch.tensor([[side.start, side.stop] for side in keep]))
         return self.part_at(images, self.cuts(keep, tuple(images.shape[2:])))
 
     def part_at(
         self, images: Float[Tensor, "batch in_channels *spatial"], cuts: Int64[Tensor, "cuts axes 2"]
     ) -> Float[Tensor, "batch classes *kept"]:
         """What `part` gives; all that depends on sizes is in `cuts`, so that one graph of this holds for every part."""
->>>>>>> fast
         finer = []
         x = self.first(blocks_to_channels(images, self.shuffle))
         for down, encoder in zip(self.downs, self.encoders, strict=True):
