@@ -76,7 +76,7 @@ THRESHOLDS: dict[str, Threshold] = {
         1e-4, 1e-3, "share of pixels of another label by another program in float32"
     ),
     "seeds.spread": Threshold(0.01, 0.03, "standard deviation of the mean Dice over trainings"),
-    "seeds.disagreement": Threshold(0.15, 0.3, "share of the outlined pixels on which trainings disagree"),
+    "seeds.disagreement": Threshold(0.1, 0.25, "share of the outlined pixels on which trainings disagree"),
 }
 """The defaults, by the name of the finding."""
 
