@@ -84,7 +84,7 @@ THRESHOLDS: dict[str, Threshold] = {
         1e-4, 1e-3, "share of pixels of another label by another program in float32"
     ),
     "seeds.spread": Threshold(0.01, 0.03, "standard deviation of the mean Dice over trainings"),
-    "seeds.disagreement": Threshold(0.15, 0.3, "share of the outlined pixels on which trainings disagree"),
+    "seeds.disagreement": Threshold(0.1, 0.25, "share of the outlined pixels on which trainings disagree"),
     "attack.kept": Threshold(0.8, 0.5, "share of the clean Dice that the strongest attack leaves"),
     "attack.noise": Threshold(0.98, 0.95, "share of the clean Dice that noise of that size leaves"),
     "attack.checks": Threshold(1.0, 0.7, "share of the checks that the attack itself passes"),
