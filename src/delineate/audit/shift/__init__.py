@@ -95,12 +95,12 @@ def _findings(
         judged(
             "shift.agreement",
             agreement,
-            f"When the frame begins up to {period} pixels further on, {agreement:.2%} of the pixels keep their label.",
+            f"When the frame begins up to {period} pixels further on, {_percent(agreement)} of the pixels keep their label.",
         ),
         judged(
             "shift.circular",
             circular,
-            f"When the image moves in a circle, {circular:.2%} of the pixels keep their label.",
+            f"When the image moves in a circle, {_percent(circular)} of the pixels keep their label.",
         ),
         judged(
             "shift.probability",
