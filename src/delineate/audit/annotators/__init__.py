@@ -134,7 +134,7 @@ _REMEDIES = (
         "delineate train DATA -o MODEL --annotators random",
     ),
     Remedy(
-        "Learn the share of people who drew each pixel, so that the model's doubt is theirs.",
+        "Learn the share of people who drew each pixel, which is what `random` teaches on average, in one step.",
         "delineate train DATA -o MODEL --annotators soft",
     ),
     Remedy(
