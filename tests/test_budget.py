@@ -75,6 +75,10 @@ def test_page_picture_and_numbers_tell_the_same(spent):
     assert (out / "budget.png").read_bytes()[:4] == b"\x89PNG"
     page = (out / "budget.html").read_text()
     assert verdict(found.spent, found.ceiling) in page
+    head, _, body = page.partition("<tbody>")
+    assert (
+        head.count("<th") - head.count("<thead") == body.partition("</tr>")[0].count("<t") - 1
+    )  # one cell under each title
     assert "http" not in page.replace("http-equiv", "")
 
 

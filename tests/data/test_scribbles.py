@@ -136,6 +136,12 @@ def test_an_image_without_objects_gets_background_strokes_alone():
     assert set(np.unique(pointed(empty).labels)) == {0, UNLABELLED}
 
 
+@pytest.mark.parametrize("wrong", [{"width_px": 0}, {"length_px": 1}, {"wobble_deg": -1}, {"border_px": -1}])
+def test_a_hand_that_nobody_has_is_refused(wrong):
+    with pytest.raises(DataError, match="give positive numbers"):
+        Hand(**wrong)
+
+
 def test_a_share_that_is_none_is_refused():
     with pytest.raises(DataError, match="between 0 and 1"):
         scribbled(discs(), share=1.0)

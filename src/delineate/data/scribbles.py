@@ -32,12 +32,20 @@ class Hand:
 
     length_px: of the longest stroke. width_px: of the pen. wobble_deg: by how much the direction changes from pixel to
     pixel (standard deviation). border_px: by how much a border is seen off its true place (standard deviation).
+    Raises DataError for a pen without width, strokes without length, and negative deviations.
     """
 
     length_px: int = 60
     width_px: int = 1
     wobble_deg: float = 8.0
     border_px: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.width_px < 1 or self.length_px < 2 or min(self.wobble_deg, self.border_px) < 0:
+            raise DataError(
+                f"nobody draws strokes of {self.length_px} x {self.width_px} pixels that wobble by {self.wobble_deg:g} "
+                f"degrees and miss borders by {self.border_px:g} pixels: give positive numbers"
+            )
 
 
 STEADY = Hand()

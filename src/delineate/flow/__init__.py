@@ -1,4 +1,4 @@
-"""The whole pipeline: check, train, predict, score, compare, audit, export, demo. Read this first.
+"""The whole pipeline: label, check, train, predict, score, compare, audit, export, demo. Read this first.
 
     files --data.load--> cases --learn or classical--> a method --predict--> masks --score--> numbers --report--> a page
 

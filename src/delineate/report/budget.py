@@ -194,12 +194,12 @@ def _effort(one: Spent) -> str:
 
 def _html(spent: Sequence[Spent], ceiling: float, *, judged: int, cost: str) -> str:
     page = template("budget.html.j2")
-    classes = list(spent[0].per_class)
+    classes = list(spent[0].per_class) if len(spent[0].per_class) > 1 else []
     return page.render(
         verdict=verdict(spent, ceiling),
         light=source(budget_curve(spent, ceiling, theme="light")),
         dark=source(budget_curve(spent, ceiling, theme="dark")),
-        classes=classes if len(classes) > 1 else [],
+        classes=classes,
         rows=[
             {
                 "kind": TITLES[one.kind],
