@@ -11,7 +11,7 @@ from delineate.core import UNLABELLED, Case, ClassTable
 from delineate.data import scribbled
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn.plan import Plan
-from delineate.learn.weak import Weak, prepared, taught, unsaid
+from delineate.learn.weak import Shares, Weak, prepared, taught, unsaid
 
 CLASSES = ClassTable(("background", "square"))
 SMALL = Overrides(patch=32, batch=4, width=4, levels=2, shuffle=1, objects=False)
@@ -194,3 +194,20 @@ def test_held_out_strokes_are_judged_with_what_they_imply():
     assert (spread != UNLABELLED).sum() > 2 * (case.labels != UNLABELLED).sum()
     assert np.array_equal(spread[case.labels != UNLABELLED], case.labels[case.labels != UNLABELLED])
     assert np.array_equal(full, square(4).labels)
+
+
+def test_logits_of_strokes_are_shifted_by_how_far_strokes_misjudge_the_shares_of_classes():
+    shares = Shares(2)
+    labels = torch.full((1, 4, 10), UNLABELLED, dtype=torch.uint8)
+    labels[0, 0, :8] = 1  # 8 of 10 strokes are of class 1, but the network sees it on a quarter of the pixels
+    labels[0, 1, :2] = 0
+    logits = torch.zeros(1, 2, 4, 10)
+    logits[:, 0, 1:], logits[:, 1, 0] = 40, 40
+    for _ in range(500):
+        shift = shares.shift(logits, labels, progress=1.0, ramp=0.3)
+    assert torch.allclose(shift, torch.tensor([0.2 / 0.75, 0.8 / 0.25]).log(), atol=1e-3)
+    assert not shares.shift(logits, labels, progress=0.0, ramp=0.3).any()
+    nothing = torch.full_like(labels, UNLABELLED)
+    before = shares.labelled.clone()
+    shares.shift(logits, nothing, progress=1.0, ramp=0.3)
+    assert torch.equal(shares.labelled, before)
