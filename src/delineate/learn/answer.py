@@ -99,6 +99,8 @@ def part_runner(learnt: Learnt) -> Callable[[Tensor, tuple[slice, ...]], Tensor]
 
     def run(windows: Tensor, keep: tuple[slice, ...]) -> Tensor:
         logits = part_of(engine, windows, keep)
+        if logits.shape[1] == count:
+            return logits.softmax(1)
         return torch.cat([logits[:, :count].softmax(1), logits[:, count:] * radius_px], dim=1)
 
     return run
