@@ -32,6 +32,7 @@ PATHS = {
     "delineate, tiles of 512": "ours 512 torch",
     "delineate, tiles of 1024": "ours 1024 torch",
     "delineate, OpenVINO, 512": "ours 512 openvino",
+    "delineate, OpenVINO, 512 x 1024": "ours 512x1024 openvino",
     "delineate, OpenVINO, 1024": "ours 1024 openvino",
     "delineate, OpenVINO, 2048": "ours 2048 openvino",
     "MONAI, float32 (its default)": "monai float32",
@@ -109,7 +110,7 @@ def measure_one(path: str, side: int) -> None:
         from delineate.learn.large import LargePrediction
 
         scratch = tempfile.TemporaryDirectory()
-        core = (int(how), int(how))
+        core = tuple(int(side) for side in (how.split("x") * 2)[:2])
         learnt = replace(learnt, engine=engine_of(learnt, engine[0]))
         small = LargeImage.of(image[:512, :512])
         list(

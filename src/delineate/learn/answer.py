@@ -115,8 +115,9 @@ def part_runner(learnt: Learnt) -> Callable[[Tensor, tuple[slice, ...]], Tensor]
 
     def run(windows: Tensor, keep: tuple[slice, ...]) -> Tensor:
         logits = part_of(engine, windows, keep)
-        return torch.cat(
-            [softmax(logits[:, :count], learnt.temperature), logits[:, count:] * radius_px], dim=1
+        likely = softmax(logits[:, :count], learnt.temperature)
+        return (
+            likely if logits.shape[1] == count else torch.cat([likely, logits[:, count:] * radius_px], dim=1)
         )
 
     return run

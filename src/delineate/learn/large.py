@@ -369,9 +369,12 @@ def sizes_for(
     sides = image.spatial[-dims:]
     allowed = min(DEFAULT, available_bytes() // 2 + PROGRAM) if memory is None else memory
     most = min(LARGEST[dims], -(-max(sides) // step) * step)
-    asked = [-(-tile // step) * step] if tile is not None else list(range(most, 0, -step))
-    for side in asked:
-        core = (1,) * (len(image.spatial) - dims) + (side,) * dims
+    if tile is not None:
+        asked = [(-(-tile // step) * step,) * 2]
+    else:  # the largest first: squares, and those that are a chunk wider
+        asked = [(side, min(side + more, most)) for side in range(most, 0, -step) for more in (step, 0)]
+    for side, width in asked:
+        core = (1,) * (len(image.spatial) - dims) + (side,) * (dims - 1) + (width,)
         needed = bytes_with(learnt, image, core, flips=flips, objects=objects)
         if needed <= allowed or (tile is not None and memory is None):
             return Sizes(core, needed)

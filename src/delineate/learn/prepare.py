@@ -84,7 +84,7 @@ def scaled(image: NDArray[Any], scale: Scale, *, name: str = "the image") -> NDA
 
 def _finite(image: NDArray[Any], name: str) -> NDArray[np.float32]:
     """A float32 copy (channels, *spatial) of finite numbers."""
-    channels = np.moveaxis(np.asarray(image), -1, 0).astype(np.float32)
+    channels = np.moveaxis(np.asarray(image), -1, 0).astype(np.float32, order="C")
     if image.dtype.kind == "f" and not np.isfinite(channels).all():
         bad = int((~np.isfinite(channels)).sum())
         raise DataError(
