@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.audit import Evidence, Subject
-from delineate.audit.annotators import AnnotatorsSettings, annotators
-from delineate.audit.annotators.style import drawn, joined
+from delineate.audits import Evidence, Subject
+from delineate.audits.annotators import AnnotatorsSettings, annotators
+from delineate.audits.annotators.style import drawn, joined
 from delineate.core import Case
 from delineate.data import Style, load, simulated
 from delineate.score import dice

@@ -23,11 +23,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from delineate import data
-from delineate.audit import Subject, subject_of_method
-from delineate.audit.attack import OBJECTIVES, LInf, ensemble, pgd, quick
-from delineate.audit.attack.files import Attacked, attacked, held
-from delineate.audit.attack.outcome import outcome
-from delineate.audit.attack.quick import counted_by
+from delineate.audits import Subject, subject_of_method
+from delineate.audits.attack import OBJECTIVES, LInf, ensemble, pgd, quick
+from delineate.audits.attack.files import Attacked, attacked, held
+from delineate.audits.attack.outcome import outcome
+from delineate.audits.attack.quick import counted_by
 from delineate.data.intensities import intensities
 from delineate.learn import UNetMethod
 from delineate.learn.prepare import as_grey, scale_of

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from delineate import data
-from delineate.audit.conditions.shifted import with_channels
+from delineate.audits.conditions.shifted import with_channels
 from delineate.core import Case
 from delineate.data.augment import batch
 from delineate.flow import load, train

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from delineate import data
-from delineate.audit.shift.moves import Moves, circled, framed
+from delineate.audits.shift.moves import Moves, circled, framed
 from delineate.core import ClassTable
 from delineate.data.samples import coins
 from delineate.learn import Overrides, Training, UNetMethod, planned

@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from delineate import train
-from delineate.audit import Evidence, subject_of_method
-from delineate.audit.annotators import annotators
+from delineate.audits import Evidence, subject_of_method
+from delineate.audits.annotators import annotators
 from delineate.data import Style, simulated
 from delineate.data.samples import coins
 from delineate.learn import Overrides

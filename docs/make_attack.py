@@ -10,9 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from delineate.audit import Evidence, subject_of_method
-from delineate.audit.attack.examine import attack
-from delineate.audit.attack.settings import AttackSettings
+from delineate.audits import Evidence, subject_of_method
+from delineate.audits.attack.examine import attack
+from delineate.audits.attack.settings import AttackSettings
 from delineate.core import ClassTable
 from delineate.data import samples
 from delineate.learn import Overrides, UNetMethod

@@ -14,9 +14,9 @@ import numpy as np
 
 import delineate
 from delineate import data as files
-from delineate.audit import Evidence, Subject
-from delineate.audit.calibration import calibration
-from delineate.audit.guarantee import guarantee
+from delineate.audits import Evidence, Subject
+from delineate.audits.calibration import calibration
+from delineate.audits.guarantee import guarantee
 from delineate.report.figures import curves
 
 IMAGES = Path(__file__).parent / "images"

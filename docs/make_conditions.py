@@ -18,10 +18,10 @@ from PIL import Image
 from skimage import data as pictures
 
 import delineate
-from delineate.audit import Evidence, subject_of_method
-from delineate.audit.conditions import conditions
-from delineate.audit.conditions.measured import under
-from delineate.audit.conditions.pictures import side_by_side
+from delineate.audits import Evidence, subject_of_method
+from delineate.audits.conditions import conditions
+from delineate.audits.conditions.measured import under
+from delineate.audits.conditions.pictures import side_by_side
 from delineate.core import ClassTable
 from delineate.data import DataSet, samples
 from delineate.data.conditions import ACQUISITION

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from delineate.audit.shift.moves import Moves, circled, shifts_of
-from delineate.audit.shift.picture import tremble_picture
+from delineate.audits.shift.moves import Moves, circled, shifts_of
+from delineate.audits.shift.picture import tremble_picture
 from delineate.data.samples import coins
 from delineate.learn import Overrides, UNetMethod
 

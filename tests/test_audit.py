@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import delineate
-from delineate.audit import AUDITS, THRESHOLDS, Evidence, Picture, Section, Subject, Threshold
+from delineate.audits import AUDITS, THRESHOLDS, Evidence, Picture, Section, Subject, Threshold
 from delineate.cli import app
 from delineate.core import DataError, DelineateError
 from delineate.data.samples import coins, write

@@ -17,10 +17,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from delineate import audit, classical, core, data, inference, learn, losses, nets, objects, report
+    from delineate import audits, classical, core, data, inference, learn, losses, nets, objects, report
     from delineate import score as score
     from delineate.core import UNLABELLED, Case, ClassTable, DelineateError
     from delineate.flow import (
+        audit,
         budget,
         calibrate,
         check,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _VERBS = (
+    "audit",
     "budget",
     "calibrate",
     "check",
@@ -57,7 +59,7 @@ _VERBS = (
 )
 _CORE = ("UNLABELLED", "Case", "ClassTable", "DelineateError")
 _PACKAGES = (
-    "audit",
+    "audits",
     "classical",
     "core",
     "data",
@@ -76,6 +78,7 @@ __all__ = [
     "ClassTable",
     "DelineateError",
     "audit",
+    "audits",
     "budget",
     "calibrate",
     "check",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from delineate.audit import subject_of_method
+from delineate.audits import subject_of_method
 from delineate.core import Case, ClassTable, ModelError, tempered
 from delineate.core import labels_of as labels_of_array
 from delineate.data.large import LargeImage, box_of

@@ -19,7 +19,7 @@ from delineate.flow.methods import Tell, load
 from delineate.flow.reseeding import reseeded
 
 if TYPE_CHECKING:
-    from delineate.audit import Section, Subject, Verdict
+    from delineate.audits import Section, Subject, Verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Audited:
     @property
     def verdict(self) -> Verdict:
         """The gravest of all sections."""
-        from delineate.audit import worst
+        from delineate.audits import worst
 
         return worst([section.verdict for section in self.sections])
 
@@ -70,10 +70,10 @@ def audit(
     """Examine a model as a sceptical reviewer would: audit.html, audit.json and thresholds.toml in the new folder `out`.
 
     model: a trained folder, an ONNX file, a folder of predictions by any tool, a fitted method, or a
-    `delineate.audit.Subject` (`subject_of_module` makes one of any torch module). data: images, with masks or without; of a
-    data set with a validation part, that part. only: names in `delineate.audit.AUDITS`; all where None. shifted: a second
+    `delineate.audits.Subject` (`subject_of_module` makes one of any torch module). data: images, with masks or without; of a
+    data set with a validation part, that part. only: names in `delineate.audits.AUDITS`; all where None. shifted: a second
     data set, of another stain, site or camera. metadata: a CSV with a row per image; metadata.csv beside the images where
-    none is named. thresholds: a TOML file, see `delineate.audit.thresholds`.
+    none is named. thresholds: a TOML file, see `delineate.audits.thresholds`.
     eps: what an adversary may change, in grey levels of 255; attack_steps: its steps; surrogate: another model of the same
     task, whose attacks are tried as well. alpha: share of foreground that the guarantee lets be missed. siblings: models that
     were trained as this one was, with other seeds; seeds: train so many more on `taught_on`, the data that the model was
@@ -85,8 +85,8 @@ def audit(
     An audit that cannot be done (no labels, no gradients, one annotator only) is named on the page with its reason.
     Raises DataError for an unknown audit or data that cannot be read, ModelError for a model that cannot, OutputError.
     """
-    from delineate.audit import AUDITS, Evidence, Subject, thresholds_in
-    from delineate.audit.files import read_section, write_section
+    from delineate.audits import AUDITS, Evidence, Subject, thresholds_in
+    from delineate.audits.files import read_section, write_section
     from delineate.report.audit import write_audit
 
     say = tell or (lambda _: None)
@@ -170,7 +170,7 @@ def _subject(
     unlabelled: int | None,
     masks_are: MasksAre | None,
 ) -> Subject:
-    from delineate.audit import Subject, subject_of_method, subject_of_predictions
+    from delineate.audits import Subject, subject_of_method, subject_of_predictions
 
     if isinstance(method, Subject):
         return method
@@ -257,7 +257,7 @@ def _wanted(
     """The settings of single audits that differ from their defaults."""
     wanted: dict[str, Any] = {}
     if eps is not None or attack_steps is not None or surrogate is not None:
-        from delineate.audit.attack.settings import AttackSettings
+        from delineate.audits.attack.settings import AttackSettings
 
         chosen = AttackSettings()
         if eps is not None:
@@ -268,15 +268,15 @@ def _wanted(
             chosen = replace(chosen, surrogate=str(surrogate))
         wanted["attack"] = chosen
     if alpha is not None:
-        from delineate.audit.guarantee import GuaranteeSettings
+        from delineate.audits.guarantee import GuaranteeSettings
 
         wanted["guarantee"] = GuaranteeSettings(alpha)
     if every_shift:
-        from delineate.audit.shift import ShiftSettings
+        from delineate.audits.shift import ShiftSettings
 
         wanted["shift"] = ShiftSettings(every=True)
     if siblings:
-        from delineate.audit.seeds import SeedsSettings
+        from delineate.audits.seeds import SeedsSettings
 
         wanted["seeds"] = SeedsSettings(tuple(map(str, siblings)))
     return wanted
@@ -296,7 +296,7 @@ def _told(value: Any) -> str:
 
 def _examined(name: str, subject: Subject, evidence: Any, settings: Any) -> Section:
     """The section of one audit; where it cannot be done, one that says why."""
-    from delineate.audit import AUDITS, Section
+    from delineate.audits import AUDITS, Section
 
     module, function = AUDITS[name].split(":")
     examine = getattr(importlib.import_module(module), function)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from delineate.audit import Chart, Section, Table, Thresholds, Verdict, thresholds_toml, worst
+from delineate.audits import Chart, Section, Table, Thresholds, Verdict, thresholds_toml, worst
 from delineate.core import written_whole
 from delineate.report.figures import curves
 from delineate.report.page import picture_source, template, themes

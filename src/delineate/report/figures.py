@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.audit import Chart
+from delineate.audits import Chart
 from delineate.core.classes import PALETTE, Colour
 from delineate.score import SCORES, ScoreTable
 

@@ -1,0 +1,83 @@
+"""The audit: how far does the mask fall apart when an adversary may change every pixel by a few grey levels?
+
+Read `attack`: choose images, look at each, look closely at a few. `telling` judges and shows what was found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from delineate.audits.attack.files import Attacked, attacked
+from delineate.audits.attack.measure import Close, Examiner
+from delineate.audits.attack.quick import at_rest, counted_by, quick
+from delineate.audits.attack.settings import DEFAULTS, AttackSettings
+from delineate.audits.attack.telling import told
+from delineate.audits.evidence import Evidence
+from delineate.audits.section import Section
+from delineate.audits.subject import Subject, subject_of_method
+from delineate.core import DataError
+from delineate.data.intensities import intensities
+from delineate.learn import UNetMethod
+
+
+def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = DEFAULTS) -> Section:
+    """What is left of Dice under the strongest attack of size eps on each image, and whether the attack is to be trusted.
+
+    Without truth, the model's own outlines of the clean images stand in for it. Without gradients, a black box (and a surrogate
+    where one is given) attacks instead, and the section says that this is a lower bound of the harm. Raises DataError or
+    ModelError where eps or steps are not positive, eps is less than a grey level, or there is nothing to take away.
+    """
+    if not (settings.eps > 0 and settings.steps > 0 and settings.images > 0 and settings.queries > 0):
+        raise DataError(
+            f"an attack of eps {settings.eps:g} in {settings.steps} steps on {settings.images} images changes nothing: "
+            "give positive numbers"
+        )
+    cases = [case for case in evidence.cases if case.labels is not None] or list(evidence.cases)
+    if not cases:
+        raise DataError("there is no image to attack: give at least one")
+    valid = intensities(case.image for case in cases)
+    eps = valid.of_255(settings.eps)
+    if valid.whole and eps < 1:
+        raise DataError(
+            f"eps {settings.eps:g} of 255 is {eps:.2g} intensities, less than one step of these files: give a larger eps"
+        )
+    with at_rest(subject):
+        examiner = Examiner(
+            predict=counted_by(subject),
+            logits=quick(subject) if subject.logits is not None else None,
+            surrogate=None
+            if settings.surrogate is None
+            else quick(subject_of_method(UNetMethod.load(settings.surrogate))),
+            valid=valid,
+            eps=eps,
+            steps=settings.steps,
+            queries=settings.queries,
+            seed=evidence.seed,
+        )
+        chosen = replace(evidence, most=min(settings.images, evidence.most)).some(cases)
+        ones = [
+            _with_truth(attacked(case, dims=subject.dims, grey=subject.channels == 1), examiner)
+            for case in chosen
+        ]
+        if not any(one.case.labels is not None and (one.case.labels % 255 > 0).any() for one in ones):
+            raise DataError(
+                "no image shows any class but background, so an attack has nothing to take away: give others"
+            )
+        looks = []
+        for number, one in enumerate(ones, 1):
+            evidence.tell(f"attacking {one.case.name}, {number} of {len(ones)}")
+            looks.append(examiner.look(one))
+        closely: list[Close] = []
+        if examiner.logits is not None:
+            for one in ones[: settings.close]:
+                evidence.tell(f"looking closely at {one.case.name}")
+                closely.append(examiner.close(one, steps=settings.by_steps, shares=settings.by_eps))
+    return told(subject, evidence, settings, valid, looks, closely)
+
+
+def _with_truth(one: Attacked, examiner: Examiner) -> Attacked:
+    """With the model's own labels where nobody gave any."""
+    if one.case.labels is not None:
+        return one
+    own = examiner.labels(one.case.image)
+    return attacked(replace(one.case, labels=own), dims=one.dims, grey=False)

@@ -1,0 +1,102 @@
+"""Gradients as cheaply as they come: what a network of ours is attacked through.
+
+Weights are frozen, batch norms folded into the convolutions, activations channels last and, where the processor has it,
+bfloat16: the attack needs the sign of the slope, not its digits. What an attack achieved is counted elsewhere, in float32.
+
+The percentiles or the mean that an image is normalised by are measured again at each step, but not differentiated through:
+their slope sits in the two pixels that happen to lie at the percentile, and leads nowhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from delineate.audits.subject import Subject
+from delineate.learn import UNetMethod
+from delineate.learn.engine import REFERENCE, engine_of
+from delineate.learn.learnt import memory_layout
+from delineate.learn.plan import native_bfloat16
+from delineate.learn.prepare import scale_of
+from delineate.nets import folded
+
+
+def quick(subject: Subject, *, low: bool | None = None) -> Callable[[Tensor], Tensor]:
+    """Intensities (n, channels, *spatial) float32 -> logits (n, classes, *spatial) float32, differentiable.
+
+    low: bfloat16; None: where the processor has it. Of a model that is not ours it is `subject.logits` as it is.
+    Raises ModelError where there are no gradients.
+    """
+    if subject.method is None or subject.method.learnt is None:
+        return _on_its_device(subject)
+    learnt = subject.method.learnt
+    layout, normalisation, count = (
+        memory_layout(learnt.plan.dims),
+        learnt.plan.normalisation,
+        len(learnt.classes),
+    )
+    dtype = torch.bfloat16 if (native_bfloat16() if low is None else low) else torch.float32
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    net: Any = frozen(folded(learnt.net)).to(device=device, dtype=dtype)
+    net = net.to(memory_format=layout)
+
+    def logits(images: Tensor) -> Tensor:
+        if learnt.plan.grey:
+            images = images[:, :1]
+        whole = np.moveaxis(images.detach().cpu().numpy(), 1, -1)  # one case: its slices are scaled together
+        scale = scale_of(whole, normalisation)
+        spread = (1, -1, *(1,) * (images.ndim - 2))
+        span = torch.tensor([1 / span if span > 0 else 0.0 for span in scale.span]).reshape(spread)
+        shown = (images - torch.tensor(scale.low).reshape(spread).to(images)) * span.to(images)
+        shown = shown.clamp(-1, 3) if scale.clipped else shown
+        answer: Tensor = net(shown.to(device, dtype).contiguous(memory_format=layout))[:, :count]
+        return answer.float().to(images.device)
+
+    return logits
+
+
+def _on_its_device(subject: Subject) -> Callable[[Tensor], Tensor]:
+    """`subject.logits`, for tensors of the CPU, wherever its network computes."""
+    answer = subject.differentiable()
+    weight = None if subject.network is None else next(subject.network.parameters(), None)
+    device = torch.device("cpu") if weight is None else weight.device
+    return lambda images: answer(images.to(device)).to(images.device)
+
+
+def counted_by(subject: Subject) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+    """What an attack is finally counted by: `predict`, end to end; of our models in float32.
+
+    Raises ModelError where the subject is a folder of predictions.
+    """
+    if subject.method is None or subject.method.learnt is None:
+        return subject.asked()
+    learnt = subject.method.learnt
+    exact = UNetMethod.of(replace(learnt, engine=engine_of(learnt, REFERENCE)))
+    return exact.predict
+
+
+def frozen(module: nn.Module) -> nn.Module:
+    """The module itself, in evaluation mode, with weights that ask for no gradient."""
+    return module.eval().requires_grad_(False)
+
+
+@contextlib.contextmanager
+def at_rest(subject: Subject) -> Iterator[None]:
+    """While it lasts, the subject's network is in evaluation mode: batch norms would otherwise mix the images of a batch,
+    and learn from the attack."""
+    net = subject.network
+    modes = {} if net is None else {module: module.training for module in net.modules()}
+    try:
+        if net is not None:
+            net.eval()
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training

@@ -1,0 +1,219 @@
+"""One training proves little: how far apart are models that differ in nothing but their seed?
+
+The subject and its siblings, trainings of the same plan with other seeds, are asked the same cases. Told is the spread of
+their mean Dice, where another training would likely come out, and the pixels they quarrel about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.audits.drawn import (
+    MAGENTA,
+    ORANGE,
+    middle_slice,
+    outline_of,
+    painted,
+    picture_of,
+    side_by_side,
+)
+from delineate.audits.evidence import Evidence
+from delineate.audits.section import Chart, Curve, Picture, Remedy, Section, Table
+from delineate.audits.subject import Subject
+from delineate.core import UNLABELLED, Case, DataError, ModelError
+from delineate.score import dice
+
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class SeedsSettings:
+    """siblings: folders of models that were trained as the subject was, with other seeds."""
+
+    siblings: tuple[str, ...] = ()
+
+
+def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = SeedsSettings()) -> Section:
+    """The spread of Dice over trainings with other seeds, and where they disagree.
+
+    Raises DataError without siblings or truth, ModelError for siblings of another kind.
+    """
+    if not settings.siblings:
+        raise DataError(
+            "there is one training only: give siblings of other seeds, or a number of them to train"
+        )
+    models = [subject, *(_sibling(subject, Path(folder)) for folder in settings.siblings)]
+    cases = evidence.some(evidence.labelled())
+    names = [_name(one, number) for number, one in enumerate(models)]
+    scores = np.empty((len(models), len(cases)))
+    quarrels, shown, drawn = [], 0, []
+    for at, case in enumerate(cases):
+        evidence.tell(f"seeds: {at + 1} of {len(cases)} cases")
+        labels = [one.labels(case) for one in models]
+        scores[:, at] = [_dice(case, one, len(subject.classes)) for one in labels]
+        quarrels.append(_quarrel(labels))
+        if quarrels[at] >= max(quarrels):
+            shown, drawn = at, labels
+    means = np.nanmean(scores, axis=1)
+    spread = float(means.std(ddof=1))
+    low, high = _next(means)
+    of_case = np.nanmax(scores, axis=0) - np.nanmin(scores, axis=0)
+    quarrel = float(np.nanmean(quarrels))
+    order = np.argsort(-np.nan_to_num(of_case))
+    return Section(
+        name="seeds",
+        title="Other seeds",
+        question="Would another training with the same data give the same answer?",
+        sentence=(
+            f"Over {len(models)} trainings the mean Dice is {means.mean():.3f} with a standard deviation of {spread:.4f} "
+            f"({means.min():.3f} to {means.max():.3f}); another would come out between {low:.3f} and {high:.3f} (95 %)."
+        ),
+        findings=(
+            evidence.thresholds.judged(
+                "seeds.spread",
+                spread,
+                f"The mean Dice of {len(models)} trainings has a standard deviation of {spread:.4f}.",
+            ),
+            evidence.thresholds.judged(
+                "seeds.disagreement",
+                quarrel,
+                f"Of the pixels that any of them outlines, {quarrel:.1%} are not outlined alike by all.",
+            ),
+        ),
+        tables=(
+            Table(
+                "Dice by training",
+                ("training", "mean Dice", "lowest case"),
+                tuple(
+                    (name, float(mean), float(np.nanmin(row)))
+                    for name, mean, row in zip(names, means, scores, strict=True)
+                ),
+            ),
+            Table(
+                "Cases that depend most on the seed",
+                ("case", *names, "range"),
+                tuple((cases[i].name, *map(float, scores[:, i]), float(of_case[i])) for i in order[:8]),
+            ),
+        ),
+        charts=(
+            Chart(
+                "Dice of each case, lowest first",
+                "case",
+                "Dice",
+                tuple(
+                    Curve(name, tuple(range(1, len(cases) + 1)), tuple(map(float, row[_ranked(scores)])))
+                    for name, row in zip(names, scores, strict=True)
+                ),
+            ),
+        ),
+        pictures=_pictures(cases[shown], drawn),
+        remedies=(
+            Remedy(
+                "Differences between methods that are smaller than this spread say nothing: report the mean over seeds, or "
+                "train for longer.",
+                "delineate train DATA -o OTHER --seed 1 --minutes 30",
+            ),
+        ),
+        notes=(
+            f"{len(cases)} cases; the interval is that of one more training (Student's t, {len(models) - 1} degrees of freedom), "
+            "and is wide with few trainings.",
+            *_odd(models),
+        ),
+        numbers={
+            "models": names,
+            "mean_dice": [float(mean) for mean in means],
+            "standard_deviation": spread,
+            "next": [low, high],
+            "cases": {case.name: [float(x) for x in scores[:, i]] for i, case in enumerate(cases)},
+            "disagreement": quarrel,
+        },
+    )
+
+
+def _sibling(subject: Subject, folder: Path) -> Subject:
+    from delineate.audits.subject import subject_of_method
+    from delineate.learn import UNetMethod
+
+    method = UNetMethod.load(folder)
+    if method.classes.names != subject.classes.names:
+        raise ModelError(
+            f"{folder} tells {', '.join(method.classes.names)} apart, and the model {', '.join(subject.classes.names)}: "
+            "give trainings on the same data"
+        )
+    return subject_of_method(method, name=str(folder), source=folder)
+
+
+def _name(one: Subject, number: int) -> str:
+    if one.method is not None and one.method.learnt is not None:
+        return f"{'the model' if number == 0 else one.name}, seed {one.method.learnt.record.seed}"
+    return one.name
+
+
+def _odd(models: Sequence[Subject]) -> list[str]:
+    """What makes siblings no siblings."""
+    learnt = [one.method.learnt for one in models if one.method is not None and one.method.learnt is not None]
+    notes = []
+    plans = [{k: v for k, v in one.plan.to_json().items() if k != "reasons"} for one in learnt]
+    if any(plan != plans[0] for plan in plans[1:]):
+        notes.append("The trainings differ in their plan, so this is not the spread of seeds alone.")
+    steps = [one.record.steps for one in learnt]
+    if steps and max(steps) > 1.2 * min(steps):
+        notes.append(f"The trainings had {min(steps)} to {max(steps)} steps.")
+    if len({one.record.seed for one in learnt}) < len(learnt):
+        notes.append("Two of the trainings have the same seed.")
+    return notes
+
+
+def _dice(case: Case, labels: Labels, classes: int) -> float:
+    """The mean over classes but background; nan where none is defined."""
+    if case.labels is None:
+        raise ValueError(f"{case.name} has no labels")
+    values = [dice(case.labels, labels, label=label) for label in range(1, classes)]
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
+def _quarrel(labels: Sequence[Labels]) -> float:
+    """Share of the pixels outlined by any that are not labelled alike by all; nan where none outlines anything."""
+    stack = np.stack(labels)
+    outlined = (stack > 0).any(0)
+    return float((stack != stack[0]).any(0)[outlined].mean()) if outlined.any() else float("nan")
+
+
+def _next(means: NDArray[np.float64]) -> tuple[float, float]:
+    """Where one more mean would lie, with 95 %: mean ± t s sqrt(1 + 1/n)."""
+    from scipy.stats import t
+
+    count = len(means)
+    half = float(t.ppf(0.975, count - 1) * means.std(ddof=1) * np.sqrt(1 + 1 / count))
+    return max(0.0, float(means.mean()) - half), min(1.0, float(means.mean()) + half)
+
+
+def _ranked(scores: NDArray[np.float64]) -> NDArray[np.intp]:
+    return np.argsort(np.nan_to_num(np.nanmean(scores, axis=0)), kind="stable")
+
+
+def _pictures(case: Case, labels: Sequence[Labels]) -> tuple[Picture, ...]:
+    votes = (np.stack(labels) > 0).sum(0)
+    some = (votes > 0) & (votes < len(labels))
+    place: Any = ...
+    if middle_slice(case.spatial) is not None:
+        place = int(some.reshape(len(some), -1).sum(1).argmax())
+    picture, count = picture_of(case.image[place]), votes[place]
+    drawn = painted(picture, (count > 0) & (2 * count <= len(labels)), ORANGE)
+    drawn = painted(drawn, (2 * count > len(labels)) & (count < len(labels)), MAGENTA)
+    if case.labels is not None:
+        truth = case.labels[place]
+        drawn = painted(drawn, outline_of((truth > 0) & (truth != UNLABELLED)), (255, 255, 255), strength=0.8)
+    return (
+        Picture(
+            f"{case.name}: outlined by half of the {len(labels)} trainings or fewer (orange), by most but not all (magenta). "
+            "White: outlines of truth.",
+            side_by_side([picture, drawn]),
+        ),
+    )

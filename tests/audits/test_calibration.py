@@ -1,0 +1,287 @@
+"""The audits of probabilities: planted overconfidence, broken promises, and answers that depend on what should not matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from delineate.audits import (
+    AUDITS,
+    THRESHOLDS,
+    Evidence,
+    Section,
+    Subject,
+    subject_of_method,
+    subject_of_module,
+)
+from delineate.audits.calibration import calibration
+from delineate.audits.determinism import DeterminismSettings, determinism
+from delineate.audits.guarantee import GuaranteeSettings, guarantee
+from delineate.audits.seeds import SeedsSettings, seeds
+from delineate.core import Case, ClassTable, DataError, ModelError
+from delineate.learn import Overrides, Record, UNetMethod, planned
+from delineate.learn.learnt import Guarantee, Learnt, network
+
+CLASSES = ClassTable.numbered(2)
+
+
+def honest_cases(count: int, *, seed: int = 0, spatial: tuple[int, ...] = (40, 50)) -> list[Case]:
+    """Images that hold the true probability of foreground of each pixel, and truth drawn from it."""
+    draw = np.random.default_rng(seed)
+    cases = []
+    for number in range(count):
+        likely = 1 / (1 + np.exp(-draw.normal(0, 2, spatial)))
+        cases.append(
+            Case(
+                f"c{number}",
+                likely[..., None].astype(np.float32),
+                labels=(draw.random(spatial) < likely).astype(np.uint8),
+            )
+        )
+    return cases
+
+
+def reader(*, sharper: float = 1.0, lower: float = 0.0) -> Subject:
+    """A model that reads the probability off the image, its logits multiplied by `sharper` and lowered."""
+
+    def predict(image: np.ndarray) -> np.ndarray:
+        p = np.clip(image[..., 0], 1e-6, 1 - 1e-6).astype(np.float64)
+        one = 1 / (1 + np.exp(-(sharper * np.log(p / (1 - p)) - lower)))
+        return np.stack([1 - one, one]).astype(np.float32)
+
+    return Subject("a reader", CLASSES, predict=predict)
+
+
+def judged(section: Section) -> dict[str, str]:
+    assert {finding.name for finding in section.findings} <= set(THRESHOLDS)
+    for picture in section.pictures:
+        assert picture.pixels.dtype == np.uint8
+        assert picture.pixels.shape[2] == 3
+        assert 300 <= picture.pixels.shape[1] <= 900
+    return {finding.name: finding.verdict for finding in section.findings}
+
+
+def test_each_of_them_is_registered() -> None:
+    assert {"calibration", "guarantee", "determinism", "seeds"} <= set(AUDITS)
+
+
+def test_an_honest_model_is_found_honest() -> None:
+    section = calibration(reader(), Evidence(tuple(honest_cases(6))))
+    assert judged(section) == {"calibration.ece": "pass", "calibration.border_ece": "pass"}
+    assert section.numbers["temperature"] == pytest.approx(1, abs=0.05)
+
+
+def test_planted_overconfidence_is_found_and_its_temperature_named() -> None:
+    section = calibration(reader(sharper=3), Evidence(tuple(honest_cases(6))))
+    assert judged(section) == {"calibration.ece": "fail", "calibration.border_ece": "fail"}
+    assert section.numbers["temperature"] == pytest.approx(3, rel=0.08)
+    [found] = section.numbers["classes"].values()
+    before, after = found["border_ece"]
+    assert after < 0.02 < before
+    assert "too sure" in section.sentence
+    assert section.remedies[0].command == "delineate calibrate MODEL DATA"
+    assert section.pictures
+
+
+def test_the_gain_of_a_temperature_is_not_measured_on_what_it_was_fitted_on() -> None:
+    sharp, dull = honest_cases(1, seed=1)[0], honest_cases(1, seed=2)[0]
+    inverted = replace(dull, name="other", group="other", labels=1 - dull.labels)
+    section = calibration(reader(), Evidence((sharp, inverted)))
+    first, second = section.numbers["temperatures_of_halves"]
+    assert {round(first), round(second)} == {1, 20}  # one wants to be believed, the other not at all
+
+
+def test_a_volume_and_unlabelled_pixels_are_no_hindrance() -> None:
+    cases = honest_cases(2, spatial=(4, 20, 20))
+    for case in cases:
+        case.labels[:, :5] = 255
+    section = calibration(reader(sharper=2), Evidence(tuple(cases)))
+    assert section.findings[0].value > 0.02
+    assert section.pictures
+
+
+def test_masks_of_another_tool_have_no_probabilities() -> None:
+    case = honest_cases(1)[0]
+    with pytest.raises(ModelError, match="folder of predictions"):
+        calibration(Subject("masks", CLASSES, masks={case.name: case.labels}), Evidence((case,)))
+    with pytest.raises(DataError, match="no image has a mask"):
+        calibration(reader(), Evidence((replace(case, labels=None),)))
+
+
+def test_the_promise_holds_on_groups_that_had_no_part_in_it() -> None:
+    section = guarantee(reader(lower=2), Evidence(tuple(honest_cases(30))))
+    assert judged(section)["guarantee.excess"] == "pass"
+    missed = section.numbers["missed_of_groups"]
+    assert 0.05 < np.mean(missed) <= 0.1
+    assert section.numbers["threshold"] < 0.5
+    assert "--alpha 0.1" in section.remedies[0].command
+    assert section.charts[0].marks == {"alpha 0.1": 0.1}
+    assert any("exchangeable" in note for note in section.notes)
+
+
+def test_a_broken_guarantee_in_a_model_is_found() -> None:
+    cases = honest_cases(30)
+    method = UNetMethod.of(untaught())
+    method.learnt = replace(method.learnt, guarantees=(Guarantee(0.1, 0.9, groups=30),))
+    section = guarantee(replace(reader(), method=method), Evidence(tuple(cases)))
+    assert judged(section)["guarantee.stored"] == "fail"
+    method.learnt = replace(method.learnt, guarantees=(Guarantee(0.1, 0.01, groups=30),))
+    section = guarantee(replace(reader(), method=method), Evidence(tuple(cases)))
+    assert judged(section)["guarantee.stored"] == "pass"
+
+
+def test_another_kind_of_image_breaks_the_promise_and_the_table_shows_it() -> None:
+    cases = honest_cases(20)
+    dark = [replace(case, name=f"dark {case.name}", image=case.image / 8) for case in honest_cases(5, seed=9)]
+    section = guarantee(reader(), Evidence(tuple(cases), shifted=tuple(dark)))
+    row = section.tables[0].rows[-1]
+    assert row[0] == "the same threshold on the second data set"
+    assert row[2] > 0.3
+
+
+def test_too_few_cases_promise_nothing() -> None:
+    with pytest.raises(DataError, match="give 9 or more"):
+        guarantee(reader(), Evidence(tuple(honest_cases(8))))
+    with pytest.raises(DataError, match="give 19 or more"):
+        guarantee(reader(), Evidence(tuple(honest_cases(12))), settings=GuaranteeSettings(alpha=0.05))
+    section = guarantee(reader(), Evidence(tuple(honest_cases(9))))  # enough, but not to leave one out
+    assert "guarantee.excess" not in judged(section)
+
+
+def untaught(*, seed: int = 0) -> Learnt:
+    """A tiny network that was not taught but has opinions."""
+    draw = np.random.default_rng(0)
+    case = Case("a", draw.random((64, 64, 1)), labels=np.ones((64, 64), np.uint8))
+    plan = planned(
+        [case], overrides=Overrides(width=4, levels=2, patch=32, objects=False, precision="32-true")
+    )
+    net = network(plan, CLASSES, seed=seed).eval()
+    with torch.no_grad():
+        net.head.weight *= 5
+    return Learnt(net, plan, CLASSES, Record(seed=seed))
+
+
+QUICK = DeterminismSettings(cases=1, tile_px=(32,), engines=())
+
+
+def test_our_network_is_the_same_in_any_batch_tile_or_thread() -> None:
+    section = determinism(
+        subject_of_method(UNetMethod.of(untaught())), Evidence(tuple(honest_cases(1))), settings=QUICK
+    )
+    verdicts = judged(section)
+    assert set(verdicts) >= {
+        f"determinism.{kind}" for kind in ("twice", "batch", "threads", "tiles", "precision")
+    }
+    assert {kind: v for kind, v in verdicts.items() if kind != "determinism.precision"} == dict.fromkeys(
+        verdicts.keys() - {"determinism.precision"}, "pass"
+    )
+    rows = [row[0] for row in section.tables[0].rows]
+    assert "tiles that keep 32 px" in rows
+
+
+def test_a_model_that_rolls_dice_is_found() -> None:
+    draw = np.random.default_rng(0)
+    calm = reader()
+    shaky = replace(
+        calm, predict=lambda image: calm.predict(image) + draw.normal(0, 0.01, (2, 40, 50)).astype(np.float32)
+    )
+    cases = Evidence(tuple(honest_cases(2)))
+    assert judged(determinism(shaky, cases))["determinism.twice"] == "fail"
+    assert judged(determinism(calm, cases))["determinism.twice"] == "pass"
+
+
+def test_batch_norm_that_was_left_in_training_mode_is_found() -> None:
+    class Careless(nn.Module):
+        def __init__(self, *, careless: bool) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.first, self.norm, self.last = (
+                nn.Conv2d(1, 4, 3, padding=1),
+                nn.BatchNorm2d(4),
+                nn.Conv2d(4, 2, 1),
+            )
+            self.careless = careless
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.norm.train(self.careless)
+            return 9 * self.last(self.norm(self.first(x)))
+
+    draw = np.random.default_rng(0)
+    image = np.cumsum(draw.normal(0, 1, (24, 30)), axis=1)[..., None].astype(np.float32)
+    cases = Evidence((Case("walk", image),))
+    with torch.random.fork_rng():
+        found = {
+            careless: judged(
+                determinism(subject_of_module(Careless(careless=careless), channels=1), cases, settings=QUICK)
+            )
+            for careless in (False, True)
+        }
+    assert found[False]["determinism.batch"] == "pass"
+    assert found[True]["determinism.batch"] == "fail"
+
+
+def test_a_sloppy_program_is_found_and_one_that_cannot_start_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from delineate.inference.engines import ENGINES, Kind, pytorch
+
+    def sloppy(net, example, *, low, keep=None):
+        return lambda batch: (
+            pytorch.Eager(net, example, low=False)(batch).mul(100).round().div(100).roll(1, -1)
+        )
+
+    def broken(net, example, *, low, keep=None):
+        raise ModelError("its library is of another year")
+
+    for name, maker in (("sloppy", sloppy), ("broken", broken)):
+        monkeypatch.setattr(pytorch, name, maker, raising=False)
+        monkeypatch.setitem(ENGINES, name, Kind(f"delineate.inference.engines.pytorch:{name}", "torch"))
+    settings = replace(QUICK, engines=("sloppy", "broken", "unheard of"))
+
+    class Tuple(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = untaught().net
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            logits = self.net(x)
+            return logits.mean((2, 3)), logits.softmax(1)
+
+    for subject in (
+        subject_of_method(UNetMethod.of(untaught())),
+        subject_of_module(Tuple(), channels=1, white=1),
+    ):
+        section = determinism(subject, Evidence(tuple(honest_cases(1))), settings=settings)
+        assert judged(section)["determinism.engine"] == "fail"
+        assert section.pictures
+        assert any("another year" in note for note in section.notes)
+
+
+def test_trainings_that_agree_pass_and_one_that_failed_is_found(tmp_path) -> None:
+    cases = Evidence(tuple(honest_cases(4)))
+    model = UNetMethod.of(untaught())
+    same = UNetMethod.of(replace(untaught(), record=Record(seed=1))).save(tmp_path / "same")
+    other = UNetMethod.of(untaught(seed=5)).save(tmp_path / "other")
+    section = seeds(subject_of_method(model), cases, settings=SeedsSettings((str(same),)))
+    assert judged(section) == {"seeds.spread": "pass", "seeds.disagreement": "pass"}
+    assert section.numbers["standard_deviation"] == 0
+    section = seeds(subject_of_method(model), cases, settings=SeedsSettings((str(same), str(other))))
+    assert judged(section) == {"seeds.spread": "fail", "seeds.disagreement": "fail"}
+    low, _ = section.numbers["next"]
+    assert low <= min(section.numbers["mean_dice"])
+    assert section.pictures
+    with pytest.raises(DataError, match="one training only"):
+        seeds(subject_of_method(model), cases)
+
+
+def test_the_next_training_lies_where_student_says() -> None:
+    from delineate.audits.seeds import _next
+
+    # means 0.8, 0.9: mean 0.85, s 0.0707; t(0.975, 1) = 12.706; half 12.706 * 0.0707 * sqrt(1.5) = 1.1: cut at 0 and 1
+    assert _next(np.array([0.8, 0.9])) == (0.0, 1.0)
+    # means 0.90, 0.91, 0.92: s 0.01, t(0.975, 2) = 4.3027, half 4.3027 * 0.01 * sqrt(4/3) = 0.04968
+    assert _next(np.array([0.90, 0.91, 0.92])) == pytest.approx((0.86032, 0.95968), abs=1e-5)

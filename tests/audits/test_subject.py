@@ -1,0 +1,130 @@
+"""Whatever is audited answers in one way: a network of ours, a module of anybody's, a folder of masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from delineate.audits import subject_of_method, subject_of_module, subject_of_predictions
+from delineate.classical import Otsu
+from delineate.core import Case, ClassTable, DataError, ModelError
+from delineate.data import write_labels
+from delineate.learn import Overrides, UNetMethod
+
+BRIGHT = ClassTable(("background", "bright"))
+
+
+class Answers(nn.Module):
+    """Says what a function of the image says."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, images: Tensor) -> Any:
+        return self.answer(images)
+
+
+def square() -> Case:
+    image = np.zeros((9, 11, 1), np.uint8)
+    image[2:6, 3:8] = 255
+    return Case("square", image, labels=(image[..., 0] > 0).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x: torch.cat([0.5 - x, x - 0.5], 1) * 20,
+        lambda x: (torch.cat([0.5 - x, x - 0.5], 1) * 20).softmax(1),
+        lambda x: (x - 0.5) * 20,
+        lambda x: ((x - 0.5) * 20).sigmoid(),
+        lambda x: (x.mean(), torch.cat([0.5 - x, x - 0.5], 1) * 20),
+        lambda x: {"aux": x.mean(), "out": (x - 0.5) * 20},
+    ],
+    ids=["logits", "probabilities", "one logit", "one probability", "a tuple", "a dict"],
+)
+def test_a_module_may_answer_in_any_usual_way(answer: Any) -> None:
+    subject = subject_of_module(Answers(answer), divisor=8)
+    case = square()
+    assert len(subject.classes) == 2
+    assert subject.asked()(case.image).shape == (2, 9, 11)
+    assert (subject.labels(case) == case.labels).all()
+
+
+def test_a_module_that_answers_at_another_size_is_refused() -> None:
+    with pytest.raises(ModelError, match="nothing of the size of its input"):
+        subject_of_module(Answers(lambda x: x[..., ::2, ::2]))
+
+
+def test_a_module_asked_with_too_many_channels_says_so() -> None:
+    subject = subject_of_module(nn.Conv2d(1, 2, 1), channels=1)
+    with pytest.raises(ModelError, match="3 channels but the module takes 1"):
+        subject.asked()(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_module_that_fails_on_an_image_is_told_by_its_first_line() -> None:
+    with pytest.raises(ModelError, match="name its channels"):
+        subject_of_module(nn.Conv2d(3, 2, 1))
+
+
+def test_sizes_are_padded_to_what_the_module_takes() -> None:
+    seen = []
+
+    def answer(images: Tensor) -> Tensor:
+        seen.append(tuple(images.shape[2:]))
+        return torch.cat([images, images], 1)
+
+    subject_of_module(Answers(answer), divisor=4).asked()(np.zeros((5, 9, 1), np.uint8))
+    assert seen[-1] == (8, 12)
+
+
+def test_logits_of_our_network_are_those_behind_its_probabilities() -> None:
+    tiny = Overrides(patch=32, batch=2, width=4, levels=2, precision="32-true", objects=True)
+    method = UNetMethod(steps=1, overrides=tiny).fit([square_of(64)])
+    subject = subject_of_method(method)
+    image = square_of(64).image
+    raw = torch.from_numpy(np.moveaxis(image, -1, 0)[None].astype(np.float32)).requires_grad_()
+    logits = subject.differentiable()(raw)
+    assert np.allclose(logits[0].softmax(0).detach(), subject.asked()(image), atol=1e-5)
+    logits[:, 1].sum().backward()
+    assert float(raw.grad.abs().sum()) > 0
+
+
+def test_a_threshold_has_no_gradients_and_says_so() -> None:
+    subject = subject_of_method(Otsu(classes=BRIGHT).fit([square()]))
+    with pytest.raises(ModelError, match="gives no gradients"):
+        subject.differentiable()
+
+
+def test_a_folder_of_masks_answers_by_name_and_cannot_be_asked_again(tmp_path: Path) -> None:
+    case = square()
+    write_labels(tmp_path / "square.png", case.labels)
+    subject = subject_of_predictions(tmp_path, [case], classes=BRIGHT)
+    assert (subject.labels(case) == case.labels).all()
+    with pytest.raises(ModelError, match="cannot be asked again"):
+        subject.asked()
+    with pytest.raises(DataError, match="no prediction for other"):
+        subject.labels(Case("other", case.image))
+
+
+def test_predictions_of_another_size_are_refused(tmp_path: Path) -> None:
+    write_labels(tmp_path / "square.png", np.ones((4, 4), np.uint8))
+    with pytest.raises(DataError, match="is 4 x 4 but its image is 9 x 11"):
+        subject_of_predictions(tmp_path, [square()], classes=BRIGHT)
+
+
+def test_predictions_of_other_images_are_refused(tmp_path: Path) -> None:
+    write_labels(tmp_path / "circle.png", np.ones((9, 11), np.uint8))
+    with pytest.raises(DataError, match="no mask in"):
+        subject_of_predictions(tmp_path, [square()], classes=BRIGHT)
+
+
+def square_of(side: int) -> Case:
+    image = np.zeros((side, side, 1), np.uint8)
+    image[side // 4 : side // 2, side // 4 : side // 2] = 200
+    return Case("square", image, labels=(image[..., 0] > 0).astype(np.uint8))
