@@ -10,7 +10,6 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +32,7 @@ class Converted:
 
     def __init__(self, net: nn.Module, example: Tensor, *, low: bool, keep: Path | None) -> None:
         self.net, self.low, self._example, self._keep = net, low, example, keep
-        self._whole = _kept(partial(graph, net, example), keep, low=low)
+        self._whole = _kept(lambda: graph(net, example), keep, low=low)
         self._part: Run | None = None
 
     def __call__(self, batch: Tensor) -> Tensor:
@@ -47,7 +46,7 @@ class Converted:
             return cut(self(batch), keep)
         if self._part is None:
             path = None if self._keep is None else self._keep.with_name(f"{self._keep.stem}-part")
-            self._part = _kept(partial(part_graph, net, self._example), path, low=self.low)
+            self._part = _kept(lambda: part_graph(net, self._example), path, low=self.low)
         return self._part(batch, net.cuts(keep, tuple(batch.shape[2:])))
 
 
