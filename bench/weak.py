@@ -29,6 +29,7 @@ from delineate.data import pointed, scribbled
 from delineate.learn import Overrides, Training, UNetMethod, planned, training
 from delineate.learn.weak import Weak, held_out
 from delineate.score import dice
+from delineate.score.interval import intervals, ratio_interval
 
 Weaken = Callable[[Case], Case]
 

@@ -2,7 +2,8 @@
 
     python docs/make_weak.py [--steps 300]
 
-Two U-Nets see the same clicks and the same crops in the same order; what is drawn is held out.
+Two U-Nets see the same clicks and the same crops in the same order; what is drawn of them is held out. With --steps 0
+only the clicks are drawn, and what they surely imply.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def main() -> None:
         f"strokes on {share:.1%} of the pixels": marked(marks),
         "what they surely imply": marked(grown),
     }
-    for title, weak in (("strokes alone", False), ("Delineate", True)):
+    for title, weak in (("strokes alone", False), ("Delineate", True)) if steps else ():
         data = DataSet(tuple(clicked), (), CLASSES, (), {})
         method = delineate.train(data, steps=steps, seed=0, overrides=Overrides(weak=weak, objects=False))
         found = method.predict(shown.image).argmax(0).astype(np.uint8)
@@ -50,9 +51,10 @@ def main() -> None:
         panels[said] = mistakes(stretched(shown.image), shown.labels, found)
         print(said)
     IMAGES.mkdir(exist_ok=True)
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    rows = len(panels) // 2
+    figure = Figure(figsize=(11, 3 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, (title, panel) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
+    for axes, (title, panel) in zip(figure.subplots(rows, 2).flat, panels.items(), strict=True):
         tall = panel.shape[0] > panel.shape[1]
         axes.imshow(panel.transpose(1, 0, 2) if tall else panel, interpolation="nearest")
         axes.set_title(title, loc="left", fontsize=11)
