@@ -11,7 +11,8 @@ from delineate.core import UNLABELLED, Case, ClassTable
 from delineate.data import scribbled
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn.plan import Plan
-from delineate.learn.weak import Shares, Weak, prepared, taught, unsaid
+from delineate.learn.shares import FURTHEST, Labelled, correct, shares_in_images
+from delineate.learn.weak import Weak, prepared, taught, unsaid
 
 CLASSES = ClassTable(("background", "square"))
 SMALL = Overrides(patch=32, batch=4, width=4, levels=2, shuffle=1, objects=False)
@@ -43,7 +44,8 @@ def trained(cases, *, folder=None, steps=6, overrides=SMALL, **more) -> Training
 
 
 def digest(training: Training) -> str:
-    state = training.learnt.net.state_dict()
+    """Of all weights but the last bias, which is corrected when a weak training is over."""
+    state = {k: v for k, v in training.learnt.net.state_dict().items() if k != "head.bias"}
     return hashlib.sha256(b"".join(state[name].numpy().tobytes() for name in sorted(state))).hexdigest()
 
 
@@ -196,18 +198,37 @@ def test_held_out_strokes_are_judged_with_what_they_imply():
     assert np.array_equal(full, square(4).labels)
 
 
-def test_logits_of_strokes_are_shifted_by_how_far_strokes_misjudge_the_shares_of_classes():
-    shares = Shares(2)
-    labels = torch.full((1, 4, 10), UNLABELLED, dtype=torch.uint8)
-    labels[0, 0, :8] = 1  # 8 of 10 strokes are of class 1, but the network sees it on a quarter of the pixels
-    labels[0, 1, :2] = 0
-    logits = torch.zeros(1, 2, 4, 10)
-    logits[:, 0, 1:], logits[:, 1, 0] = 40, 40
-    for _ in range(500):
-        shift = shares.shift(logits, labels, progress=1.0, ramp=0.3)
-    assert torch.allclose(shift, torch.tensor([0.2 / 0.75, 0.8 / 0.25]).log(), atol=1e-3)
-    assert not shares.shift(logits, labels, progress=0.0, ramp=0.3).any()
-    nothing = torch.full_like(labels, UNLABELLED)
-    before = shares.labelled.clone()
-    shares.shift(logits, nothing, progress=1.0, ramp=0.3)
-    assert torch.equal(shares.labelled, before)
+def test_labels_are_counted_without_those_that_nobody_gave():
+    labelled = Labelled(2)
+    assert labelled.shares.tolist() == [0.5, 0.5]
+    labelled.count(torch.tensor([[0, 1, 1, 1, UNLABELLED]], dtype=torch.uint8))
+    labelled.count(torch.full((1, 5), UNLABELLED, dtype=torch.uint8))
+    assert labelled.shares.tolist() == [0.25, 0.75]
+
+
+def test_shares_of_classes_are_found_from_answers_that_believe_the_strokes():
+    # brightness is Gaussian around 0 or 1 with deviation 0.5: what a network taught on equal strokes would answer is known
+    rng = np.random.default_rng(0)
+    truth = rng.random(200_000) < 0.1
+    brightness = rng.normal(truth, 0.5)
+    bright = 1 / (1 + np.exp(-(2 * brightness - 1) / (2 * 0.5**2)))
+    likely = np.stack([1 - bright, bright])
+    assert likely.mean(1)[1] > 0.2
+    assert abs(shares_in_images(likely, np.array([0.5, 0.5]))[1] - 0.1) < 0.005
+
+
+def test_a_class_that_was_never_labelled_is_left_alone():
+    likely = np.array([[0.6, 0.3], [0.3, 0.6], [0.1, 0.1]])
+    assert shares_in_images(likely, np.array([0.5, 0.5, 0.0]))[2] == 0.0
+
+
+def test_a_weak_training_ends_with_the_shares_that_it_found():
+    training = trained([strokes(i) for i in range(4)], steps=40)
+    shares = training.learnt.record.data["class_shares"]
+    assert sum(shares["images"]) == pytest.approx(1)
+    net = training.learnt.net
+    before = net.head.bias.clone()
+    seen = correct(net, training._samples, np.array(shares["labelled"]))
+    moved = (net.head.bias - before).detach().numpy()
+    expected = np.log((seen / np.array(shares["labelled"])).clip(1 / FURTHEST, FURTHEST))
+    assert np.allclose(moved, expected, atol=1e-5)

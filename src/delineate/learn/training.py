@@ -35,7 +35,8 @@ from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import check_learnable, large_samples, samples
-from delineate.learn.weak import Shares, Weak, decayed, held_out, leads, prepared, taught, unsaid
+from delineate.learn.shares import Labelled, correct
+from delineate.learn.weak import Weak, decayed, held_out, leads, prepared, taught, unsaid
 from delineate.losses import cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
@@ -185,7 +186,7 @@ class Training:
         self._average.to(self._fabric.device)
         chosen = plan.weak is not None and bool(validation) and judge is not None
         self._best = copy.deepcopy(self._average) if chosen else None
-        self._shares = Shares(len(classes)).to(self._fabric.device) if plan.weak else None
+        self._labelled = Labelled(len(classes)).to(self._fabric.device) if plan.weak else None
         self._record = Record(
             seed=seed,
             data={
@@ -251,6 +252,8 @@ class Training:
         if self._best and (step_kept := decayed(self._record.history)):
             self._average.load_state_dict(self._best.state_dict())
             self._record = replace(self._record, data=self._record.data | {"kept_step": step_kept})
+        if self._labelled:
+            self._settle(self._labelled.shares)
         if self.folder and self.first:
             saved(self.learnt, self.folder)
             (self.folder / NAME).unlink(missing_ok=True)
@@ -266,6 +269,12 @@ class Training:
         net = network(self.plan, self.classes, seed=self.seed)
         net.load_state_dict(self._average.state_dict())
         return Learnt(net.eval(), self.plan, self.classes, self._record)
+
+    def _settle(self, labelled: NDArray[np.float64]) -> None:
+        """Correct the averaged network for what strokes misjudge; see `delineate.learn.shares`."""
+        seen = correct(self._average, self._samples, labelled)
+        shares = {"labelled": labelled.tolist(), "images": seen.tolist()}
+        self._record = replace(self._record, data=self._record.data | {"class_shares": shares})
 
     def _progress(self, steps: int, seconds: float) -> float:
         """Share of the budget that is spent."""
@@ -296,7 +305,7 @@ class Training:
         if plan.adversarial:
             images = self._hardened(images, crops, number)
         logits = self._net(images)
-        loss = self._loss(logits, crops, progress=progress)
+        loss = self._loss(logits, crops)
         if plan.weak is not None:
             loss = loss + self._unsaid(plan.weak, logits, images, crops, progress=progress)
         value = float(loss.detach())
@@ -334,7 +343,7 @@ class Training:
             "32-true" + (f"; the last good model is in {self.folder}" if kept else "")
         )
 
-    def _loss(self, logits: Tensor, crops: Batch, *, progress: float) -> Tensor:
+    def _loss(self, logits: Tensor, crops: Batch) -> Tensor:
         """Cross-entropy plus soft Dice of the classes; where objects are learnt, the error of the offsets too."""
         count = len(self.classes)
         labels, middles = crops.labels, crops.offsets
@@ -344,11 +353,9 @@ class Training:
             labels, middles = (each.flatten(0, 1) for each in crops.everybody)
         logits = gathered(logits)
         labels = gathered(self._fabric.to_device(labels))
-        likely = logits[:, :count]
-        if self._shares and self.plan.weak:
-            shift = self._shares.shift(likely, labels, progress=progress, ramp=self.plan.weak.ramp)
-            likely = likely + shift.view(1, -1, *(1 for _ in labels.shape[1:]))
-        loss: Tensor = cross_entropy_and_dice(likely, labels)
+        if self._labelled:
+            self._labelled.count(labels)
+        loss: Tensor = cross_entropy_and_dice(logits[:, :count], labels)
         if self.plan.objects:
             offsets = gathered(self._fabric.to_device(middles)) / self.plan.object_radius_px
             loss = loss + OFFSETS * smooth_l1(logits[:, count:], offsets)
@@ -400,7 +407,7 @@ class Training:
         return {
             "modules": {"net": self._net.module, "average": self._average}
             | ({"best": self._best} if self._best else {})
-            | ({"shares": self._shares} if self._shares else {}),
+            | ({"labelled": self._labelled} if self._labelled else {}),
             "optimisers": self._optimisers,
             "identity": {
                 "plan": {k: v for k, v in self.plan.to_json().items() if k != "reasons"},

@@ -23,8 +23,6 @@ from delineate.losses import colour_smoothness, soft_dice
 
 SURE = 0.9  # probability from which the teacher is believed; without such a bar, outlines swell
 MIXING = 7  # keeps what is drawn for mixing apart from what is drawn for crops
-FORGETTING = 0.02  # of the shares of classes, each step
-FURTHEST = 30.0  # times by which a class may be rarer or more common than its strokes tell
 DECAY = 0.01  # by how much the last model must score below an earlier one for that one to be kept
 SCRAPS = 0.1  # share of the images that may be labelled on less than half of their pixels before a training is weak
 
@@ -90,36 +88,6 @@ def held_out(case: Case, *, dims: int, normalisation: Normalisation, grey: bool)
     )
     labels = np.stack([_spread(one).labels[0].numpy() for one in slices]).astype(np.uint8)
     return replace(case, labels=labels.reshape(case.spatial))
-
-
-class Shares(torch.nn.Module):
-    """How common each class is among labelled pixels and, as far as the network can tell, among all pixels.
-
-    Where half of all strokes are membrane, a network learns that half of all pixels are. The logits of labelled pixels
-    are shifted by the log of the ratio before they meet the loss (Menon et al. 2021, arXiv:2007.07314), so that what the
-    network says without the shift holds for images as they are. How common classes are there is found by and by from
-    its own answers, which is expectation maximisation (Saerens, Latinne & Decaestecker 2002,
-    doi:10.1162/089976602753284446). Two moving averages; they are part of a checkpoint.
-    """
-
-    labelled: Tensor
-    seen: Tensor
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        for name in ("labelled", "seen"):
-            self.register_buffer(name, torch.full((classes,), 1 / classes))
-
-    @torch.no_grad()
-    def shift(self, logits: Tensor, labels: Tensor, *, progress: float, ramp: float) -> Tensor:
-        """What to add to the logits (classes,) of labelled pixels; both averages take in this batch."""
-        classes = len(self.seen)
-        counts = torch.bincount(labels[labels != UNLABELLED].long(), minlength=classes).float()
-        if counts.sum() > 0:
-            self.labelled.lerp_(counts / counts.sum(), FORGETTING)
-        self.seen.lerp_(logits.float().softmax(1).transpose(0, 1).flatten(1).mean(1), FORGETTING)
-        ratio = (self.labelled / self.seen.clamp(min=1e-6)).clamp(1 / FURTHEST, FURTHEST)
-        return min(1.0, progress / ramp) * ratio.log()
 
 
 @torch.no_grad()

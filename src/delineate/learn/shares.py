@@ -1,0 +1,95 @@
+"""Strokes misjudge how common classes are: half of all strokes may be membrane, where a quarter of all pixels is.
+
+A network believes its labels, and so it draws the classes that are labelled more than their due too large. How common they are
+in truth, the network's own answers about whole images tell, without a label more. Its last layer is then corrected, once,
+when the training is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from delineate.core import UNLABELLED
+from delineate.data.augment import Sample, WindowedSample
+from delineate.nets import UNet
+
+ROUNDS = 100  # of expectation and maximisation; it has long converged
+FURTHEST = 30.0  # times by which a class may be rarer or more common than its labels tell
+ASKED = 48  # windows that the network is asked about, evenly chosen
+WINDOW_PX = {2: 512, 3: 96}  # of each, along each axis
+MOST_PX = 20_000  # pixels taken from each
+
+
+class Labelled(nn.Module):
+    """How many pixels of each class were learnt from; part of a checkpoint."""
+
+    counted: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("counted", torch.zeros(classes, dtype=torch.float64))
+
+    def count(self, labels: Tensor) -> None:
+        """Take in a batch of labels; UNLABELLED counts for nothing."""
+        self.counted += torch.bincount(labels[labels != UNLABELLED].long(), minlength=len(self.counted))
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Of each class among all that was learnt from; equal ones before anything was."""
+        counted = self.counted.cpu().numpy()
+        return counted / counted.sum() if counted.sum() else np.full(len(counted), 1 / len(counted))
+
+
+def shares_in_images(likely: NDArray[Any], labelled: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share of each class among pixels whose probabilities are (classes, pixels), from a model whose training had the
+    shares `labelled` (classes,).
+
+    Expectation maximisation: weigh the probabilities by the ratio of the two shares, take their mean as the new share.
+    Saerens, Latinne & Decaestecker 2002, doi:10.1162/089976602753284446. A class that was never labelled stays at zero.
+
+    >>> likely = np.repeat([[0.99, 0.01], [0.01, 0.99]], [90, 10], axis=0).T  # some of the last ten will be wrong
+    >>> shares_in_images(likely, np.array([0.5, 0.5])).round(2).tolist()
+    [0.91, 0.09]
+    """
+    seen = labelled.copy()
+    known = labelled > 0
+    for _ in range(ROUNDS):
+        weighed = likely[known] * (seen[known] / labelled[known])[:, None]
+        seen[known] = (weighed / weighed.sum(0)).mean(1)
+    return seen
+
+
+@torch.no_grad()
+def correct(
+    net: UNet, samples: Sequence[Sample | WindowedSample], labelled: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Shift the logits of `net`, in place, to the shares of classes in the images of `samples`; returns those shares.
+
+    labelled: the shares among the pixels that it learnt from. Samples that are read window by window are not asked about;
+    with no other, nothing changes.
+    """
+    held = [one for one in samples if isinstance(one, Sample)]
+    chosen = [held[i * len(held) // min(len(held), ASKED)] for i in range(min(len(held), ASKED))]
+    if not chosen:
+        return labelled
+    net.eval()
+    device = net.head.weight.device
+    seen = []
+    for one in chosen:
+        window = one.image
+        for axis, n in enumerate(one.spatial, start=1):  # the middle
+            side = min(n, WINDOW_PX[net.dims])
+            window = window.narrow(axis, (n - side) // 2, side)
+        logits = net(window[None].to(device))[0, : len(labelled)]
+        likely = logits.double().softmax(0).flatten(1)
+        seen.append(likely[:, :: -(-likely.shape[1] // MOST_PX)].cpu().numpy())
+    found = shares_in_images(np.concatenate(seen, axis=1), labelled)
+    ratio = np.where(labelled > 0, found / np.maximum(labelled, 1e-12), 1.0).clip(1 / FURTHEST, FURTHEST)
+    net.shift_logits(torch.from_numpy(np.log(ratio)))
+    return found
