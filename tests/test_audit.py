@@ -104,6 +104,40 @@ def test_what_cannot_be_examined_is_named_and_the_others_still_run(model: Path, 
     assert "no image has a mask" in audited["truth"].sentence
 
 
+def test_an_audit_that_breaks_leaves_its_traceback_and_the_others_still_run(
+    model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(subject: Subject, evidence: Evidence) -> Section:
+        raise KeyError("a\nlong story")
+
+    monkeypatch.setattr(sys.modules["two_audits"], "darkness", broken)
+    audited = audit(model, data / "test", out=tmp_path / "audit")
+    said = "Not examined: an error inside Delineate or the model, KeyError: "
+    assert audited["darkness"].sentence.startswith(said)
+    assert audited["darkness"].sentence.endswith("; please report it")
+    assert audited["darkness"].verdict == "open"
+    assert audited["truth"].sentence == "There is."
+    told = tmp_path / "audit" / "sections" / "darkness" / "error.txt"
+    assert "in broken" in told.read_text()
+    monkeypatch.setattr(sys.modules["two_audits"], "darkness", darkness)
+    again = audit(model, data / "test", out=tmp_path / "audit", resume=True)
+    assert again["darkness"].verdict == "warn"  # tried again, and only that
+    assert CALLS == ["truth", "darkness"]
+    assert not told.exists()
+
+
+def test_ctrl_c_ends_all_audits(
+    model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(subject: Subject, evidence: Evidence) -> Section:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["two_audits"], "darkness", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        audit(model, data / "test", out=tmp_path / "audit")
+    assert CALLS == []
+
+
 def test_an_interrupted_audit_goes_on_where_it_was(model: Path, data: Path, tmp_path: Path) -> None:
     asked = {"data": data / "test", "out": tmp_path / "audit"}
     first = audit(model, **asked, only=["darkness"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delineate import data as files
-from delineate.core import Case, ClassTable, DataError, DelineateError, new_folder
+from delineate.core import Case, ClassTable, DataError, DelineateError, new_folder, written_whole
 from delineate.data import DataSet
 from delineate.data.fingerprint import fingerprint, fingerprint_of
 from delineate.data.folders import find_folder
@@ -20,6 +21,9 @@ from delineate.flow.reseeding import reseeded
 
 if TYPE_CHECKING:
     from delineate.audits import Section, Subject, Verdict
+
+
+ERROR = "error.txt"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +86,8 @@ def audit(
     resume: sections in `out` that answer the same question are kept. tell: what was understood and found; watch: what is being
     done now.
 
-    An audit that cannot be done (no labels, no gradients, one annotator only) is named on the page with its reason.
+    An audit that cannot be done (no labels, no gradients, one annotator only) is named on the page with its reason; so is one
+    that fails for a reason nobody foresaw, with the traceback in sections/NAME/error.txt, and `resume` tries it again.
     Raises DataError for an unknown audit or data that cannot be read, ModelError for a model that cannot, OutputError.
     """
     from delineate.audits import AUDITS, Evidence, Subject, thresholds_in
@@ -141,8 +146,10 @@ def audit(
         question = asked | {"settings": _plain(wanted.get(name))}
         section = read_section(folder / "sections" / name, asked=question) if resume else None
         if section is None:
-            section = _examined(name, subject, evidence, wanted.get(name))
-            write_section(section, folder / "sections" / name, asked=question)
+            place = folder / "sections" / name
+            section = _examined(name, subject, evidence, wanted.get(name), place=place)
+            if not (place / ERROR).is_file():  # what broke is tried again by --resume
+                write_section(section, place, asked=question)
         say(f"{name}: {section.verdict}: {section.sentence}")
         sections.append(section)
     page = write_audit(
@@ -294,16 +301,30 @@ def _told(value: Any) -> str:
     return repr(value) if source is None else f"{source} {fingerprint_of(source)}"
 
 
-def _examined(name: str, subject: Subject, evidence: Any, settings: Any) -> Section:
-    """The section of one audit; where it cannot be done, one that says why."""
+def _examined(name: str, subject: Subject, evidence: Any, settings: Any, *, place: Path) -> Section:
+    """The section of one audit; where it cannot be done, one that says why. What nobody foresaw leaves its traceback in `place`,
+    and the other audits still run."""
     from delineate.audits import AUDITS, Section
 
     module, function = AUDITS[name].split(":")
-    examine = getattr(importlib.import_module(module), function)
+    (place / ERROR).unlink(missing_ok=True)
     try:
+        examine = getattr(importlib.import_module(module), function)
         section: Section = examine(subject, evidence, **({} if settings is None else {"settings": settings}))
     except DelineateError as error:
         return Section(name, name.capitalize(), "", f"Not examined: {error}")
+    except Exception as error:
+        place.mkdir(parents=True, exist_ok=True)
+        with written_whole(place / ERROR) as beside:
+            beside.write_text(traceback.format_exc(), encoding="utf-8")
+        said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+        return Section(
+            name,
+            name.capitalize(),
+            "",
+            f"Not examined: an error inside Delineate or the model, {said}; please report it",
+            notes=(f"The whole error is in sections/{name}/{ERROR}.",),
+        )
     return section
 
 
