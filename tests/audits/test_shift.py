@@ -153,6 +153,11 @@ def test_images_too_small_to_move_and_folders_of_masks_are_told():
         shift(Subject("folder", CLASSES, masks={}), Evidence((blobs(),)))
 
 
+def test_flat_images_are_refused_for_a_model_of_volumes():
+    with pytest.raises(ModelError, match="blobs has 2 spatial axes but toy works on 3"):
+        shift(subject_of(pixelwise, dims=3), Evidence((blobs(),)))
+
+
 @pytest.mark.parametrize("equivariant", [False, True])
 def test_an_equivariant_network_keeps_every_label_in_a_circle_and_another_does_not(equivariant):
     torch.manual_seed(1)

@@ -18,7 +18,7 @@ from delineate.audits.section import Chart, Curve, Finding, Remedy, Section, Tab
 from delineate.audits.shift.moves import Moves, Shift, circled, framed, shifts_of
 from delineate.audits.shift.picture import tremble_picture
 from delineate.audits.subject import Subject
-from delineate.core import Case, DataError
+from delineate.core import Case, DataError, ModelError
 
 PERIOD = 16  # of a network of unknown make: most halve four times
 
@@ -31,12 +31,19 @@ class ShiftSettings:
 
 
 def shift(subject: Subject, evidence: Evidence, *, settings: ShiftSettings = ShiftSettings()) -> Section:
-    """What becomes of the answers when images move by a few pixels; raises ModelError for a folder of predictions.
+    """What becomes of the answers when images move by a few pixels; raises ModelError for a folder of predictions,
+    and where an image has fewer axes than the model works on.
 
     Raises DataError where no image is more than twice as wide as the largest shift.
     """
     predict = subject.asked()
     period = subject.divisor if subject.divisor > 1 else PERIOD
+    for case in evidence.cases:
+        if len(case.spatial) < subject.dims:
+            raise ModelError(
+                f"{case.name} has {len(case.spatial)} spatial axes but {subject.name} works on {subject.dims}: give volumes, or "
+                "another model"
+            )
     shifts = shifts_of(period, dims=subject.dims, every=settings.every)
     wide = [case for case in evidence.cases if min(case.spatial[-subject.dims :]) > 2 * period]
     if not wide:
