@@ -162,6 +162,11 @@ def test_a_grey_picture_in_three_channels_is_attacked_as_one():
     assert attacked(Case("a", image), dims=2, grey=True).images.shape == (1, 1, 5, 4)
 
 
+def test_a_picture_in_colour_keeps_its_colours_even_for_a_model_of_one_channel():
+    image = np.arange(60, dtype=np.uint8).reshape(5, 4, 3)
+    assert np.array_equal(attacked(Case("a", image), dims=2, grey=True).case.image, image)
+
+
 def test_of_a_stack_read_slice_by_slice_the_slice_that_shows_most_is_attacked():
     labels = np.zeros((4, 6, 5), np.uint8)
     labels[2, 1:4] = 1

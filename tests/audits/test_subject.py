@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from delineate.audits import subject_of_method, subject_of_module, subject_of_predictions
+from delineate.audits import AUDITS, Evidence, subject_of_method, subject_of_module, subject_of_predictions
 from delineate.classical import Otsu
 from delineate.core import Case, ClassTable, DataError, ModelError
 from delineate.data import write_labels
@@ -70,6 +71,50 @@ def test_a_module_asked_with_too_many_channels_says_so() -> None:
 def test_a_module_that_fails_on_an_image_is_told_by_its_first_line() -> None:
     with pytest.raises(ModelError, match="name its channels"):
         subject_of_module(nn.Conv2d(3, 2, 1))
+
+
+@pytest.mark.parametrize("error", [KeyError("stain"), ValueError("two\nlines"), AssertionError()])
+def test_a_module_may_fail_in_any_way_and_is_told_in_one_sentence(error: Exception) -> None:
+    def answer(images: Tensor) -> Tensor:
+        if images.shape[-1] != 8:
+            raise error
+        return torch.cat([images, images], 1)
+
+    subject = subject_of_module(Answers(answer), divisor=4)
+    with pytest.raises(
+        ModelError, match=f"the module fails on 1 x 1 x 4 x 4 .{type(error).__name__}"
+    ) as told:
+        subject.asked()(np.zeros((4, 4, 1), np.uint8))
+    assert "\n" not in str(told.value)
+
+
+def test_a_module_is_asked_in_evaluation_mode_and_can_be_trained_on() -> None:
+    net = nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 2, 1), nn.Dropout(0.5)).train()
+    net[1].bias.requires_grad_(False)
+    subject, mean = subject_of_module(net, channels=1, divisor=4), net[0].running_mean.clone()
+    image = square().image
+    first = subject.asked()(image)
+    assert (first == subject.asked()(image)).all()  # no dropout
+    raw = torch.ones(1, 1, 8, 8, requires_grad=True)
+    subject.differentiable()(raw)[:, 1].sum().backward()
+    assert raw.grad.abs().sum() > 0
+    assert net[1].weight.grad is None
+    assert torch.equal(net[0].running_mean, mean)
+    assert all(module.training for module in net.modules())
+    assert [name for name, weight in net.named_parameters() if not weight.requires_grad] == ["1.bias"]
+
+
+@pytest.mark.parametrize(
+    "name", ["calibration", "guarantee", "subgroups", "conditions", "shift", "attack", "determinism"]
+)
+def test_no_audit_breaks_on_flat_images_for_a_model_of_volumes(name: str) -> None:
+    subject = subject_of_module(nn.Conv3d(1, 2, 1), channels=1, dims=3, divisor=4)
+    cases = tuple(
+        Case(f"square {n}", square_of(40 + n).image, labels=square_of(40 + n).labels) for n in range(12)
+    )
+    module, function = AUDITS[name].split(":")
+    with pytest.raises(ModelError, match="spatial axes"):
+        getattr(importlib.import_module(module), function)(subject, Evidence(cases))
 
 
 def test_sizes_are_padded_to_what_the_module_takes() -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from delineate.audits.drawn import MAGENTA, middle_slice, painted, picture_of, side_by_side
 from delineate.audits.evidence import Evidence
 from delineate.audits.section import Finding, Picture, Remedy, Section, Table
-from delineate.audits.subject import Subject
+from delineate.audits.subject import Subject, at_rest
 from delineate.core import Case, DelineateError, ModelError
 
 if TYPE_CHECKING:
@@ -71,21 +71,24 @@ def determinism(
     """
     subject.asked()
     cases = evidence.some(evidence.cases)[: settings.cases]
-    reference, asks, notes = _ways(subject, settings, cases)
-    first = [reference(case) for case in cases]
-    changes: list[_Change] = []
-    worst: tuple[int, int, Answer] = (0, 0, first[0])
-    for kind, what, ask in asks:
-        evidence.tell(f"determinism: {what}")
-        try:
-            again = [ask(case) for case in cases]
-        except (DelineateError, RuntimeError, ValueError, TypeError, ImportError) as error:
-            notes.append(f"{what} was not tried: {(str(error).splitlines() or [type(error).__name__])[0]}")
-            continue
-        changes.append(_change(kind, what, first, again))
-        for number, (one, other) in enumerate(zip(first, again, strict=True)):
-            if (count := int((one.argmax(0) != other.argmax(0)).sum())) > worst[0]:
-                worst = count, number, other
+    with at_rest(subject.network):
+        reference, asks, notes = _ways(subject, settings, cases)
+        first = [reference(case) for case in cases]
+        changes: list[_Change] = []
+        worst: tuple[int, int, Answer] = (0, 0, first[0])
+        for kind, what, ask in asks:
+            evidence.tell(f"determinism: {what}")
+            try:
+                again = [ask(case) for case in cases]
+            except (DelineateError, RuntimeError, ValueError, TypeError, ImportError) as error:
+                notes.append(
+                    f"{what} was not tried: {(str(error).splitlines() or [type(error).__name__])[0]}"
+                )
+                continue
+            changes.append(_change(kind, what, first, again))
+            for number, (one, other) in enumerate(zip(first, again, strict=True)):
+                if (count := int((one.argmax(0) != other.argmax(0)).sum())) > worst[0]:
+                    worst = count, number, other
     findings = tuple(_findings(changes, evidence))
     same = changes and max(change.changed for change in changes) == 0
     largest = max(changes, key=lambda change: (change.changed, change.furthest), default=None)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from delineate.audits.subject import Subject
+from delineate.audits.subject import Subject, at_rest
 from delineate.core import ClassTable, ModelError
 
 
@@ -29,16 +29,13 @@ def subject_of_module(
 
     The scores may be logits or probabilities, alone, in a tuple or list (the first that fits is taken) or in a dict.
     classes: numbered where None. white: the raw intensity that the module sees as 1. divisor: images are padded at their ends,
-    by repeating the edge, to multiples of this, and the answer is cut back. The module is put into evaluation mode.
-    Raises ModelError, when asked, for channels and answers that do not fit.
+    by repeating the edge, to multiples of this, and the answer is cut back. The module is asked in evaluation mode, and is
+    otherwise left as it was. Raises ModelError, when asked, for channels and answers that do not fit and where the module fails.
 
     >>> subject = subject_of_module(nn.Conv2d(1, 2, 1), divisor=8)
     >>> subject.asked()(np.zeros((5, 9, 1), np.uint8)).shape
     (2, 5, 9)
     """
-    module = module.eval()
-    for parameter in module.parameters():
-        parameter.requires_grad_(False)
     first = next(module.parameters(), None)
     device = torch.device("cpu") if first is None else first.device
 
@@ -51,11 +48,13 @@ def subject_of_module(
         short = [pad for side in reversed(sides) for pad in (0, -side % divisor)]
         padded = F.pad(images / white, short, mode="replicate") if any(short) else images / white
         try:
-            answer = module(padded)
-        except RuntimeError as error:
+            with at_rest(module):
+                answer = module(padded)
+        except Exception as error:  # anybody's code: it may raise anything
+            said = (str(error).splitlines() or [""])[0][:160]
             raise ModelError(
-                f"{name} fails on {' x '.join(map(str, padded.shape))} ({str(error).splitlines()[0][:160]}): name its channels "
-                "and the divisor of its sizes"
+                f"{name} fails on {' x '.join(map(str, padded.shape))} ({type(error).__name__}: {said}): correct it, or name "
+                "its channels and the divisor of its sizes"
             ) from error
         scores = scores_in(answer, padded, name)
         for axis, side in enumerate(sides):

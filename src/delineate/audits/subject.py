@@ -7,7 +7,8 @@ DelineateError with a sentence, and the other audits still run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,27 @@ class Subject:
                 f"{self.name} gives no gradients: audit the trained folder or the torch module, or use a black-box attack"
             )
         return self.logits
+
+
+@contextlib.contextmanager
+def at_rest(network: nn.Module | None) -> Iterator[None]:
+    """While it lasts, a network is in evaluation mode and its weights ask for no gradient; after that it is as it was.
+
+    Batch norms would otherwise mix the images of a batch, and learn from what is asked.
+    """
+    modes = {} if network is None else {module: module.training for module in network.modules()}
+    weights = [] if network is None else [one for one in network.parameters() if one.requires_grad]
+    try:
+        for module in modes:
+            module.training = False
+        for weight in weights:
+            weight.requires_grad_(False)
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+        for weight in weights:
+            weight.requires_grad_(True)
 
 
 def subject_of_method(method: Any, *, name: str = "the model", source: Path | None = None) -> Subject:

@@ -5,17 +5,19 @@ Read `attack`: choose images, look at each, look closely at a few. `telling` jud
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from delineate.audits.attack.files import Attacked, attacked
 from delineate.audits.attack.measure import Close, Examiner
-from delineate.audits.attack.quick import at_rest, counted_by, quick
+from delineate.audits.attack.quick import counted_by, quick
 from delineate.audits.attack.settings import DEFAULTS, AttackSettings
 from delineate.audits.attack.telling import told
 from delineate.audits.evidence import Evidence
 from delineate.audits.section import Section
-from delineate.audits.subject import Subject, subject_of_method
-from delineate.core import DataError
+from delineate.audits.subject import Subject, at_rest, subject_of_method
+from delineate.core import DataError, ModelError
 from delineate.data.intensities import intensities
 from delineate.learn import UNetMethod
 
@@ -25,7 +27,8 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = D
 
     Without truth, the model's own outlines of the clean images stand in for it. Without gradients, a black box (and a surrogate
     where one is given) attacks instead, and the section says that this is a lower bound of the harm. Raises DataError or
-    ModelError where eps or steps are not positive, eps is less than a grey level, or there is nothing to take away.
+    ModelError where eps or steps are not positive, eps is less than a grey level, there is nothing to take away, or the surrogate
+    is of another task.
     """
     if not (settings.eps > 0 and settings.steps > 0 and settings.images > 0 and settings.queries > 0):
         raise DataError(
@@ -41,13 +44,12 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = D
         raise DataError(
             f"eps {settings.eps:g} of 255 is {eps:.2g} intensities, less than one step of these files: give a larger eps"
         )
-    with at_rest(subject):
+    surrogate = None if settings.surrogate is None else _surrogate(settings.surrogate, subject)
+    with at_rest(subject.network):
         examiner = Examiner(
             predict=counted_by(subject),
             logits=quick(subject) if subject.logits is not None else None,
-            surrogate=None
-            if settings.surrogate is None
-            else quick(subject_of_method(UNetMethod.load(settings.surrogate))),
+            surrogate=None if surrogate is None else quick(surrogate),
             valid=valid,
             eps=eps,
             steps=settings.steps,
@@ -63,6 +65,8 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = D
             raise DataError(
                 "no image shows any class but background, so an attack has nothing to take away: give others"
             )
+        if surrogate is not None:
+            _check_channels(surrogate, ones)
         looks = []
         for number, one in enumerate(ones, 1):
             evidence.tell(f"attacking {one.case.name}, {number} of {len(ones)}")
@@ -73,6 +77,33 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = D
                 evidence.tell(f"looking closely at {one.case.name}")
                 closely.append(examiner.close(one, steps=settings.by_steps, shares=settings.by_eps))
     return told(subject, evidence, settings, valid, looks, closely)
+
+
+def _surrogate(folder: str, subject: Subject) -> Subject:
+    """The trained model in `folder`; raises ModelError where it has other axes or classes than the subject."""
+    other = subject_of_method(UNetMethod.load(folder), name=f"the surrogate {folder}", source=Path(folder))
+    pairs = {
+        "spatial axes": (other.dims, subject.dims),
+        "classes": (len(other.classes), len(subject.classes)),
+    }
+    for what, (theirs, ours) in pairs.items():
+        if theirs != ours:
+            raise ModelError(
+                f"{other.name} has {theirs} {what} but {subject.name} has {ours}: give a model of the same task"
+            )
+    return other
+
+
+def _check_channels(surrogate: Subject, ones: Sequence[Attacked]) -> None:
+    """Raise ModelError where the surrogate takes other channels than those that are attacked."""
+    takes_colour = surrogate.method is not None and surrogate.method.fitted().plan.takes_colour
+    for one in ones:
+        count = one.images.shape[1]
+        if count != surrogate.channels and not (takes_colour and count == 3):
+            raise ModelError(
+                f"{surrogate.name} takes {surrogate.channels} channels but {one.case.name} is attacked in {count}: give a model "
+                "of the same task"
+            )
 
 
 def _with_truth(one: Attacked, examiner: Examiner) -> Attacked:

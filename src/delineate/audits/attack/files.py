@@ -17,6 +17,7 @@ from torch import Tensor
 from delineate.audits.attack.ball import Ball
 from delineate.core import UNLABELLED, Case
 from delineate.data.intensities import Intensities
+from delineate.learn.prepare import as_grey
 
 SIDE = {2: 512, 3: 64}  # pixels along each axis of what is attacked, at most
 
@@ -43,13 +44,14 @@ class Attacked:
 
 
 def attacked(case: Case, *, dims: int, grey: bool) -> Attacked:
-    """What is attacked of a case: `windowed`, in one channel where `grey`, for a model that sees but one.
+    """What is attacked of a case: `windowed`, in one channel where `grey`, for a model of one channel.
 
-    A grey picture stored as three equal channels stays one: its channels are changed together.
+    A grey picture stored as three equal channels stays one: its channels are changed together. One in colour keeps them all;
+    what becomes of it is the model's affair.
     """
     case = windowed(case, dims=dims)
-    if grey and case.channels == 3:
-        case = replace(case, image=case.image[..., :1])
+    if grey:
+        case = replace(case, image=as_grey(case.image))
     values = torch.from_numpy(np.moveaxis(case.image, -1, 0).astype(np.float32, order="C"))
     truth = torch.from_numpy(
         (np.zeros(case.spatial) if case.labels is None else case.labels).astype(np.int64)

@@ -9,8 +9,7 @@ their slope sits in the two pixels that happen to lie at the percentile, and lea
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +23,7 @@ from delineate.learn import UNetMethod
 from delineate.learn.engine import REFERENCE, engine_of
 from delineate.learn.learnt import memory_layout
 from delineate.learn.plan import native_bfloat16
+from delineate.learn.portable import seen
 from delineate.learn.prepare import scale_of
 from delineate.nets import folded
 
@@ -48,8 +48,7 @@ def quick(subject: Subject, *, low: bool | None = None) -> Callable[[Tensor], Te
     net = net.to(memory_format=layout)
 
     def logits(images: Tensor) -> Tensor:
-        if learnt.plan.grey:
-            images = images[:, :1]
+        images = seen(images, learnt.plan)
         whole = np.moveaxis(images.detach().cpu().numpy(), 1, -1)  # one case: its slices are scaled together
         scale = scale_of(whole, normalisation)
         spread = (1, -1, *(1,) * (images.ndim - 2))
@@ -85,18 +84,3 @@ def counted_by(subject: Subject) -> Callable[[NDArray[Any]], NDArray[np.float32]
 def frozen(module: nn.Module) -> nn.Module:
     """The module itself, in evaluation mode, with weights that ask for no gradient."""
     return module.eval().requires_grad_(False)
-
-
-@contextlib.contextmanager
-def at_rest(subject: Subject) -> Iterator[None]:
-    """While it lasts, the subject's network is in evaluation mode: batch norms would otherwise mix the images of a batch,
-    and learn from the attack."""
-    net = subject.network
-    modes = {} if net is None else {module: module.training for module in net.modules()}
-    try:
-        if net is not None:
-            net.eval()
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
