@@ -217,6 +217,13 @@ def test_shares_of_classes_are_found_from_answers_that_believe_the_strokes():
     assert abs(shares_in_images(likely, np.array([0.5, 0.5]))[1] - 0.1) < 0.005
 
 
+def test_a_network_that_contradicts_its_labels_does_not_run_away():
+    likely = np.array(
+        [[0.8], [0.2]]
+    )  # one answer for all pixels, of a network whose labels were nearly all background
+    assert shares_in_images(likely, np.array([0.95, 0.05]))[1] <= 0.5
+
+
 def test_a_class_that_was_never_labelled_is_left_alone():
     likely = np.array([[0.6, 0.3], [0.3, 0.6], [0.1, 0.1]])
     assert shares_in_images(likely, np.array([0.5, 0.5, 0.0]))[2] == 0.0

@@ -21,6 +21,7 @@ from delineate.nets import UNet
 
 ROUNDS = 100  # of expectation and maximisation; it has long converged
 FURTHEST = 30.0  # times by which a class may be rarer or more common than its labels tell
+BEYOND = 2.0  # times by which it may be rarer or more common than the mean answer: a poor network shall not run away
 ASKED = 48  # windows that the network is asked about, evenly chosen
 WINDOW_PX = {2: 512, 3: 96}  # of each, along each axis
 MOST_PX = 20_000  # pixels taken from each
@@ -51,7 +52,8 @@ def shares_in_images(likely: NDArray[Any], labelled: NDArray[np.float64]) -> NDA
     shares `labelled` (classes,).
 
     Expectation maximisation: weigh the probabilities by the ratio of the two shares, take their mean as the new share.
-    Saerens, Latinne & Decaestecker 2002, doi:10.1162/089976602753284446. A class that was never labelled stays at zero.
+    Saerens, Latinne & Decaestecker 2002, doi:10.1162/089976602753284446. A class that was never labelled stays at zero; none
+    becomes more than BEYOND times as common, or as rare, as the mean of `likely`.
 
     >>> likely = np.repeat([[0.99, 0.01], [0.01, 0.99]], [90, 10], axis=0).T  # some of the last ten will be wrong
     >>> shares_in_images(likely, np.array([0.5, 0.5])).round(2).tolist()
@@ -62,7 +64,9 @@ def shares_in_images(likely: NDArray[Any], labelled: NDArray[np.float64]) -> NDA
     for _ in range(ROUNDS):
         weighed = likely[known] * (seen[known] / labelled[known])[:, None]
         seen[known] = (weighed / weighed.sum(0)).mean(1)
-    return seen
+    mean = np.where(known, likely.mean(1), 0.0)
+    seen = seen.clip(mean / BEYOND, mean * BEYOND)
+    return seen / seen.sum()
 
 
 @torch.no_grad()
