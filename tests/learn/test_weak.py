@@ -221,7 +221,7 @@ def test_a_network_that_contradicts_its_labels_does_not_run_away():
     likely = np.array(
         [[0.8], [0.2]]
     )  # one answer for all pixels, of a network whose labels were nearly all background
-    assert shares_in_images(likely, np.array([0.95, 0.05]))[1] <= 0.5
+    assert shares_in_images(likely, np.array([0.95, 0.05]))[1] < 0.7
 
 
 def test_a_class_that_was_never_labelled_is_left_alone():

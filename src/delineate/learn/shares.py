@@ -21,7 +21,7 @@ from delineate.nets import UNet
 
 ROUNDS = 100  # of expectation and maximisation; it has long converged
 FURTHEST = 30.0  # times by which a class may be rarer or more common than its labels tell
-BEYOND = 2.0  # times by which it may be rarer or more common than the mean answer: a poor network shall not run away
+BEYOND = 3.0  # times by which it may be rarer or more common than the mean answer: a poor network shall not run away
 ASKED = 48  # windows that the network is asked about, evenly chosen
 WINDOW_PX = {2: 512, 3: 96}  # of each, along each axis
 MOST_PX = 20_000  # pixels taken from each
@@ -66,7 +66,8 @@ def shares_in_images(likely: NDArray[Any], labelled: NDArray[np.float64]) -> NDA
         seen[known] = (weighed / weighed.sum(0)).mean(1)
     mean = np.where(known, likely.mean(1), 0.0)
     seen = seen.clip(mean / BEYOND, mean * BEYOND)
-    return seen / seen.sum()
+    result: NDArray[np.float64] = seen / seen.sum()
+    return result
 
 
 @torch.no_grad()
