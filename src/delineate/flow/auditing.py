@@ -13,7 +13,7 @@ from delineate.core import Case, ClassTable, DataError, DelineateError, new_fold
 from delineate.data import DataSet
 from delineate.data.fingerprint import fingerprint, fingerprint_of
 from delineate.data.masks import MasksAre
-from delineate.flow.evidence import annotators, check_there, data_of, facts, or_without, second, seen_before
+from delineate.flow.evidence import annotators, caveats, check_there, data_of, facts, or_without, second
 from delineate.flow.methods import Tell, load
 from delineate.flow.reseeding import reseeded
 
@@ -122,7 +122,7 @@ def audit(
         notes.append(sentence)
         say(sentence)
 
-    for sentence in seen_before(subject, cases):
+    for sentence in caveats(subject, found):
         note_down(sentence)
     evidence = Evidence(
         cases,

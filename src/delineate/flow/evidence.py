@@ -52,11 +52,7 @@ def data_of(
 
 def _with_windows(found: DataSet) -> DataSet:
     """A data set with windows of its large images among the cases."""
-    looks = [look for one in found.large for look in one.looks]
-    if not looks:
-        return found
-    note = f"{counted(len(found.large), 'image')} too large to be loaded: {counted(len(looks), 'window')} stand in"
-    return replace(found, cases=(*found.cases, *looks), notes=(*found.notes, note))
+    return replace(found, cases=(*found.cases, *(look for one in found.large for look in one.looks)))
 
 
 def check_there(*, metadata: str | Path | None, shifted: Any) -> None:
@@ -120,14 +116,22 @@ def annotators(
     return {name: cases for name, cases in own.items() if cases}
 
 
-def seen_before(subject: Subject, cases: Sequence[Case]) -> list[str]:
-    """A warning where the model has learnt from some of the cases."""
-    if subject.method is None or subject.method.learnt is None:
-        return []
-    known = seen(cases, subject.method.learnt.record.data.get("learnt", ()))
-    if not known:
-        return []
-    which = "these very images" if len(known) == len(cases) else f"{len(known)} of these {len(cases)} images"
-    return [
-        f"The model was trained on {which}: what is found here flatters it. Audit it on images that it never saw."
-    ]
+def caveats(subject: Subject, found: DataSet) -> list[str]:
+    """Warnings where images are looked at in windows, and where the model has learnt from some of the cases."""
+    said = []
+    windows = sum(len(one.looks) for one in found.large)
+    if windows and not found.validation:
+        said.append(
+            f"{counted(len(found.large), 'image')} too large to be loaded: {counted(windows, 'window')} stand in."
+        )
+    cases = found.validation or found.cases
+    learnt = getattr(subject.method, "learnt", None)
+    known = () if learnt is None else seen(cases, learnt.record.data.get("learnt", ()))
+    if known:
+        which = (
+            "these very images" if len(known) == len(cases) else f"{len(known)} of these {len(cases)} images"
+        )
+        said.append(
+            f"The model was trained on {which}: what is found here flatters it. Audit it on images that it never saw."
+        )
+    return said
