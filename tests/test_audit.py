@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+import tifffile
 from typer.testing import CliRunner
 
 import delineate
 from delineate.audits import AUDITS, THRESHOLDS, Evidence, Picture, Section, Subject, Threshold
 from delineate.cli import app
-from delineate.core import DataError, DelineateError
+from delineate.core import ClassTable, DataError, DelineateError
+from delineate.data import load_annotators, write_annotations
 from delineate.data.samples import coins, write
-from delineate.flow import audit, train
+from delineate.flow import audit, evidence, train
+from delineate.learn import Overrides
 from delineate.report.picture import write_picture
 
 CALLS: list[str] = []
@@ -172,9 +176,125 @@ def test_predictions_of_any_tool_are_audited_as_well(data: Path, tmp_path: Path)
 
 
 def test_a_model_that_has_seen_the_images_is_told_so(data: Path, tmp_path: Path) -> None:
-    from delineate.learn import Overrides
-
-    tiny = Overrides(patch=32, batch=2, width=4, levels=2, precision="32-true")
-    method = delineate.train(coins()[1], steps=1, overrides=tiny)
+    method = delineate.train(coins()[1], steps=1, overrides=tiny())
     audit(method, coins()[1], out=tmp_path / "seen", only=["darkness"])
     assert "never saw" in (tmp_path / "seen" / "audit.html").read_text()
+
+
+def tiny() -> Overrides:
+    return Overrides(patch=32, batch=2, width=4, levels=2, precision="32-true")
+
+
+def test_evidence_that_does_not_fit_is_left_out_with_a_sentence(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "facts.csv").write_text("image,scanner\nsomebody_else,Siemens\n")
+    (tmp_path / "bare").mkdir()
+    write_picture(tmp_path / "bare" / "a.png", np.repeat(coins()[1][0].image, 3, -1))
+    out, said = tmp_path / "audit", list[str]()
+    asked = {"metadata": tmp_path / "facts.csv", "shifted": tmp_path / "bare"}
+    audited = audit(model, data / "test", out=out, tell=said.append, **asked)
+    assert audited["truth"].sentence == "There is."
+    page = (out / "audit.html").read_text()
+    assert "names none of the cases" in page
+    assert "no mask for any of them" in page
+    assert sum(line.startswith("left out: ") for line in said) == 2
+
+
+@pytest.mark.parametrize("option", ["metadata", "shifted"])
+def test_a_path_that_is_not_there_stops_the_audit(
+    model: Path, data: Path, tmp_path: Path, option: str
+) -> None:
+    with pytest.raises(DataError, match=r"there is no .*nowhere"):
+        audit(model, data / "test", out=tmp_path / "audit", **{option: tmp_path / "nowhere"})
+    assert not (tmp_path / "audit").exists()
+
+
+def test_images_that_were_learnt_from_are_counted_and_those_held_out_are_not(
+    data: Path, tmp_path: Path
+) -> None:
+    learnt, others = coins()
+    method = delineate.train(learnt, val=others, steps=1, overrides=tiny())
+    said: list[str] = []
+    audit(method, [*learnt[:1], *others], out=tmp_path / "some", tell=said.append)
+    assert any(f"trained on 1 of these {1 + len(others)} images" in line for line in said)
+    audit(method, data / "train", out=tmp_path / "all", tell=said.append)
+    assert "trained on these very images" in (tmp_path / "all" / "audit.html").read_text()
+    audit(method, others, out=tmp_path / "none")
+    assert "never saw" not in (tmp_path / "none" / "audit.html").read_text()
+
+
+def test_people_are_compared_on_images_that_are_held_out(tmp_path: Path) -> None:
+    cases = [replace(case, group=case.name, objects=None) for case in coins()[0]]
+    root = write_annotations(tmp_path / "data", {"anna": cases, "ben": cases}, instances=False)
+    read = load_annotators(root)
+    held_out = replace(read, held_out=frozenset({cases[0].name}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("delineate.data.load_annotators", lambda *_, **__: held_out)
+        own = evidence.annotators(root, classes=read.classes, unlabelled=None, masks_are=None)
+    assert {name: [case.name for case in cases] for name, cases in own.items()} == {
+        "anna": [cases[0].name],
+        "ben": [cases[0].name],
+    }
+
+
+def test_large_images_are_audited_window_by_window(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = coins()[0][0]
+    for folder, array in (("images", case.image[..., 0]), ("masks", case.labels * 255)):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        tifffile.imwrite(tmp_path / "data" / folder / "a.tif", array, tile=(64, 64))
+    monkeypatch.setattr("delineate.data.large_case.LOADED", 0)
+    said: list[str] = []
+    audited = audit(model, tmp_path / "data", out=tmp_path / "audit", tell=said.append)
+    assert audited["truth"].sentence == "There is."
+    assert "1 image too large to be loaded: 16 windows stand in." in said
+    assert "16 windows stand in" in (tmp_path / "audit" / "audit.html").read_text()
+
+
+def test_a_section_is_not_taken_once_the_surrogate_is_another(tmp_path: Path) -> None:
+    from delineate.audits.attack.settings import AttackSettings
+    from delineate.flow.auditing import _plain
+
+    def asked() -> object:
+        return _plain(AttackSettings(surrogate=str(tmp_path / "other")))
+
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.json").write_text("{}")
+    before = asked()
+    assert asked() == before
+    (tmp_path / "other" / "model.json").write_text('{"weights": "others"}')
+    assert asked() != before
+
+
+def test_a_module_is_known_by_its_weights_and_what_cannot_be_known_is_examined_again(
+    data: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    from delineate.audits import subject_of_module
+
+    asked = {"data": data / "test", "only": ["darkness"], "resume": True}
+    net = torch.nn.Conv2d(1, 2, 1)
+    for _ in range(2):
+        audit(subject_of_module(net, channels=1), out=tmp_path / "net", **asked)
+    assert len(CALLS) == 1
+    torch.nn.init.zeros_(net.weight)
+    audit(subject_of_module(net, channels=1), out=tmp_path / "net", **asked)
+    assert len(CALLS) == 2
+    subject = Subject("a function", ClassTable.numbered(2), predict=lambda image: image)
+    for _ in range(2):
+        audit(subject, out=tmp_path / "function", **asked)
+    assert len(CALLS) == 4
+
+
+def test_a_single_audit_leaves_the_others_on_the_page(model: Path, data: Path, tmp_path: Path) -> None:
+    asked = {"data": data / "test", "out": tmp_path / "audit"}
+    audit(model, **asked)
+    again = audit(model, **asked, only=["truth"], resume=True)
+    assert [section.name for section in again.sections] == ["darkness", "truth"]
+    assert CALLS == ["darkness", "truth"]
+    assert [one.name for one in audit(model, **asked, only=["truth"], resume=True, seed=1).sections] == [
+        "truth"
+    ]

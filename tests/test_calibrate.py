@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ import tifffile
 from PIL import Image
 
 from delineate import cli, flow
-from delineate.core import Case, DataError, ModelError, foreground, labels_of
-from delineate.data import read_mask
+from delineate.core import Case, ClassTable, DataError, ModelError, foreground, labels_of
+from delineate.data import DataSet, read_mask
 from delineate.learn import Overrides
 
 TINY = Overrides(patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2)
@@ -161,6 +162,7 @@ def test_what_cannot_be_guaranteed_is_said(
     assert "has: none" in refused("predict", model, work / "data", *out, "--guarantee", "0.1")
     assert "--tta" in refused("predict", model, work / "data", *out, "--guarantee", "0.1", "--tta")
     assert "--objects" in refused("predict", model, work / "data", *out, "--guarantee", "0.1", "--objects")
+    assert "--shifts" in refused("predict", model, work / "data", *out, "--guarantee", "0.1", "--shifts", 4)
     flow.train(discs(2, seed=0), out=tmp_path / "otsu", method="otsu")
     assert "otsu carries no guarantee" in refused(
         "predict", tmp_path / "otsu", work / "data", *out, "--guarantee", "0.1"
@@ -169,6 +171,22 @@ def test_what_cannot_be_guaranteed_is_said(
         flow.calibrate(tmp_path / "otsu", work / "data")
     with pytest.raises(DataError, match="all have masks"):
         flow.calibrate(model, [Case("bare", np.zeros((40, 40, 1), np.uint8))])
+
+
+def test_no_promise_is_made_on_images_that_were_learnt_from(
+    model: Path, work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learnt, others = discs(6, seed=0)[:4], discs(12, seed=1)
+    state = (model / "model.json").read_bytes()
+    assert run("calibrate", model, written(learnt, tmp_path / "learnt")) == 2
+    assert "learnt from 4 of these 4 images" in capsys.readouterr().err
+    assert (model / "model.json").read_bytes() == state
+    said: list[str] = []
+    renamed = [replace(case, name=f"again {case.name}") for case in learnt]
+    assert flow.calibrate(model, [*renamed, *others], tell=said.append).cases == 12
+    assert said == ["4 of 16 images are left out: the model has learnt from them"]
+    kept_apart = DataSet(tuple(learnt), tuple(others[:5]), ClassTable.numbered(2), (), {})
+    assert flow.calibrate(model, kept_apart).cases == 5
 
 
 def test_trainings_with_other_seeds_are_made_once_and_gone_on_with(work: Path, tmp_path: Path) -> None:

@@ -479,6 +479,7 @@ def calibrate(
             engine=engine,
             unlabelled=unlabelled,
             masks_are=_masks_are(masks_are),
+            tell=_tell,
             progress=progress,
         )
     print("\n".join(found.lines(str(model))))

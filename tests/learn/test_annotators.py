@@ -15,6 +15,7 @@ from delineate import cli, train
 from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data import Style, simulated, write_annotations
 from delineate.data.augment import Augmentation, batch
+from delineate.flow import load, reseeded
 from delineate.learn import Overrides, Training, planned
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import Normalisation, samples
@@ -173,3 +174,18 @@ def test_a_model_saved_before_there_were_annotators_still_loads() -> None:
     values = planned([square(0)], overrides=SMALL).to_json()
     del values["annotators"]
     assert Plan.from_json(values).annotators == "one"
+
+
+@pytest.mark.parametrize("choice", [{"labels": "masks"}, {"all_images": True}, {"all_images": False}])
+def test_a_choice_of_labels_or_images_is_refused_and_not_forgotten(choice: dict[str, object]) -> None:
+    with pytest.raises(DataError, match="leave --labels, --all-images and --labelled-images out"):
+        train(everybody(), steps=1, overrides=replace(SMALL, annotators="random"), **choice)
+
+
+@pytest.mark.parametrize("way", ["random", "soft", "consensus"])
+def test_other_seeds_learn_from_the_same_people(tmp_path: Path, way: str) -> None:
+    data = write_annotations(tmp_path / "data", people())
+    how = replace(SMALL, annotators=way)
+    train(data, out=tmp_path / "model", steps=1, overrides=how)
+    [folder] = reseeded(tmp_path / "model", data, out=tmp_path / "seeds", number=1)
+    assert load(folder).learnt.record.data == train(data, steps=1, seed=1, overrides=how).learnt.record.data

@@ -9,6 +9,7 @@ import torch
 
 from delineate.core import UNLABELLED, Case, ClassTable
 from delineate.data import scribbled
+from delineate.flow import load, reseeded, train
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn.plan import Plan
 from delineate.learn.shares import FURTHEST, Labelled, correct, shares_in_images
@@ -239,3 +240,13 @@ def test_a_weak_training_ends_with_the_shares_that_it_found():
     moved = (net.head.bias - before).detach().numpy()
     expected = np.log((seen / np.array(shares["labelled"])).clip(1 / FURTHEST, FURTHEST))
     assert np.allclose(moved, expected, atol=1e-5)
+
+
+def test_other_seeds_learn_from_images_without_labels_as_well(tmp_path):
+    cases = [*(strokes(i) for i in range(3)), silent(3), silent(4)]
+    train(cases, out=tmp_path / "model", steps=1, overrides=SMALL)
+    [folder] = reseeded(tmp_path / "model", cases, out=tmp_path / "seeds", number=1)
+    about = [load(one).learnt.record.data for one in (tmp_path / "model", folder)]
+    assert [one["unlabelled"] for one in about] == [2, 2]
+    assert about[0]["learnt"] == about[1]["learnt"]
+    assert len(about[0]["learnt"]) == 5

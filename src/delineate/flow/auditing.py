@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import traceback
 from collections.abc import Mapping, Sequence
@@ -9,13 +10,11 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from delineate import data as files
 from delineate.core import Case, ClassTable, DataError, DelineateError, new_folder, written_whole
 from delineate.data import DataSet
 from delineate.data.fingerprint import fingerprint, fingerprint_of
-from delineate.data.folders import find_folder
 from delineate.data.masks import MasksAre
-from delineate.data.metadata import metadata_facts
+from delineate.flow.evidence import annotators, caveats, check_there, data_of, facts, or_without, second
 from delineate.flow.methods import Tell, load
 from delineate.flow.reseeding import reseeded
 
@@ -83,7 +82,8 @@ def audit(
     were trained as this one was, with other seeds; seeds: train so many more on `taught_on`, the data that the model was
     trained on, into out/seeds. every_shift: all shifts, not a spread of them. settings: audit -> a settings dataclass of its
     own, for all else. most: at most so many images for an audit that is slow.
-    resume: sections in `out` that answer the same question are kept. tell: what was understood and found; watch: what is being
+    resume: sections in `out` that answer the same question are kept, and shown besides those asked for; never for a subject
+    of which nothing tells whether it is the same. tell: what was understood and found; watch: what is being
     done now.
 
     An audit that cannot be done (no labels, no gradients, one annotator only) is named on the page with its reason; so is one
@@ -95,8 +95,7 @@ def audit(
     from delineate.report.audit import write_audit
 
     say = tell or (lambda _: None)
-    names = list(dict.fromkeys(only or AUDITS))
-    for name in names:
+    for name in only or ():
         if name not in AUDITS:
             raise DataError(f"there is no audit {name}: choose from {', '.join(AUDITS)}")
     for name in settings or {}:
@@ -104,6 +103,8 @@ def audit(
             raise DataError(
                 f"there are settings for an audit {name}, which there is not: choose from {', '.join(AUDITS)}"
             )
+    names = [name for name in AUDITS if not only or name in only]
+    check_there(metadata=metadata, shifted=shifted)
     table = thresholds_in(None if thresholds is None else Path(thresholds))
     method = (
         model
@@ -111,7 +112,7 @@ def audit(
         else _opened(Path(model), say)
     )
     classes = getattr(method, "classes", None)
-    found = _evidence(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+    found = data_of(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
     for note in found.notes:
         say(note)
     cases = found.validation or found.cases
@@ -120,13 +121,27 @@ def audit(
             "more trainings need a model folder and the data it was trained on: name it with --taught-on"
         )
     subject = _subject(method, model, cases, found.classes, unlabelled=unlabelled, masks_are=masks_are)
+    notes: list[str] = []
+
+    def note_down(sentence: str) -> None:
+        notes.append(sentence)
+        say(sentence)
+
+    for sentence in caveats(subject, found):
+        note_down(sentence)
     evidence = Evidence(
         cases,
-        shifted=()
-        if shifted is None
-        else _second(shifted, subject, unlabelled=unlabelled, masks_are=masks_are),
-        annotators=_annotators(data, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are),
-        facts=_facts(metadata, data, cases),
+        shifted=or_without(
+            lambda: second(shifted, subject, unlabelled=unlabelled, masks_are=masks_are),
+            without=(),
+            tell=note_down,
+        ),
+        annotators=or_without(
+            lambda: annotators(data, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are),
+            without={},
+            tell=note_down,
+        ),
+        facts=or_without(lambda: facts(metadata, data, cases), without={}, tell=note_down),
         thresholds=table,
         most=most,
         seed=seed,
@@ -136,15 +151,25 @@ def audit(
     if not (resume and folder.is_dir()):
         new_folder(folder)
     if seeds:
-        others = reseeded(model, taught_on or "", out=folder / "seeds", number=seeds, tell=tell)
+        others = reseeded(
+            model,
+            taught_on or "",
+            out=folder / "seeds",
+            number=seeds,
+            unlabelled=unlabelled,
+            masks_are=masks_are,
+            tell=tell,
+        )
         siblings = (*siblings, *others)
     wanted = _wanted(eps, attack_steps, alpha, surrogate, siblings, every_shift) | dict(settings or {})
     asked = _asked(subject, evidence)
-    notes = [*_seen_before(subject, found)]
+    known = resume and asked["subject"][1] is not None
     sections: list[Section] = []
-    for name in names:
+    for name in AUDITS:
         question = asked | {"settings": _plain(wanted.get(name))}
-        section = read_section(folder / "sections" / name, asked=question) if resume else None
+        section = read_section(folder / "sections" / name, asked=question) if known else None
+        if section is None and name not in names:
+            continue
         if section is None:
             place = folder / "sections" / name
             section = _examined(name, subject, evidence, wanted.get(name), place=place)
@@ -197,62 +222,6 @@ def _named(source: Path | None) -> str:
     return whole.parent.name if whole.name in ("model", "model.onnx") else whole.name
 
 
-def _evidence(
-    data: str | Path | DataSet | Sequence[Case],
-    *,
-    classes: ClassTable | None,
-    unlabelled: int | None,
-    masks_are: MasksAre | None,
-) -> DataSet:
-    """The cases of `data`, with their labels; where nothing is labelled, the images alone."""
-    if isinstance(data, DataSet):
-        return data
-    if not isinstance(data, (str, Path)):
-        return DataSet(tuple(data), (), classes or ClassTable.numbered(2), (), {})
-    folder = find_folder(data)
-    if any(entry.labels for entry in (*folder.train, *folder.validation)):
-        return files.load(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
-    entries = files.images(data)
-    cases = []
-    for entry in entries:
-        picture = files.entry_image(entry)
-        cases.append(
-            Case(entry.name, picture.array, spacing=picture.spacing, unit=picture.unit, affine=picture.affine)
-        )
-    note = f"{data} has no masks: audits that need truth are left out"
-    return DataSet(tuple(cases), (), classes or ClassTable.numbered(2), (note,), {})
-
-
-def _second(
-    shifted: str | Path | Sequence[Case],
-    subject: Subject,
-    *,
-    unlabelled: int | None,
-    masks_are: MasksAre | None,
-) -> tuple[Case, ...]:
-    """Cases of another stain, site or camera, with the labels of the same classes."""
-    if not isinstance(shifted, (str, Path)):
-        return tuple(shifted)
-    found = files.load(shifted, classes=subject.classes, unlabelled=unlabelled, masks_are=masks_are)
-    return (*found.cases, *found.validation)
-
-
-def _facts(metadata: str | Path | None, data: Any, cases: Sequence[Case]) -> dict[str, dict[str, str]]:
-    """What a CSV says of the cases: the one that is named, or metadata.csv in the folder of the data."""
-    if metadata is None and isinstance(data, (str, Path)):
-        metadata = next((path for path in (Path(data) / "metadata.csv",) if path.is_file()), None)
-    return {} if metadata is None else metadata_facts(metadata, [case.name for case in cases])
-
-
-def _annotators(
-    data: Any, *, classes: ClassTable, unlabelled: int | None, masks_are: MasksAre | None
-) -> Mapping[str, Sequence[Case]]:
-    """Person -> cases, where the data folder holds the masks of several people."""
-    if not isinstance(data, (str, Path)) or len(files.annotator_names(data)) < 2:
-        return {}
-    return files.load_annotators(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are).people
-
-
 def _wanted(
     eps: float | None,
     attack_steps: int | None,
@@ -297,8 +266,11 @@ def _plain(settings: Any) -> dict[str, str] | None:
 
 
 def _told(value: Any) -> str:
-    source = getattr(value, "source", None)
-    return repr(value) if source is None else f"{source} {fingerprint_of(source)}"
+    """A setting in words; where it names files, with what lies there."""
+    if isinstance(value, tuple):
+        return ", ".join(map(_told, value))
+    source = value if isinstance(value, (str, Path)) else getattr(value, "source", None)
+    return repr(value) if source is None else f"{source} {fingerprint_of(Path(source))}"
 
 
 def _examined(name: str, subject: Subject, evidence: Any, settings: Any, *, place: Path) -> Section:
@@ -331,7 +303,7 @@ def _examined(name: str, subject: Subject, evidence: Any, settings: Any, *, plac
 def _asked(subject: Subject, evidence: Any) -> dict[str, Any]:
     """What makes two sections answers to one question, as plain values."""
     return {
-        "subject": [subject.name, None if subject.source is None else fingerprint_of(subject.source)],
+        "subject": [subject.name, _identity(subject)],
         "cases": fingerprint(evidence.cases),
         "shifted": fingerprint(evidence.shifted),
         "annotators": {name: fingerprint(cases) for name, cases in evidence.annotators.items()},
@@ -340,6 +312,21 @@ def _asked(subject: Subject, evidence: Any) -> dict[str, Any]:
         "most": evidence.most,
         "seed": evidence.seed,
     }
+
+
+def _identity(subject: Subject) -> str | None:
+    """What changes where the model does: its files, else its weights; None where nothing tells."""
+    if subject.source is not None:
+        return fingerprint_of(subject.source)
+    if subject.network is None:
+        return None
+    learnt = getattr(subject.method, "learnt", None)
+    about = "" if learnt is None else f"{learnt.temperature} {learnt.guarantees} {learnt.plan.to_json()}"
+    digest = hashlib.sha256(f"{subject.divisor} {subject.classes.names} {about}".encode())
+    for name, weights in subject.network.state_dict().items():
+        digest.update(f"{name}{tuple(weights.shape)}{weights.dtype}".encode())
+        digest.update(weights.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _about(subject: Subject, evidence: Any) -> dict[str, Any]:
@@ -354,15 +341,3 @@ def _about(subject: Subject, evidence: Any) -> dict[str, Any]:
     if evidence.annotators:
         said["annotators"] = ", ".join(evidence.annotators)
     return said | {"seed": evidence.seed}
-
-
-def _seen_before(subject: Subject, found: DataSet) -> list[str]:
-    """A warning where the model was trained on just these cases."""
-    if subject.method is None or subject.method.learnt is None:
-        return []
-    seen = subject.method.learnt.record.data.get("fingerprint")
-    if seen != fingerprint([*found.cases, *found.validation]) or found.validation:
-        return []
-    return [
-        "The model was trained on these very images: what is found here flatters it. Audit it on images that it never saw."
-    ]

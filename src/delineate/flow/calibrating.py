@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, DataError, ModelError, foreground, tempered
 from delineate.data import DataSet
+from delineate.data.fingerprint import seen
 from delineate.data.masks import MasksAre
 from delineate.flow.methods import Progress, Tell, data_set, load
 from delineate.score import (
@@ -83,15 +84,18 @@ def calibrate(
     engine: str | None = None,
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
+    tell: Tell | None = None,
     progress: Progress | None = None,
 ) -> Calibrated:
     """Fit the temperature of a trained U-Net, and thresholds for each alpha, and write both into its model.json.
 
-    data: labelled cases that it has not learnt from. alphas: expected shares of missed foreground, each with a threshold
-    for `predict(guarantee=alpha)`; see `delineate.score.risk_controlled_threshold`. Cases of one group are one witness.
-    engine: what runs the network (None: torch in float32), and will run it wherever a guarantee is asked for. What was
-    fitted before is replaced; weights and the labels of most likely classes stay as they are. Raises DataError for too
-    few cases, ModelError for a method that is no U-Net; nothing is written then.
+    data: labelled cases that it has not learnt from; of a data set with a validation part, that part. Images that it has
+    learnt from are left out, which `tell` hears; where these are more than half, all is refused. alphas: expected shares of
+    missed foreground, each with a threshold for `predict(guarantee=alpha)`; see
+    `delineate.score.risk_controlled_threshold`. Cases of one group are one witness. engine: what runs the network (None:
+    torch in float32), and will run it wherever a guarantee is asked for. What was fitted before is replaced; weights and
+    the labels of most likely classes stay as they are. Raises DataError for too few cases or those it knows, ModelError
+    for a method that is no U-Net; nothing is written then.
     """
     method = load(model)
     if method.name != "unet":
@@ -99,7 +103,8 @@ def calibrate(
     from delineate.learn.learnt import Guarantee, recalibrated
 
     found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
-    cases = [*found.cases, *found.validation, *(look for one in found.large for look in one.looks)]
+    looks = [look for one in found.large for look in one.looks]
+    cases = _unseen(method, found.validation or (*found.cases, *looks), tell or (lambda _: None))
     for alpha in alphas:
         check_alpha(alpha, groups=_groups(cases))
     used = engine or ENGINE
@@ -116,6 +121,19 @@ def calibrate(
     )
     recalibrated(learnt, Path(model), found=result.found())
     return result
+
+
+def _unseen(method: Any, cases: Sequence[Case], tell: Tell) -> list[Case]:
+    """The cases that the model has not learnt from; raises DataError where these are fewer than half."""
+    known = seen(cases, method.learnt.record.data.get("learnt", ()))
+    if 2 * len(known) > len(cases):
+        raise DataError(
+            f"the model has learnt from {len(known)} of these {len(cases)} images, where it is surer than elsewhere: give images "
+            "that it never saw"
+        )
+    if known:
+        tell(f"{len(known)} of {len(cases)} images are left out: the model has learnt from them")
+    return [case for case in cases if not any(case is one for one in known)]
 
 
 def after_training(learnt: Learnt, held_out: Sequence[Case], *, folder: Path | None, tell: Tell) -> Learnt:

@@ -95,7 +95,9 @@ def predict(
     starts = starts_of(method, start, names)
     foreground_above = None
     if guarantee is not None:
-        foreground_above, engine = _guaranteed(method, guarantee, engine, objects=objects or geojson, tta=tta)
+        foreground_above, engine = _guaranteed(
+            method, guarantee, engine, objects=objects or geojson, tta=tta, shifts=shifts
+        )
         say(
             f"guarantee {guarantee:g}: what is foreground with a probability of {foreground_above:.3g} or more is outlined too"
         )
@@ -262,7 +264,7 @@ def keeps_apart(method: Any) -> bool:
 
 
 def _guaranteed(
-    method: Any, alpha: float, engine: str | None, *, objects: bool, tta: bool
+    method: Any, alpha: float, engine: str | None, *, objects: bool, tta: bool, shifts: int
 ) -> tuple[float, str | None]:
     """The threshold that guarantees alpha, and the engine: that of the calibration where none is named."""
     if getattr(method, "learnt", None) is None:
@@ -274,6 +276,8 @@ def _guaranteed(
         )
     if tta:
         raise DataError("the guarantee was chosen without mirrored images: leave --tta or --guarantee out")
+    if shifts > 1:
+        raise DataError("the guarantee was chosen without shifted images: leave --shifts or --guarantee out")
     found = method.learnt.guaranteed(alpha)
     return found.threshold, engine or found.engine
 

@@ -11,7 +11,7 @@ from delineate.data import DataSet
 from delineate.data.masks import MasksAre
 from delineate.flow.calibrating import after_training
 from delineate.flow.methods import Tell, data_set, load
-from delineate.flow.teaching import judged, split_off
+from delineate.flow.teaching import as_drawn, by_everybody, judged, split_off
 
 if TYPE_CHECKING:
     from delineate.learn import Step
@@ -46,7 +46,12 @@ def reseeded(
 
     say = tell or (lambda _: None)
     before = method.learnt
-    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    everybody: tuple[Case, ...] = ()
+    if before.plan.annotators == "one":
+        found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    else:
+        found, everybody = by_everybody(data, unlabelled=unlabelled, masks_are=masks_are)
+    joined = before.plan.weak is not None and "unlabelled" in before.record.data
     if found.classes.names != before.classes.names:
         raise DataError(
             f"the model tells {', '.join(before.classes.names)} apart, the data {', '.join(found.classes.names)}: give the data "
@@ -62,12 +67,15 @@ def reseeded(
         cases, validation = list(found.cases), list(found.validation)
         if not validation:
             cases, validation = split_off(cases, seed=seed)
+        if before.plan.annotators in ("random", "soft"):
+            cases = as_drawn(cases, everybody)
         training = Training(
             cases,
             classes=before.classes,
             plan=before.plan,
             validation=validation,
             large=found.large,
+            unlabelled=found.unlabelled if joined else (),
             steps=steps or before.record.steps,
             seed=seed,
             judge=judged(len(before.classes)),

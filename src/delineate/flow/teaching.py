@@ -81,6 +81,11 @@ def train(
         found = data_set(
             data, unlabelled=unlabelled, masks_are=masks_are, labels=labels, all_images=all_images
         )
+    elif labels is not None or all_images is not None:
+        raise DataError(
+            f"--annotators {wanted} learns from the masks of several people, so there is no choice of labels or images: leave "
+            "--labels, --all-images and --labelled-images out"
+        )
     else:
         found, everybody = by_everybody(data, unlabelled=unlabelled, masks_are=masks_are)
     for note in found.notes:
@@ -123,8 +128,7 @@ def train(
         )
 
     if wanted in ("random", "soft"):
-        to_learn = {case.name for case in cases}
-        cases = [case for case in everybody if case.name in to_learn]
+        cases = as_drawn(cases, everybody)
 
     from delineate.learn import Training, UNetMethod, planned
     from delineate.learn.weak import labelled_share
@@ -194,6 +198,12 @@ def by_everybody(
         tuple(case for case in agreed if (case.name in held_out) == out) for out in (False, True)
     )
     return DataSet(to_learn, validation, classes, notes, {}), everybody
+
+
+def as_drawn(cases: Sequence[Case], everybody: Sequence[Case]) -> list[Case]:
+    """The same images, each as often as people labelled it, with their own labels."""
+    to_learn = {case.name for case in cases}
+    return [case for case in everybody if case.name in to_learn]
 
 
 def is_first(devices: int = 1, nodes: int = 1) -> bool:

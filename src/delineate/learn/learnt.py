@@ -31,7 +31,7 @@ class Record:
     """How a model came about: steps done, seconds spent, the seed, the data, and the learning curve.
 
     history: one entry per validation, {"step", "seconds", "loss", "dice"}; data: {"cases", "validation",
-    "fingerprint"}.
+    "fingerprint", "learnt"}, of which learnt tells the images that were learnt from, each by its digest, in their order.
     """
 
     seed: int

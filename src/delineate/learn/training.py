@@ -25,7 +25,7 @@ from torch import Tensor
 
 from delineate.core import Case, ClassTable, DataError, TrainingError
 from delineate.data.augment import Batch, Sample, WindowedSample, batch
-from delineate.data.fingerprint import fingerprint
+from delineate.data.fingerprint import digest_of, fingerprint
 from delineate.data.large_case import LargeCase
 from delineate.learn.adversarial import hardened, unremembered
 from delineate.learn.answer import answered, ready
@@ -193,6 +193,7 @@ class Training:
                 "cases": len(cases) + len(large),
                 "validation": len(validation),
                 "fingerprint": fingerprint([*cases, *looks, *validation, *silent]),
+                "learnt": list(dict.fromkeys(digest_of(case) for case in [*cases, *looks, *silent])),
                 "spacing": [
                     float(s)
                     for s in np.median([case.spacing[-plan.dims :] for case in [*cases, *looks]], axis=0)

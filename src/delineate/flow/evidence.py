@@ -1,0 +1,137 @@
+"""What an audit is shown besides the model, read from files: what does not fit is said and left out, the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from delineate import data as files
+from delineate.core import Case, ClassTable, DataError, DelineateError
+from delineate.data import DataSet
+from delineate.data.fingerprint import seen
+from delineate.data.folders import find_folder
+from delineate.data.masks import MasksAre
+from delineate.data.metadata import metadata_facts
+from delineate.data.problem import counted
+from delineate.flow.methods import Tell
+
+if TYPE_CHECKING:
+    from delineate.audits import Subject
+
+Read = TypeVar("Read")
+
+
+def data_of(
+    data: str | Path | DataSet | Sequence[Case],
+    *,
+    classes: ClassTable | None,
+    unlabelled: int | None,
+    masks_are: MasksAre | None,
+) -> DataSet:
+    """The cases of `data`, with their labels, of large images some windows; where nothing is labelled, the images alone."""
+    if isinstance(data, DataSet):
+        return data if data.validation else _with_windows(data)
+    if not isinstance(data, (str, Path)):
+        return DataSet(tuple(data), (), classes or ClassTable.numbered(2), (), {})
+    folder = find_folder(data)
+    if any(entry.labels for entry in (*folder.train, *folder.validation)):
+        found = files.load(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+        return found if found.validation else _with_windows(found)
+    entries = files.images(data)
+    cases = []
+    for entry in entries:
+        picture = files.entry_image(entry)
+        cases.append(
+            Case(entry.name, picture.array, spacing=picture.spacing, unit=picture.unit, affine=picture.affine)
+        )
+    note = f"{data} has no masks: audits that need truth are left out"
+    return DataSet(tuple(cases), (), classes or ClassTable.numbered(2), (note,), {})
+
+
+def _with_windows(found: DataSet) -> DataSet:
+    """A data set with windows of its large images among the cases."""
+    return replace(found, cases=(*found.cases, *(look for one in found.large for look in one.looks)))
+
+
+def check_there(*, metadata: str | Path | None, shifted: Any) -> None:
+    """Raises DataError where a file or folder that was named is not there."""
+    if metadata is not None and not Path(metadata).is_file():
+        raise DataError(f"there is no file {metadata}: give the CSV that describes the cases")
+    if isinstance(shifted, (str, Path)) and not Path(shifted).exists():
+        raise DataError(f"there is no data set {shifted}: check its name")
+
+
+def or_without(read: Callable[[], Read], *, without: Read, tell: Tell) -> Read:
+    """What `read` gives; where it raises DelineateError, `without`, and `tell` hears why.
+
+    >>> def read():
+    ...     raise DataError("cases.csv has no row of a case: give one line per case")
+    >>> or_without(read, without={}, tell=print)
+    left out: cases.csv has no row of a case: give one line per case
+    {}
+    """
+    try:
+        return read()
+    except DelineateError as error:
+        tell(f"left out: {error}")
+        return without
+
+
+def second(
+    shifted: str | Path | Sequence[Case] | None,
+    subject: Subject,
+    *,
+    unlabelled: int | None,
+    masks_are: MasksAre | None,
+) -> tuple[Case, ...]:
+    """Cases of another stain, site or camera, with the labels of the same classes."""
+    if not isinstance(shifted, (str, Path)):
+        return tuple(shifted or ())
+    found = _with_windows(
+        files.load(shifted, classes=subject.classes, unlabelled=unlabelled, masks_are=masks_are)
+    )
+    return (*found.cases, *found.validation)
+
+
+def facts(metadata: str | Path | None, data: Any, cases: Sequence[Case]) -> dict[str, dict[str, str]]:
+    """What a CSV says of the cases: the one that is named, or metadata.csv in the folder of the data."""
+    if metadata is None and isinstance(data, (str, Path)):
+        metadata = next((path for path in (Path(data) / "metadata.csv",) if path.is_file()), None)
+    return {} if metadata is None else metadata_facts(metadata, [case.name for case in cases])
+
+
+def annotators(
+    data: Any, *, classes: ClassTable, unlabelled: int | None, masks_are: MasksAre | None
+) -> dict[str, tuple[Case, ...]]:
+    """Person -> cases, where the data folder holds the masks of several people; of those held out, where some are."""
+    if not isinstance(data, (str, Path)) or len(files.annotator_names(data)) < 2:
+        return {}
+    read = files.load_annotators(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+    own = {
+        name: tuple(case for case in cases if not read.held_out or case.name in read.held_out)
+        for name, cases in read.people.items()
+    }
+    return {name: cases for name, cases in own.items() if cases}
+
+
+def caveats(subject: Subject, found: DataSet) -> list[str]:
+    """Warnings where images are looked at in windows, and where the model has learnt from some of the cases."""
+    said = []
+    windows = sum(len(one.looks) for one in found.large)
+    if windows and not found.validation:
+        said.append(
+            f"{counted(len(found.large), 'image')} too large to be loaded: {counted(windows, 'window')} stand in."
+        )
+    cases = found.validation or found.cases
+    learnt = getattr(subject.method, "learnt", None)
+    known = () if learnt is None else seen(cases, learnt.record.data.get("learnt", ()))
+    if known:
+        which = (
+            "these very images" if len(known) == len(cases) else f"{len(known)} of these {len(cases)} images"
+        )
+        said.append(
+            f"The model was trained on {which}: what is found here flatters it. Audit it on images that it never saw."
+        )
+    return said
