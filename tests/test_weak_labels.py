@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from delineate import flow
-from delineate.core import Case, ClassTable
+from delineate.core import Case, ClassTable, DataError
 from delineate.data import DataSet, scribbled
 from delineate.learn import Overrides
 
@@ -52,3 +53,37 @@ def test_full_masks_hear_nothing_of_it():
     cases = tuple(square(seed) for seed in range(2))
     flow.train(DataSet(cases, (), CLASSES, (), {}), steps=1, overrides=SMALL, tell=told.append)
     assert not any("weak" in line or "stroke" in line for line in told)
+
+
+def test_a_temperature_is_fitted_on_full_masks_alone():
+    told: list[str] = []
+    method = flow.train(strokes(6), steps=2, overrides=SMALL, tell=told.append)
+    assert method.learnt.temperature == 1
+    assert sum("no image held out has a full mask" in line for line in told) == 1
+    assert not any(line.startswith("temperature") for line in told)
+    told.clear()
+    val = [strokes(1).cases[0], square(20), square(21)]
+    flow.train(strokes(4), val=val, steps=2, overrides=SMALL, tell=told.append)
+    assert any("fitted on 2 cases" in line for line in told)
+
+
+def test_images_without_labels_join_full_masks_where_they_are_given():
+    told: list[str] = []
+    cases = [square(0), square(1), replace(square(2), labels=None)]
+    method = flow.train(cases, steps=1, overrides=SMALL, tell=told.append)
+    assert "weak: yes (1 image has no labels)" in told
+    assert not any("spread" in line for line in told)
+    assert method.learnt.record.data["unlabelled"] == 1
+
+
+def test_without_weak_learning_images_without_labels_stay_out_and_nothing_else_is_said():
+    told: list[str] = []
+    found = replace(strokes(2, without=2), notes=("2 images without labels join the training", "a note"))
+    only = replace(SMALL, weak=False)
+    method = flow.train(found, steps=1, overrides=only, tell=told.append)
+    assert "unlabelled" not in method.learnt.record.data
+    assert "weak: no (as you asked)" in told
+    assert "a note" in told
+    assert not any("join" in line for line in told)
+    with pytest.raises(DataError, match="leave --all-images out"):
+        flow.train(found, steps=1, overrides=only, all_images=True)

@@ -1,17 +1,22 @@
 """Weak labels: planned by themselves, taught beyond their strokes, repeatable to the byte; full masks stay as they were."""
 
 import hashlib
+import json
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from delineate.core import UNLABELLED, Case, ClassTable
+from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data import scribbled
 from delineate.flow import load, reseeded, train
+from delineate.data.marks import Box, with_boxes
 from delineate.learn import Overrides, Training, UNetMethod, planned
-from delineate.learn.plan import Plan
+from delineate.learn.learnt import loaded, recalibrated, saved
+from delineate.learn.plan import AUGMENTATIONS, Plan, _object_sizes
+from delineate.learn.prepare import Normalisation, samples
 from delineate.learn.shares import FURTHEST, Labelled, correct, shares_in_images
 from delineate.learn.weak import Weak, prepared, taught, unsaid
 
@@ -250,3 +255,125 @@ def test_other_seeds_learn_from_images_without_labels_as_well(tmp_path):
     assert [one["unlabelled"] for one in about] == [2, 2]
     assert about[0]["learnt"] == about[1]["learnt"]
     assert len(about[0]["learnt"]) == 5
+
+
+def boxes(seed: int) -> Case:
+    case = square(seed)
+    rows, columns = np.nonzero(case.labels)
+    frame = Box((rows.min(), columns.min()), (rows.max() + 1, columns.max() + 1), 1)
+    return replace(case, labels=with_boxes(np.full_like(case.labels, UNLABELLED), [frame]))
+
+
+def with_ids(seed: int) -> Case:
+    case = square(seed)
+    return replace(case, objects=case.labels.astype(np.int32))
+
+
+def test_boxes_are_weak_though_most_pixels_are_labelled():
+    plan = planned([boxes(i) for i in range(3)])
+    assert plan.weak == Weak()
+    assert plan.reasons["weak"] == "in 3 of 3 images only the middles of objects are labelled, as in boxes"
+
+
+def test_masks_with_an_open_line_around_each_object_are_full_masks():
+    case = square(0)
+    inside = case.labels == 1
+    wide = np.zeros_like(inside)
+    rows, columns = np.nonzero(inside)
+    wide[rows.min() - 3 : rows.max() + 4, columns.min() - 3 : columns.max() + 4] = True
+    lined = replace(case, labels=np.where(wide & ~inside, UNLABELLED, case.labels).astype(np.uint8))
+    assert planned([lined]).weak is None
+
+
+def test_images_without_labels_make_a_training_weak_unless_that_is_forbidden():
+    masks = [square(0)]
+    plan = planned(masks, unlabelled=2)
+    assert plan.weak == Weak()
+    assert plan.reasons["weak"] == "2 images have no labels"
+    assert planned(masks, unlabelled=2, overrides=replace(SMALL, weak=False)).weak is None
+
+
+@pytest.mark.parametrize("weak", [strokes, boxes])
+def test_strokes_and_boxes_among_masks_with_ids_are_no_objects(weak):
+    def offsets(case):
+        (sample,) = samples(
+            case, dims=2, normalisation=Normalisation(), grey=False, objects=True, seed=0, silent=True
+        )
+        return sample.offsets
+
+    drawn = replace(weak(1), objects=None)
+    assert offsets(drawn).shape == (2, 48, 48)
+    assert offsets(drawn).isnan().all()
+    assert not offsets(with_ids(0)).isnan().all()
+    assert not offsets(square(0)).isnan().all()  # of a full mask, connected pieces stand in
+    assert _object_sizes([with_ids(0), drawn], 2).tolist() == [18 * 20]
+
+
+def test_objects_are_not_asked_of_strokes_alone():
+    with pytest.raises(DataError, match="do not tell objects apart"):
+        planned([replace(strokes(0), objects=None)], overrides=Overrides(objects=True))
+
+
+def test_the_strokes_of_each_person_are_spread():
+    one, other = strokes(0), replace(scribbled(square(0), share=0.03, seed=9), name=strokes(0).name)
+    (sample,) = samples(
+        one,
+        others=[other],
+        dims=2,
+        normalisation=Normalisation(),
+        grey=False,
+        objects=False,
+        seed=0,
+        silent=True,
+    )
+    (spread,) = prepared([sample], Weak())
+    assert spread.labels.shape == sample.labels.shape == (2, 48, 48)
+    for person in range(2):
+        known = sample.labels[person] != UNLABELLED
+        assert (spread.labels[person] != UNLABELLED).sum() > 2 * known.sum()
+        assert torch.equal(spread.labels[person][known], sample.labels[person][known])
+
+
+@pytest.mark.parametrize("annotators", ["random", "soft"])
+def test_several_people_with_strokes_are_learnt_from(annotators):
+    again = [replace(scribbled(square(i), share=0.03, seed=50 + i), name=strokes(i).name) for i in range(2)]
+    cases = [strokes(0), *again, strokes(1)]
+    training = trained(
+        cases, unlabelled=[silent(7)], overrides=replace(SMALL, annotators=annotators), steps=2
+    )
+    assert [len(one.labels) for one in training._samples] == [2, 2, 1]
+
+
+def test_the_teacher_sees_no_mirror_where_the_plan_has_none(monkeypatch):
+    logits = torch.rand(1, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    labels = torch.full((1, 4, 4), UNLABELLED, dtype=torch.uint8)
+    seen = []
+    for number in range(4):
+        taught(logits, logits, labels, ask=lambda x: seen.append(x) or x, number=number, seed=0, flip=False)
+    assert all(torch.equal(one, logits) for one in seen)
+
+    told = []
+    monkeypatch.setattr(
+        "delineate.learn.training.taught", lambda *_, labels=None, flip, **__: told.append(flip) or _[2]
+    )
+    for name in AUGMENTATIONS:
+        trained([strokes(0)], overrides=replace(SMALL, augmentation=name), steps=1)
+    assert dict(zip(AUGMENTATIONS, told, strict=True)) == {
+        "none": False,
+        "light": True,
+        "upright": False,
+        "full": True,
+    }
+
+
+def test_undefined_numbers_are_null_in_the_file_and_nan_again_when_read(tmp_path):
+    learnt = trained([square(0)], steps=1).learnt
+    entry = {"step": 1, "seconds": 0.5, "loss": 0.7, "dice": math.nan}
+    folder = saved(replace(learnt, record=replace(learnt.record, history=(entry,))), tmp_path / "model")
+    recalibrated(learnt, folder, found={"ece": [math.nan, 0.1]})
+    about = json.loads((folder / "model.json").read_text(), parse_constant=pytest.fail)
+    assert about["record"]["history"][0]["dice"] is None
+    assert about["calibration"]["found"]["ece"] == [None, 0.1]
+    (again,) = loaded(folder).record.history
+    assert math.isnan(again["dice"])
+    assert again["loss"] == 0.7

@@ -58,7 +58,7 @@ def compare(
     for name in chosen:
         if name not in METHODS:
             raise DataError(f"there is no method {name}: choose from {', '.join(METHODS)}")
-    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are, all_images=False)
     for note in found.notes:
         say(note)
     cases, judged = list(found.cases), list(found.validation)

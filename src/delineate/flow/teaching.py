@@ -20,6 +20,7 @@ from delineate.flow.methods import Tell, data_set, method_named, saved
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
 
+JOIN = "without labels join the training"
 HELD_OUT, MOST_HELD_OUT = (
     0.1,
     8,
@@ -77,6 +78,14 @@ def train(
         minutes = 10.0
     wanted = overrides.annotators if overrides else None
     everybody: tuple[Case, ...] = ()
+    weak = overrides.weak if overrides else None
+    if alone := weak is False or method != "unet":
+        if all_images:
+            raise DataError(
+                "images without labels join weak trainings of a U-Net alone: leave --all-images out, or --no-weak and other "
+                "methods"
+            )
+        all_images = False
     if wanted in (None, "one"):
         found = data_set(
             data, unlabelled=unlabelled, masks_are=masks_are, labels=labels, all_images=all_images
@@ -88,8 +97,10 @@ def train(
         )
     else:
         found, everybody = by_everybody(data, unlabelled=unlabelled, masks_are=masks_are)
+    silent = () if alone else found.unlabelled
     for note in found.notes:
-        say(note)
+        if silent or not note.endswith(JOIN):  # a DataSet that was loaded for another training
+            say(note)
     cases, validation = list(found.cases), list(found.validation)
     if val is not None:
         if isinstance(val, (str, Path)):
@@ -131,15 +142,16 @@ def train(
         cases = as_drawn(cases, everybody)
 
     from delineate.learn import Training, UNetMethod, planned
-    from delineate.learn.weak import labelled_share
+    from delineate.learn.sparse import barely_labelled, sparse
 
     looks = [look for one in found.large for look in one.looks]
-    plan = planned([*cases, *looks], minutes=minutes, overrides=overrides)
+    plan = planned([*cases, *looks], minutes=minutes, overrides=overrides, unlabelled=len(silent))
     for item, reason in plan.reasons.items():
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")
     if plan.weak is not None:
-        say("strokes are spread to what surely is of their class; this may take a minute")
-        if any(labelled_share([case]) < 0.5 for case in validation):
+        if any(map(barely_labelled, cases)):
+            say("strokes are spread to what surely is of their class; this may take a minute")
+        if any(map(barely_labelled, validation)):
             say(
                 "validation is on the held-out strokes, spread in the same way: it ranks models, but flatters them all"
             )
@@ -150,7 +162,7 @@ def train(
         plan=plan,
         validation=validation,
         large=found.large,
-        unlabelled=found.unlabelled,
+        unlabelled=silent,
         minutes=minutes,
         steps=steps,
         seed=seed,
@@ -168,7 +180,10 @@ def train(
     learnt = training.learnt
     if kept := learnt.record.data.get("kept_step"):
         say(f"the model of step {kept} is kept: it was better on what is held out than the last one")
-    return UNetMethod.of(after_training(learnt, validation, folder=folder, tell=say) if first else learnt)
+    masks = [case for case in validation if not sparse(case)]
+    if validation and not masks:
+        say("no image held out has a full mask, so probabilities stay as they are (temperature 1)")
+    return UNetMethod.of(after_training(learnt, masks, folder=folder, tell=say) if first else learnt)
 
 
 def split_off(cases: Sequence[Case], *, seed: int) -> tuple[list[Case], list[Case]]:
@@ -230,8 +245,8 @@ def _said(value: Any) -> str:
     from delineate.learn.plan import AUGMENTATIONS, NORMALISATIONS
     from delineate.learn.weak import Weak
 
-    if isinstance(value, Weak):
-        return "yes"
+    if isinstance(value, Weak) or value is None:
+        return "yes" if value else "no"
     for name, known in (*AUGMENTATIONS.items(), *NORMALISATIONS.items()):
         if value == known or (isinstance(value, Augmentation) and replace(value, robust=()) == known):
             return name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -138,9 +139,7 @@ def saved(learnt: Learnt, folder: Path) -> Path:
         written_whole(folder / "model.json") as described,
         written_whole(folder / "weights.safetensors") as beside,
     ):
-        described.write_text(
-            json.dumps(about, indent=1)
-        )  # both are on the disk before either takes its place
+        described.write_text(_written(about))  # both are on the disk before either takes its place
         beside.write_bytes(content)
     return folder
 
@@ -154,12 +153,25 @@ def recalibrated(learnt: Learnt, folder: Path, *, found: Mapping[str, Any]) -> P
     about["calibration"] = _calibration(learnt.temperature, learnt.guarantees) | {"found": dict(found)}
     path = folder / "model.json"
     with written_whole(path) as beside:
-        beside.write_text(json.dumps(about, indent=1))
+        beside.write_text(_written(about))
     return path
 
 
 def _calibration(temperature: float, guarantees: tuple[Guarantee, ...]) -> dict[str, Any]:
     return {"temperature": temperature, "guarantees": [asdict(one) for one in guarantees]}
+
+
+def _written(about: Mapping[str, Any]) -> str:
+    """JSON that every reader takes: numbers that are undefined, NaN here, are null there."""
+    return json.dumps(_without_nan(about), indent=1, allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def description(folder: Path) -> dict[str, Any]:
@@ -217,7 +229,11 @@ def loaded(folder: Path) -> Learnt:
             tuple(about["classes"]["names"]), tuple((r, g, b) for r, g, b in about["classes"]["colours"])
         )
         plan = Plan.from_json(about["plan"])
-        record = Record(**about["record"] | {"history": tuple(about["record"]["history"])})
+        history = tuple(
+            {key: math.nan if value is None else value for key, value in entry.items()}
+            for entry in about["record"]["history"]
+        )
+        record = Record(**about["record"] | {"history": history})
         fitted = about.get("calibration", {})
         temperature = float(fitted.get("temperature", 1.0))
         guarantees = tuple(Guarantee(**one) for one in fitted.get("guarantees", ()))
@@ -225,7 +241,7 @@ def loaded(folder: Path) -> Learnt:
             raise ValueError(f"its temperature is {temperature}")
         net = network(plan, classes, seed=0)
         net.load_state_dict(load_file(path))
-    except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
         raise ModelError(
             f"{folder / 'model.json'} does not fit its weights ({error}): restore it from a copy or train again"
         ) from error

@@ -19,8 +19,9 @@ from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
 from delineate.data.intensities import intensities
 from delineate.data.robust import asked_families
-from delineate.learn.prepare import Normalisation, as_grey, labelled_objects
-from delineate.learn.weak import SCRAPS, Weak, barely_labelled, labelled_share
+from delineate.learn.prepare import Normalisation, as_grey, labelled_objects, object_ids
+from delineate.learn.sparse import barely_labelled, boxed, labelled_share, sparse
+from delineate.learn.weak import SCRAPS, Weak
 from delineate.nets import DOWN, UP
 
 AUGMENTATIONS: dict[str, Augmentation] = {
@@ -31,7 +32,8 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "upright": Augmentation(turn=0.08, flip=False),
     "full": Augmentation(),
 }
-"""How strongly crops are varied, by name; upright: strongly, but as organs lie in a body, never mirrored or laid down."""
+"""How strongly crops are varied, by name. none: not at all. light: mirrored, but hardly turned. upright: strongly, but as organs
+lie in a body, never mirrored or laid down."""
 
 NORMALISATIONS: dict[str, Normalisation] = {
     "percentiles": Normalisation(),
@@ -143,10 +145,15 @@ class Plan:
 
 
 def planned(
-    cases: Sequence[Case], *, minutes: float | None = None, overrides: Overrides | None = None
+    cases: Sequence[Case],
+    *,
+    minutes: float | None = None,
+    overrides: Overrides | None = None,
+    unlabelled: int = 0,
 ) -> Plan:
     """The plan for training on `cases` within `minutes` (None: the number of steps is fixed instead).
 
+    unlabelled: how many images without labels are to join; with any, the training is weak unless overrides forbid it.
     Raises DataError where the cases do not fit together or an override names nothing known.
 
     >>> image, labels = np.zeros((300, 200, 1), np.uint16), np.ones((300, 200), np.uint8)
@@ -248,7 +255,7 @@ def planned(
         adversarial=_adversarial(cases, wanted.adversarial, reasons),
         equivariant=bool(wanted.equivariant),
         annotators=_known("annotators", wanted.annotators or "one", ANNOTATORS),
-        weak=_weak(cases, wanted.weak, reasons),
+        weak=_weak(cases, wanted.weak, reasons, unlabelled=unlabelled),
         reasons=reasons
         | {
             f.name: "as you asked"
@@ -315,6 +322,11 @@ def _objects(cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str]
             else "no object ids are given"
         )
         return given
+    if wanted and all(case.objects is None and sparse(case) for case in cases):
+        raise DataError(
+            "strokes, points and boxes do not tell objects apart: give object ids, or full masks for some images, or do not "
+            "ask for objects"
+        )
     reasons["objects"] = "as you asked" + (
         "" if given or not wanted else "; connected pieces stand in for ids"
     )
@@ -335,17 +347,30 @@ def _adversarial(cases: Sequence[Case], wanted: float | None, reasons: dict[str,
     return known.of_255(wanted)
 
 
-def _weak(cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str]) -> Weak | None:
+def _weak(
+    cases: Sequence[Case], wanted: bool | None, reasons: dict[str, str], *, unlabelled: int
+) -> Weak | None:
     """Whether and how pixels without a label are taught; full masks, even with a few gaps, need none of it."""
-    few, share = barely_labelled(cases), labelled_share(cases)
-    if wanted is None and few <= SCRAPS * len(cases):
-        return None
     if wanted is not None:
         reasons["weak"] = "as you asked"
         return Weak() if wanted else None
-    reasons["weak"] = (
-        f"{few} of {len(cases)} images are labelled on less than half of their pixels, and {share:.1%} of all pixels are"
-    )
+    facts = []
+    few, boxes = sum(map(barely_labelled, cases)), sum(map(boxed, cases))
+    if sum(map(sparse, cases)) > SCRAPS * len(cases):
+        if few:
+            facts.append(
+                f"{few} of {len(cases)} images are labelled on less than half of their pixels, and "
+                f"{labelled_share(cases):.1%} of all pixels are"
+            )
+        if boxes:
+            facts.append(
+                f"in {boxes} of {len(cases)} images only the middles of objects are labelled, as in boxes"
+            )
+    if unlabelled:
+        facts.append(f"{unlabelled} image{'s have' if unlabelled > 1 else ' has'} no labels")
+    if not facts:
+        return None
+    reasons["weak"] = "; ".join(facts)
     return Weak()
 
 
@@ -385,7 +410,7 @@ def _object_sizes(cases: Sequence[Case], dims: int) -> NDArray[np.int64]:
     sizes = [np.zeros(0, np.int64)]
     for case in cases:
         if case.labels is not None:
-            ids = labelled_objects(case.labels, case.objects)
+            ids = labelled_objects(case.labels, object_ids(case))
             slices = ids if ids.ndim > dims else ids[None]
             sizes += [np.unique(one[one > 0], return_counts=True)[1] for one in slices]
     return np.concatenate(sizes)

@@ -18,6 +18,7 @@ from delineate.data.augment import Sample
 from delineate.data.large import Box
 from delineate.data.large.sample import sampled
 from delineate.data.large_case import LargeCase
+from delineate.learn.sparse import barely_labelled, sparse
 from delineate.learn.targets import offsets_to_middle
 
 ENOUGH = 1 << 20  # pixels from which percentiles are taken; more change nothing that matters
@@ -163,7 +164,7 @@ def samples(
     >>> len(slices), slices[0].image.shape, slices[0].offsets.shape
     (3, torch.Size([1, 8, 8]), torch.Size([2, 8, 8]))
     """
-    people = [(one.labels, one.objects) for one in (case, *others) if one.labels is not None]
+    people = [(one.labels, object_ids(one)) for one in (case, *others) if one.labels is not None]
     if not people and not silent:
         raise DataError(f"{case.name} has no labels: give it a mask or leave it out")
     people = people or [(np.full(case.spatial, UNLABELLED, np.uint8), None)]
@@ -200,7 +201,8 @@ def samples(
 class LargeSample:
     """A large case, or one slice of it (`lead`), as crops are cut from it; see `WindowedSample`.
 
-    margin: pixels around a crop in which objects are seen, so that their middles are those of whole objects.
+    margin: pixels around a crop in which objects are seen, so that their middles are those of whole objects. strokes:
+    without ids, labels are no objects.
     """
 
     case: LargeCase
@@ -211,6 +213,7 @@ class LargeSample:
     objects: bool
     lead: tuple[int, ...]
     places: tuple[NDArray[np.int32], ...]
+    strokes: bool = False
 
     @property
     def span(self) -> tuple[float, ...]:
@@ -239,6 +242,8 @@ class LargeSample:
         inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
         offsets = np.zeros((0, *labels[inner].shape), np.float32)
         if self.objects:
+            if ids is None and self.strokes:
+                ids = np.zeros(labels.shape, np.int32)
             known = labelled_objects(labels, ids)
             offsets = offsets_to_middle(known)
             offsets[:, np.isin(known, _cut(known, wide, self.spatial))] = np.nan
@@ -270,16 +275,34 @@ def large_samples(
     sample = sampled(case.image)
     scale = scale_of(as_grey(sample) if grey else sample, normalisation, name=case.name)
     channels = len(scale.low)
+    strokes = bool(case.looks) and all(barely_labelled(look) for look in case.looks)
     if dims == len(case.image.spatial):
-        return [LargeSample(case, scale, grey, channels, margin if objects else 0, objects, (), case.places)]
+        return [
+            LargeSample(
+                case, scale, grey, channels, margin if objects else 0, objects, (), case.places, strokes
+            )
+        ]
     result = []
     for z in np.unique(np.concatenate([spots[:, 0] for spots in case.places])):
         here = tuple(spots[spots[:, 0] == z][:, 1:] for spots in case.places)
         here = tuple(spots for spots in here if len(spots))
         result.append(
-            LargeSample(case, scale, grey, channels, margin if objects else 0, objects, (int(z),), here)
+            LargeSample(
+                case, scale, grey, channels, margin if objects else 0, objects, (int(z),), here, strokes
+            )
         )
     return result
+
+
+def object_ids(case: Case) -> NDArray[np.integer[Any]] | None:
+    """The ids that somebody gave; zeros, no object, where strokes or boxes would pass for some; else None, as for masks.
+
+    >>> object_ids(Case("stroke", np.zeros((1, 4, 1)), labels=np.array([[1, 255, 255, 255]], np.uint8)))
+    array([[0, 0, 0, 0]], dtype=int32)
+    """
+    if case.objects is None and sparse(case):
+        return np.zeros(case.spatial, np.int32)
+    return case.objects
 
 
 def labelled_objects(

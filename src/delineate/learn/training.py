@@ -135,7 +135,10 @@ class Training:
         self._samples: list[Sample | WindowedSample] = [
             sample
             for case, *others in (
-                by_image(cases) if plan.annotators in BY_CROP else [[one] for one in [*cases, *silent]]
+                [
+                    *(by_image(cases) if plan.annotators in BY_CROP else [[one] for one in cases]),
+                    *([one] for one in silent),
+                ]
             )
             for sample in samples(
                 case,
@@ -367,7 +370,8 @@ class Training:
         logits = logits[:, : len(self.classes)]
         labels = self._fabric.to_device(crops.labels)
         number = self._record.steps
-        pseudo = taught(logits, images, labels, ask=self._asked, number=number, seed=self.seed)
+        flip = self.plan.augmentation.flip
+        pseudo = taught(logits, images, labels, ask=self._asked, number=number, seed=self.seed, flip=flip)
         return unsaid(weak, gathered(logits), gathered(images), gathered(pseudo), progress=progress)
 
     def _asked(self, images: Tensor) -> Tensor:

@@ -18,13 +18,14 @@ from torch import Tensor
 from delineate.core import UNLABELLED, Case
 from delineate.data.augment import Sample, WindowedSample
 from delineate.learn.prepare import Normalisation, samples
+from delineate.learn.sparse import HALF, barely_labelled
 from delineate.learn.spread import spread
 from delineate.losses import colour_smoothness, soft_dice
 
 SURE = 0.9  # probability from which the teacher is believed; without such a bar, outlines swell
 MIXING = 7  # keeps what is drawn for mixing apart from what is drawn for crops
 DECAY = 0.01  # by how much the last model must score below an earlier one for that one to be kept
-SCRAPS = 0.1  # share of the images that may be labelled on less than half of their pixels before a training is weak
+SCRAPS = 0.1  # share of the images that may have strokes, points or boxes before a training is weak
 
 
 @dataclass(frozen=True)
@@ -43,21 +44,6 @@ class Weak:
     ramp: float = 0.3
 
 
-def barely_labelled(cases: Sequence[Case]) -> int:
-    """How many of the cases are labelled on less than half of their pixels."""
-    return sum(labelled_share([case]) < 0.5 for case in cases)
-
-
-def labelled_share(cases: Sequence[Case]) -> float:
-    """The share of all pixels that are labelled.
-
-    >>> labelled_share([Case("a", np.zeros((1, 4, 1)), labels=np.array([[0, 1, 255, 255]], np.uint8))])
-    0.5
-    """
-    labels = [case.labels for case in cases if case.labels is not None]
-    return sum(int((one != UNLABELLED).sum()) for one in labels) / max(1, sum(one.size for one in labels))
-
-
 def prepared(given: Sequence[Sample | WindowedSample], weak: Weak) -> list[Sample | WindowedSample]:
     """The samples as a weak training crops them: strokes spread, and those with strokes as often as those without."""
     told: list[Sample | WindowedSample] = [
@@ -68,12 +54,12 @@ def prepared(given: Sequence[Sample | WindowedSample], weak: Weak) -> list[Sampl
 
 
 def _spread(sample: Sample) -> Sample:
-    """The sample with its labels spread; crops are still centred on the strokes themselves."""
-    labels = sample.labels[0].numpy().astype(np.uint8)
-    if (labels != UNLABELLED).mean() >= 0.5:
+    """The sample with each person's labels spread; crops are still centred on the strokes themselves."""
+    people, image = sample.labels.numpy().astype(np.uint8), sample.image.numpy()
+    if all((labels != UNLABELLED).mean() >= HALF for labels in people):
         return sample
-    grown = spread(labels, sample.image.numpy())
-    return replace(sample, labels=torch.from_numpy(grown.astype(np.float32)[None]))
+    grown = [labels if (labels != UNLABELLED).mean() >= HALF else spread(labels, image) for labels in people]
+    return replace(sample, labels=torch.from_numpy(np.stack(grown).astype(np.float32)))
 
 
 def held_out(case: Case, *, dims: int, normalisation: Normalisation, grey: bool) -> Case:
@@ -81,7 +67,7 @@ def held_out(case: Case, *, dims: int, normalisation: Normalisation, grey: bool)
 
     On a stroke alone nearly every model is right. The pixels that a stroke surely implies, far ones among them, tell more.
     """
-    if case.labels is None or labelled_share([case]) >= 0.5:
+    if not barely_labelled(case):
         return case
     slices = samples(
         case, dims=dims, normalisation=normalisation, grey=grey, objects=False, seed=0, silent=True
@@ -99,14 +85,15 @@ def taught(
     ask: Callable[[Tensor], Tensor],
     number: int,
     seed: int,
+    flip: bool = True,
 ) -> Tensor:
     """Labels (batch, *patch): a person's where there are any, else what teacher and pupil, mixed, are SURE of.
 
     logits: the pupil's, for images (batch, channels, *patch). ask: images -> the teacher's logits; it sees the crops in
-    one of their mirrors, which changes with the number of the step. How the two are mixed is drawn anew in each step, so
-    that neither leads (Luo et al. 2022, doi:10.1007/978-3-031-16431-6_50, who mix two decoders).
+    one of their mirrors, which changes with the number of the step, or without flip as they are. How the two are mixed is
+    drawn anew in each step, so that neither leads (Luo et al. 2022, doi:10.1007/978-3-031-16431-6_50, who mix two decoders).
     """
-    turn = [axis for bit, axis in enumerate(range(2, logits.ndim)) if number >> bit & 1]
+    turn = [axis for bit, axis in enumerate(range(2, logits.ndim)) if flip and number >> bit & 1]
     teacher = ask(images.flip(turn)).flip(turn).float().softmax(1)
     share = float(np.random.default_rng([seed, number, MIXING]).random())
     surest = teacher.lerp(logits.float().softmax(1), share).max(1)
