@@ -245,3 +245,11 @@ def test_tables_without_an_image_are_strays_beside_flat_images_too(laid: Laid) -
 def test_ids_to_validate_on_are_ids_where_training_has_scribbles_alone(laid: Laid) -> None:
     found = find_folder(laid("train/images/a.png train/scribbles/a.png val/images/b.png val/instances/b.png"))
     assert (found.kind, [entry.kind for entry in found.entries]) == ("instances", ["scribbles", "instances"])
+
+
+def test_discs_beside_scribbles_are_used_where_nobody_scribbled(laid: Laid) -> None:
+    found = find_folder(
+        laid("images/a.png images/b.png scribbles/a.png points/a.png points/b.png points/a.csv")
+    )
+    assert pairs(found) == {"a": "scribbles/a.png", "b": "points/b.png"}
+    assert any(note.startswith("scribbles (1) and points (2) drew on these images") for note in found.notes)

@@ -57,7 +57,8 @@ class Folder:
     legends: folders in which a legend may lie, nearest first. notes: what was chosen, in words.
     people: where several people labelled the images, each one's entries by name, those of validation last; in `train`
     and `validation` each image then has the masks of the first of them who drew it.
-    hands: where several people drew strokes (or discs), on how many images each of them drew.
+    hands: where several people drew strokes (or discs), on how many images each of them drew; a folder of such files by
+    its name.
     """
 
     path: Path
@@ -301,9 +302,10 @@ def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...
     if not any(masks.values()) and any(objects.values()):
         masks, objects, kind = objects, {}, "instances"
     # points may be small discs in label images
-    hands = scribbles if any(scribbles.values()) else files(POINTS)
-    drawn = {name: matched(image_files(pictures), own) for name, own in hands.items()}
-    strokes = {e.name: e.labels for one, _, _ in reversed(drawn.values()) for e in one if e.labels}
+    hands = [(who or "scribbles", own) for who, own in scribbles.items()]
+    hands += [(who or "points", own) for who, own in files(POINTS).items()]
+    drawn = [(who, matched(image_files(pictures), own)) for who, own in hands if own]
+    strokes = {e.name: e.labels for _, (one, _, _) in reversed(drawn) for e in one if e.labels}
     alone = len(masks) == len(objects) == 1
     found = {
         person: matched(
@@ -326,10 +328,10 @@ def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...
     each = {person: tuple(map(placed, one)) for person, (one, _, _) in found.items()}
     people = each if len(each) > 1 else {}
     entries = tuple(map(_first_labelled, zip(*each.values(), strict=True)))
-    every = [*found.values(), *drawn.values()]
+    every = [*found.values(), *(one for _, one in drawn)]
     lost = (*(stray for _, others, _ in every for stray in others), *_silent((*points, *boxes), entries))
     twins = tuple(dict.fromkeys(pair for _, _, pairs in every for pair in pairs))
-    counts = {name: sum(e.labels is not None for e in one) for name, (one, _, _) in drawn.items()}
+    counts = Counter(who for who, (one, _, _) in drawn for e in one if e.labels)
     return Folder(
         root,
         entries,
