@@ -129,8 +129,8 @@ def to_judge_on(cases: Sequence[Case], *, tell: Tell) -> list[Case]:
     full = [case for case in labelled if not barely_labelled(case)]
     if not full:
         raise DataError(
-            f"all {len(labelled)} images to judge on are labelled on less than half of their pixels, and scores on strokes "
-            "tell nothing of borders: give images with full masks, with --val"
+            "every image to judge on is labelled on less than half of its pixels, and scores on strokes tell nothing of "
+            "borders: give images with full masks, with --val"
         )
     if others := len(labelled) - len(full):
         tell(
