@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from delineate import flow
 from delineate.core import UNLABELLED, Case, DataError
 from delineate.learn import Overrides
-from delineate.report.budget import Spent, budget_curve, verdict
+from delineate.report.budget import Spent, budget_curve, verdict, write_budget
 
 TINY = Overrides(patch=32, batch=1, width=4, levels=2)
 
@@ -148,3 +149,79 @@ def test_the_verdict_names_the_cheapest_that_comes_near():
 def test_a_curve_is_drawn_where_a_score_is_undefined():
     some = [spent_on("masks", 9, 0.9), spent_on("strokes", 0.01, float("nan")), spent_on("strokes", 0.1, 0.5)]
     assert budget_curve(some, 0.9, theme="dark")[:4] == b"\x89PNG"
+
+
+def banded(name: str, classes: int) -> Case:
+    """A picture with bands of the classes 0 to `classes` - 1."""
+    labels = np.repeat(np.arange(48) * classes // 48, 48).reshape(48, 48).astype(np.uint8)
+    return Case(name, (60 * labels + 20)[..., None], labels=labels)
+
+
+RARE = [*(banded(f"plain {n}", 2) for n in range(4)), banded("rare", 3)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_first_images_hold_every_class(seed):
+    from delineate.flow.budgeting import _labelled, _Labelling
+
+    one, two = ({c.name for c in _labelled(RARE, _Labelling("masks", n, seed))[0][0]} for n in (1, 2))
+    assert "rare" in one
+    assert one < two
+
+
+def test_a_number_of_images_that_lacks_a_class_is_left_out_and_it_is_said(tmp_path):
+    apart = [
+        banded("one", 2),
+        Case("two", RARE[-1].image, labels=np.where(RARE[-1].labels == 2, 2, 0).astype(np.uint8)),
+    ]
+    said = []
+    found = flow.budget(
+        apart, val=RARE[-1:], out=tmp_path / "out", shares=[], images=[1], clicked=[], steps=1, overrides=TINY,
+        tell=said.append,
+    )  # fmt: skip
+    assert [(one.kind, one.asked) for one in found.spent] == [("masks", 2)]
+    assert any(
+        line.startswith("2 of 2: masks-1-seed0 is left out: it has no label of class_") for line in said
+    )
+
+
+def test_a_model_that_was_finished_but_not_judged_is_judged_on_resume(spent, monkeypatch):
+    out, found, _ = spent
+    result = out / "trainings" / "masks-1-seed0" / "result.json"
+    result.unlink()
+    monkeypatch.setattr("delineate.flow.budgeting.train", lambda *a, **k: pytest.fail("taught again"))
+    again = flow.budget(
+        LEARN_FROM, val=HELD_OUT, out=out, shares=[0.02, 0.05], images=[1], clicked=[1, 3], steps=1,
+        overrides=TINY, resume=True,
+    )  # fmt: skip
+    assert result.is_file()
+    assert [one.dice for one in again.spent] == pytest.approx([one.dice for one in found.spent], nan_ok=True)
+
+
+def test_strokes_are_nothing_to_judge_on(tmp_path):
+    from delineate.data import scribbled
+
+    with pytest.raises(DataError, match="scores on strokes tell nothing"):
+        flow.budget(LEARN_FROM, val=[scribbled(HELD_OUT[0])], out=tmp_path / "out", steps=1)
+
+
+@pytest.mark.parametrize("ceiling", [0.0, float("nan")])
+def test_a_budget_without_a_ceiling_is_written_and_says_so(tmp_path, ceiling):
+    some = [
+        replace(spent_on("masks", 9, ceiling), per_class={"cell": ceiling}),
+        replace(spent_on("strokes", 0.1, float("nan")), per_class={"cell": float("nan")}),
+        replace(spent_on("clicks", 2, 0.5, clicks=9), per_class={"cell": 0.5}),
+    ]
+    found = write_budget(tmp_path, some, judged=1, cost="1 step")
+    assert found.lines[0].endswith("so that nothing can be compared: train longer.")
+    assert all("undefined of full" in line for line in found.lines[1:])
+    write_budget(tmp_path, [*some[1:2], replace(some[0], dice=float("nan"))], judged=1, cost="1 step")
+
+
+def test_a_seed_without_a_score_does_not_take_the_others_along():
+    some = [
+        spent_on("masks", 9, 0.9),
+        spent_on("strokes", 0.1, 0.9),
+        spent_on("strokes", 0.1, float("nan"), seed=1),
+    ]
+    assert "strokes on 10 % of the pixels" in verdict(some, 0.9)

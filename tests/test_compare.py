@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import delineate
 from delineate import cli, flow
 from delineate.core import Case, ClassTable, DataError
-from delineate.data import DataSet, samples
+from delineate.data import DataSet, samples, scribbled
 from delineate.learn import Overrides
 
 TINY = Overrides(patch=32, batch=2, width=4, levels=2)
@@ -114,3 +115,47 @@ def test_what_cannot_be_compared_is_said(tmp_path):
         delineate.compare(learn_from, out=tmp_path / "a", methods=["magic"])
     with pytest.raises(DataError, match="judge on"):
         delineate.compare(learn_from[:1], out=tmp_path / "b", methods=["otsu"])
+
+
+def test_a_network_that_was_finished_but_not_judged_is_not_taught_again(tmp_path, monkeypatch):
+    def compared_again(resume):
+        return delineate.compare(
+            LEARN_FROM,
+            val=HELD_OUT,
+            out=tmp_path / "out",
+            methods=["unet"],
+            steps=1,
+            overrides=TINY,
+            resume=resume,
+        )["unet"]
+
+    first = compared_again(False)
+    (tmp_path / "out" / "methods" / "unet" / "result.json").unlink()
+    monkeypatch.setattr("delineate.learn.Training", lambda *a, **k: pytest.fail("taught again"))
+    again = compared_again(True)
+    assert again.dice == first.dice
+    assert again.fit_seconds > 0.01  # of the training, not of loading
+
+
+def test_images_without_labels_teach_the_network_where_labels_are_weak(tmp_path):
+    drawn = tuple(scribbled(case, share=0.05) for case in LEARN_FROM)
+    mute = (replace(discs(5), labels=None, objects=None),)
+    data = DataSet(drawn, (), ClassTable.numbered(2), (), {}, unlabelled=mute)
+    delineate.compare(data, val=HELD_OUT, out=tmp_path / "out", methods=["unet"], steps=1, overrides=TINY)
+    learnt = flow.load(tmp_path / "out" / "methods" / "unet" / "model").learnt
+    assert learnt.record.data["unlabelled"] == 1
+
+
+def test_strokes_are_nothing_to_judge_on(tmp_path):
+    drawn = [scribbled(discs(seed), share=0.05) for seed in range(4)]
+    with pytest.raises(
+        DataError, match="scores on strokes tell nothing of borders: give images with full masks, with"
+    ):
+        delineate.compare(drawn, out=tmp_path / "a", methods=["otsu"])
+    assert not (tmp_path / "a").exists()
+    told = []
+    found = delineate.compare(
+        LEARN_FROM, val=[*drawn, *HELD_OUT], out=tmp_path / "b", methods=["otsu"], tell=told.append
+    )
+    assert [case.name for case in found["otsu"].table.cases] == ["discs 2"]
+    assert any(line.startswith("4 of 5 images to judge on are labelled on less than half") for line in told)

@@ -55,3 +55,23 @@ def test_a_share_that_is_none_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(DataError, match="between 0 and 1"):
         flow.scribble(samples.write(tmp_path / "coins") / "train", out=tmp_path / "quick", share=0)
     assert not (tmp_path / "quick").exists()
+
+
+def test_strokes_of_strokes_are_refused(tmp_path):
+    made = flow.scribble(samples.write(tmp_path / "coins") / "train", out=tmp_path / "quick")
+    with pytest.raises(DataError, match="has no full mask: strokes are simulated from full masks"):
+        flow.scribble(made, out=tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"points": True, "share": 0.5}, "leave out --points or --share"),
+        ({"strokes": 9}, "add --points"),
+        ({"points": True, "strokes": -1}, "give 0 or more"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path, options, said):
+    with pytest.raises(DataError, match=said):
+        flow.scribble(tmp_path, out=tmp_path / "quick", **options)

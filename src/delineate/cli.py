@@ -119,11 +119,15 @@ def check(
 def scribble(
     data: Data,
     out: Annotated[Path, typer.Option("-o", "--out", help="New folder for images and strokes.")],
-    share: Annotated[float, typer.Option(help="Share of the pixels to draw on.")] = 0.01,
+    share: Annotated[
+        float | None, typer.Option(help="Share of the pixels to draw on; 0.01 where not given.")
+    ] = None,
     points: Annotated[
         bool, typer.Option("--points", help="A click on every object and a few background strokes instead.")
     ] = False,
-    strokes: Annotated[int, typer.Option(help="With --points: background strokes in each image.")] = 3,
+    strokes: Annotated[
+        int | None, typer.Option(help="With --points: background strokes in each image; 3 where not given.")
+    ] = None,
     length: Annotated[int, typer.Option(help="Longest stroke in pixels.")] = 60,
     width: Annotated[int, typer.Option(help="Width of the pen in pixels.")] = 1,
     wobble: Annotated[float, typer.Option(help="Change of direction from pixel to pixel in degrees.")] = 8.0,

@@ -203,3 +203,53 @@ def test_one_scan_may_lie_in_the_image_folder_itself(laid: Laid, masks: str) -> 
 def test_series_of_masks_are_no_annotators(laid: Laid) -> None:
     root = laid("images/p1/1.dcm images/p1/2.dcm masks/p1/1.dcm masks/p1/2.dcm")
     assert pairs(find_folder(root)) == {"p1": "masks/p1"}
+
+
+def test_of_several_people_who_scribbled_the_first_who_drew_on_an_image_is_used_and_it_is_said(
+    laid: Laid,
+) -> None:
+    found = find_folder(
+        laid("images/a.png images/b.png scribbles/bo/a.png scribbles/bo/b.png scribbles/anna/a.png")
+    )
+    assert pairs(found) == {"a": "scribbles/anna/a.png", "b": "scribbles/bo/b.png"}
+    assert found.notes == (
+        "anna (1) and bo (2) drew on these images: of each the strokes of the first who drew on it are used",
+    )
+
+
+def test_discs_of_several_people_are_strokes_as_well(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png images/b.png points/anna/a.png points/bo/b.png points/bo/c.png"))
+    assert pairs(found) == {"a": "points/anna/a.png", "b": "points/bo/b.png"}
+    assert [path.name for path in found.strays] == ["c.png"]
+    assert found.notes[0].startswith("anna (1) and bo (1) drew on these images")
+
+
+def test_people_are_named_where_their_labels_are_used(laid: Laid) -> None:
+    root = laid("images/a.png masks/anna/a.png masks/bo/a.png scribbles/cy/a.png scribbles/di/a.png")
+    masks, strokes = find_folder(root, labels="masks"), find_folder(root, labels="scribbles")
+    assert [note.partition(":")[0] for note in masks.notes] == ["anna (1) and bo (1) labelled these images"]
+    assert [note.partition(":")[0] for note in strokes.notes] == ["cy (1) and di (1) drew on these images"]
+    assert (sorted(masks.people), dict(strokes.people)) == (["anna", "bo"], {})
+
+
+def test_tables_without_an_image_are_strays(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png points/a.csv points/I_5.csv points/cell/b.csv boxes.csv"))
+    assert [path.name for path in found.strays] == ["I_5.csv", "b.csv"]
+
+
+def test_tables_without_an_image_are_strays_beside_flat_images_too(laid: Laid) -> None:
+    found = find_folder(laid("x.png points/x.csv points/y.csv"))
+    assert [path.name for path in found.strays] == ["y.csv"]
+
+
+def test_ids_to_validate_on_are_ids_where_training_has_scribbles_alone(laid: Laid) -> None:
+    found = find_folder(laid("train/images/a.png train/scribbles/a.png val/images/b.png val/instances/b.png"))
+    assert (found.kind, [entry.kind for entry in found.entries]) == ("instances", ["scribbles", "instances"])
+
+
+def test_discs_beside_scribbles_are_used_where_nobody_scribbled(laid: Laid) -> None:
+    found = find_folder(
+        laid("images/a.png images/b.png scribbles/a.png points/a.png points/b.png points/a.csv")
+    )
+    assert pairs(found) == {"a": "scribbles/a.png", "b": "points/b.png"}
+    assert any(note.startswith("scribbles (1) and points (2) drew on these images") for note in found.notes)

@@ -286,3 +286,27 @@ def test_strokes_that_people_drew_are_read_beside_full_masks() -> None:
     assert len(found.classes) == 4
     share = np.mean([(case.labels != U).mean() for case in found.cases if case.labels is not None])
     assert 0.008 < share < 0.012
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_a_place_that_is_no_number_is_refused_with_its_line(tmp_path: Path, number: str) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": f"{POINTS}c,{number},4,nucleus\n"})
+    with pytest.raises(DataError, match=f"line 6 of points.csv is no place .{number}, 4 is not in any image"):
+        load(root)
+    assert not check(root).trainable
+
+
+def test_a_table_without_an_image_is_told(tmp_path: Path) -> None:
+    table = "row,column,class\n5,6,nucleus\n2,20,background\n"
+    root = made(tmp_path, {**THREE, "points/a.csv": table, "points/I_5.csv": table})
+    assert "1 table without an image left out: I_5.csv" in load(root).notes
+    assert any("table I_5.csv has no image" in str(problem) for problem in check(root).problems)
+
+
+def test_masks_of_people_are_not_counted_where_scribbles_are_asked_for(tmp_path: Path) -> None:
+    drawn = {f"masks/{who}/a.png": FULL for who in ("anna", "bo")}
+    found = check(made(tmp_path, {**THREE, **drawn, "scribbles/b.png": STROKES}), labels="scribbles")
+    assert [(one.name, one.pixels) for one in found.classes] == [
+        (one.name, n) for one, n in zip(found.classes, (7, 10), strict=True)
+    ]
+    assert not any("labelled these images" in note for note in found.notes)

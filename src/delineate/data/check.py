@@ -231,8 +231,11 @@ def _folder_problems(folder: Folder, places: Mapping[str, Places], *, weak: bool
                 remedy = "label it, or name its mask as the image is named; it is left out until then"
                 found.append(Problem(where_of(entry.images[0], folder), fact, remedy, serious=False))
     for path in folder.strays:
-        remedy = "add the image, or name the mask as the image is named; it is left out until then"
-        found.append(Problem(where_of(path, folder), f"mask {path.name} has no image", remedy, serious=False))
+        what = "table" if path.suffix == ".csv" else "mask"
+        remedy = f"add the image, or name the {what} as the image is named; it is left out until then"
+        found.append(
+            Problem(where_of(path, folder), f"{what} {path.name} has no image", remedy, serious=False)
+        )
     return found
 
 

@@ -211,9 +211,10 @@ def _left_out(folder: Folder, places: Mapping[str, Places], joins: Sequence[Entr
     without = [e.name for e in folder.entries if not kind_of(e, places) and e not in joins]
     if without:
         notes.append(f"{counted(len(without), 'image')} without a mask left out: {listed(without, most=3)}")
-    if folder.strays:
-        names = [path.name for path in folder.strays]
-        notes.append(f"{counted(len(names), 'mask')} without an image left out: {listed(names, most=3)}")
+    for what, tables in (("mask", False), ("table", True)):
+        names = [path.name for path in folder.strays if (path.suffix == ".csv") == tables]
+        if names:
+            notes.append(f"{counted(len(names), what)} without an image left out: {listed(names, most=3)}")
     return notes
 
 

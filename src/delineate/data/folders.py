@@ -13,6 +13,7 @@ What to predict on needs no masks and is found in `inputs`."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -56,6 +57,8 @@ class Folder:
     legends: folders in which a legend may lie, nearest first. notes: what was chosen, in words.
     people: where several people labelled the images, each one's entries by name, those of validation last; in `train`
     and `validation` each image then has the masks of the first of them who drew it.
+    hands: where several people drew strokes (or discs), on how many images each of them drew; a folder of such files by
+    its name.
     """
 
     path: Path
@@ -67,6 +70,7 @@ class Folder:
     legends: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     people: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    hands: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -136,7 +140,12 @@ def _chosen(folder: Folder, wanted: LabelKind | None) -> Folder:
         folder, train=tuple(map(pick, folder.train)), validation=tuple(map(pick, folder.validation))
     )
     used = {entry.kind for entry in picked.entries if entry.labels}
-    notes = list(folder.notes)
+    people = folder.people if wanted in (None, "masks") else {}
+    notes = [
+        *_people_note(people),
+        *(_hands_note(folder.hands) if "scribbles" in used else ()),
+        *folder.notes,
+    ]
     several = any(e.labels and (e.scribbles or e.points or e.boxes) for e in folder.entries)
     if wanted is None and several:
         others = [kind for kind in there if kind != "masks"]
@@ -146,7 +155,28 @@ def _chosen(folder: Folder, wanted: LabelKind | None) -> Folder:
             f"(--labels {others[0]} takes the {others[0]})"
         )
     kind: Kind = "scribbles" if used == {"scribbles"} else folder.kind
-    return replace(picked, kind=kind, notes=tuple(notes))
+    return replace(picked, kind=kind, notes=tuple(notes), people=people)
+
+
+def _people_note(people: Mapping[str, tuple[Entry, ...]]) -> list[str]:
+    """Whose masks are used, where several people drew some."""
+    if not people:
+        return []
+    counts = [f"{name} ({sum(e.labels is not None for e in own)})" for name, own in people.items()]
+    return [
+        f"{listed(counts)} labelled these images: of each the masks of the first who drew it are used; "
+        "train --annotators learns from all of them"
+    ]
+
+
+def _hands_note(hands: Mapping[str, int]) -> list[str]:
+    """Whose strokes are used, where several people drew some."""
+    if not hands:
+        return []
+    counts = [f"{name} ({count})" for name, count in hands.items()]
+    return [
+        f"{listed(counts)} drew on these images: of each the strokes of the first who drew on it are used"
+    ]
 
 
 def subfolder(root: Path, names: Sequence[str]) -> Path | None:
@@ -217,16 +247,18 @@ def _together(root: Path, first: Folder, second: Folder | None, where: Path | No
 
     validation = apart(second.train)
     people = {name: first.people.get(name, ()) for name in sorted({*first.people, *second.people})}
+    hands = Counter(first.hands) + Counter(second.hands)
     return Folder(
         root,
         first.train,
         validation,
-        first.kind,
+        first.kind if any(entry.labels for entry in first.train) else second.kind,
         (*first.strays, *second.strays),
         (*first.twins, *second.twins),
         first.legends,
         tuple(dict.fromkeys((*first.notes, f"{where.name} is used for validation", *second.notes))),
         {name: (*entries, *apart(second.people.get(name, ()))) for name, entries in people.items()},
+        {name: hands[name] for name in sorted(hands)},
     )
 
 
@@ -270,35 +302,47 @@ def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...
     if not any(masks.values()) and any(objects.values()):
         masks, objects, kind = objects, {}, "instances"
     # points may be small discs in label images
-    strokes = next(iter(scribbles.values()), []) or next(iter(files(POINTS).values()), [])
+    hands = [(who or "scribbles", own) for who, own in scribbles.items()]
+    hands += [(who or "points", own) for who, own in files(POINTS).items()]
+    drawn = [(who, matched(image_files(pictures), own)) for who, own in hands if own]
+    strokes = {e.name: e.labels for _, (one, _, _) in reversed(drawn) for e in one if e.labels}
     alone = len(masks) == len(objects) == 1
     found = {
         person: matched(
             image_files(pictures),
             own,
             next(iter(objects.values())) if alone else objects.get(person, []),
-            strokes,
         )
         for person, own in (masks or {"": []}).items()
     }
     points, boxes = (_tables(root, names, part) for names in (POINTS, BOXES))
 
     def placed(entry: Entry) -> Entry:
-        return replace(entry, points=_speaking(points, entry), boxes=_speaking(boxes, entry))
+        return replace(
+            entry,
+            scribbles=strokes.get(entry.name),
+            points=_speaking(points, entry),
+            boxes=_speaking(boxes, entry),
+        )
 
     each = {person: tuple(map(placed, one)) for person, (one, _, _) in found.items()}
     people = each if len(each) > 1 else {}
-    notes = list[str]()
-    if people:
-        counts = [f"{name} ({sum(e.labels is not None for e in one)})" for name, one in people.items()]
-        notes.append(
-            f"{listed(counts)} labelled these images: of each the masks of the first who drew it are used; "
-            "train --annotators learns from all of them"
-        )
     entries = tuple(map(_first_labelled, zip(*each.values(), strict=True)))
-    strays = tuple(dict.fromkeys(stray for _, others, _ in found.values() for stray in others))
-    twins = tuple(dict.fromkeys(pair for _, _, pairs in found.values() for pair in pairs))
-    return Folder(root, entries, (), kind, strays, twins, legends, tuple(notes), people)
+    every = [*found.values(), *(one for _, one in drawn)]
+    lost = (*(stray for _, others, _ in every for stray in others), *_silent((*points, *boxes), entries))
+    twins = tuple(dict.fromkeys(pair for _, _, pairs in every for pair in pairs))
+    counts = Counter(who for who, (one, _, _) in drawn for e in one if e.labels)
+    return Folder(
+        root,
+        entries,
+        (),
+        kind,
+        tuple(dict.fromkeys(lost)),
+        twins,
+        legends,
+        people=people,
+        hands=counts if len(counts) > 1 else {},
+    )
 
 
 def _first_labelled(entries: Sequence[Entry]) -> Entry:
@@ -324,6 +368,12 @@ def _speaking(tables: Sequence[Path], entry: Entry) -> tuple[Path, ...]:
     return tuple(p for p in tables if p.stem == stem_of(entry.images[0]) or p.stem.lower() in shared)
 
 
+def _silent(tables: Sequence[Path], entries: Sequence[Entry]) -> list[Path]:
+    """Tables of one image that is not there."""
+    speaking = {table for entry in entries for table in _speaking(tables, entry)}
+    return [table for table in tables if table not in speaking]
+
+
 def _flat(root: Path) -> Folder | None:
     """Images in the folder itself, with x_masks, x_mask, x_seg, x_label ... beside x."""
     files = image_files(root)
@@ -335,4 +385,5 @@ def _flat(root: Path) -> Folder | None:
     kind: Kind = "ids" if endings and endings <= {"masks", "cp_masks"} else "masks"
     points, boxes = (_tables(root, names, "") for names in (POINTS, BOXES))
     entries = tuple(replace(e, points=_speaking(points, e), boxes=_speaking(boxes, e)) for e in entries)
-    return Folder(root, entries, (), kind, strays, twins, (root,))
+    lost = (*strays, *_silent((*points, *boxes), entries))
+    return Folder(root, entries, (), kind, lost, twins, (root,))

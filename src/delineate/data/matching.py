@@ -105,8 +105,7 @@ def by_channel(files: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
 def matched(
     pictures: Sequence[Path],
     masks: Sequence[Path],
-    objects: Sequence[Path],
-    scribbles: Sequence[Path] = (),
+    objects: Sequence[Path] = (),
 ) -> tuple[tuple[Entry, ...], tuple[Path, ...], Twins]:
     """Entries by stem, label files that no image claims, and files of one stem.
 
@@ -115,14 +114,9 @@ def matched(
     by_name, twins = by_stem(pictures)
     labels, more = by_stem(masks)
     ids, still_more = by_stem(objects)
-    strokes, and_more = by_stem(scribbles)
-    claims = [_claimed(files, sorted(by_name)) for files in (labels, ids, strokes)]
-    entries = [
-        Entry(n, (by_name[n],), claims[0].get(n), claims[1].get(n), scribbles=claims[2].get(n))
-        for n in sorted(by_name)
-    ]
-    strays = (*labels.values(), *ids.values(), *strokes.values())
-    return tuple(entries), strays, (*twins, *more, *still_more, *and_more)
+    claims = [_claimed(files, sorted(by_name)) for files in (labels, ids)]
+    entries = [Entry(n, (by_name[n],), claims[0].get(n), claims[1].get(n)) for n in sorted(by_name)]
+    return tuple(entries), (*labels.values(), *ids.values()), (*twins, *more, *still_more)
 
 
 def _claimed(files: dict[str, Path], names: Sequence[str]) -> dict[str, Path]:

@@ -12,6 +12,7 @@ there is nothing in an image.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +137,8 @@ def _read(path: Path, *, boxed: bool) -> list[tuple[str, Place]]:
         try:
             texts = [row[i].strip() for i in at]
             numbers = tuple(float(text) for text in texts) if any(texts) else ()
+            if not all(map(math.isfinite, numbers)):
+                raise ValueError(f"{', '.join(texts)} is not in any image")
             said = row[class_at].strip() if class_at is not None else of_folder
             name = row[named_at].strip() if named_at is not None else path.stem
         except (ValueError, IndexError) as error:

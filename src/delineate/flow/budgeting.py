@@ -16,7 +16,7 @@ from delineate.core import UNLABELLED, Case, DataError, new_folder, written_whol
 from delineate.data import DataSet
 from delineate.data.masks import MasksAre
 from delineate.data.scribbles import clicks, pointed, scribbled
-from delineate.flow.methods import Tell, data_set
+from delineate.flow.methods import Tell, barely_labelled, data_set, finished, load, to_judge_on
 from delineate.flow.teaching import train
 
 if TYPE_CHECKING:
@@ -61,11 +61,13 @@ def budget(
     """Dice against labelling effort on a data set with full masks: strokes, clicks and masks, each in several amounts.
 
     out: a new folder for budget.html, budget.png, budget.json and trainings/. val: what to judge on; else the validation
-    part of the data, else a quarter of the cases (whole groups), and no training sees any of it. shares: of the pixels of
+    part of the data, else a quarter of the cases (whole groups), and no training sees any of it; images that are judged on
+    have full masks. shares: of the pixels of
     every image that strokes cover. images: numbers of images with full masks (1, 2, 4, ...; all of them are the ceiling
     and always tried). clicked: numbers of images that are clicked on, once an object; the others join without labels.
     minutes (2 where neither is given) or steps bound each training, and seeds repeats every one. resume: go on in an `out`
     that an interrupted run left behind.
+    Fewer images are chosen so that the first hold every class; where one is still lacking, that training is left out.
     Raises DataError where there is nothing to judge on, or masks are not full.
 
     >>> import tempfile
@@ -87,7 +89,7 @@ def budget(
     found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
     for note in found.notes:
         say(note)
-    cases, judged = _parts(found, val, unlabelled=unlabelled, masks_are=masks_are)
+    cases, judged = _parts(found, val, unlabelled=unlabelled, masks_are=masks_are, tell=say)
     plan = _plan(len(cases), shares, images, clicked, seeds)
     cost = f"{steps} steps" if steps is not None else f"{minutes:g} minutes"
     whole = "" if minutes is None else f", {len(plan) * minutes:.0f} minutes in all"
@@ -107,21 +109,29 @@ def budget(
     for number, labelling in enumerate(plan, start=1):
         home = folder / "trainings" / labelling.name
         if not (home / "result.json").is_file():
-            say(f"{number} of {len(plan)}: {labelling.name}")
             labelled, effort = _labelled(cases, labelling)
-            again = (home / "model").is_dir() and any((home / "model").iterdir())
+            if missing := _held(cases) - _held(labelled[0]):
+                names = ", ".join(found.classes.names[label] for label in sorted(missing))
+                say(f"{number} of {len(plan)}: {labelling.name} is left out: it has no label of {names}")
+                continue
+            say(f"{number} of {len(plan)}: {labelling.name}")
             begun = time.monotonic()
-            method = train(
-                replace(found, cases=labelled[0], validation=(), unlabelled=labelled[1], large=()),
-                out=home / "model",
-                minutes=minutes,
-                steps=steps,
-                seed=labelling.seed,
-                overrides=overrides,
-                resume=again,
-                watch=watch,
-            )
-            _judge(method, judged, labelling, effort, seconds=time.monotonic() - begun, home=home)
+            if finished(home / "model"):  # interrupted before it was judged
+                method = load(home / "model")
+                seconds = method.learnt.record.seconds
+            else:
+                method = train(
+                    replace(found, cases=labelled[0], validation=(), unlabelled=labelled[1], large=()),
+                    out=home / "model",
+                    minutes=minutes,
+                    steps=steps,
+                    seed=labelling.seed,
+                    overrides=overrides,
+                    resume=(home / "model").is_dir() and any((home / "model").iterdir()),
+                    watch=watch,
+                )
+                seconds = time.monotonic() - begun
+            _judge(method, judged, labelling, effort, seconds=seconds, home=home)
         spent.append(_read(home))
     return write_budget(folder, spent, judged=len(judged), cost=cost)
 
@@ -132,6 +142,7 @@ def _parts(
     *,
     unlabelled: int | None,
     masks_are: MasksAre | None,
+    tell: Tell,
 ) -> tuple[list[Case], list[Case]]:
     """Cases to label and cases to judge on."""
     cases, judged = list(found.cases), list(found.validation)
@@ -142,15 +153,12 @@ def _parts(
         judged = list(val)
     elif not judged and len(cases) > 1:
         cases, judged = files.split(cases, share=0.25, seed=0)
-    judged = [case for case in judged if case.labels is not None]
-    if not judged:
-        raise DataError("there is no labelled image to judge on: label a second one, or give --val")
     for case in cases:
-        if case.labels is None or (case.labels == UNLABELLED).mean() > 0.5:
+        if barely_labelled(case):
             raise DataError(
                 f"{case.name} has no full mask: a budget is simulated from full masks, so give such images"
             )
-    return cases, judged
+    return cases, to_judge_on(judged, tell=tell)
 
 
 def _plan(
@@ -185,8 +193,7 @@ def _labelled(
     cases: Sequence[Case], how: _Labelling
 ) -> tuple[tuple[tuple[Case, ...], tuple[Case, ...]], dict[str, float]]:
     """Cases with labels and without, and what the labels cost. Fewer images are always among the more of one seed."""
-    order = np.random.default_rng(how.seed).permutation(len(cases)).tolist()
-    some = [cases[i] for i in sorted(order[: int(how.asked)])]
+    some = [cases[i] for i in sorted(_order(cases, how.seed)[: int(how.asked)])]
     if how.kind == "strokes":
         drawn = [scribbled(case, share=how.asked, seed=how.seed) for case in cases]
     elif how.kind == "clicks":
@@ -202,6 +209,24 @@ def _labelled(
         "clicks": sum(len(clicks(case, seed=how.seed)) for case in some) if how.kind == "clicks" else 0,
     }
     return (tuple(drawn), () if how.kind == "masks" else tuple(bare)), effort
+
+
+def _order(cases: Sequence[Case], seed: int) -> list[int]:
+    """Cases in a random order, but those ahead that together hold every class: next is what adds most of the missing."""
+    left: list[int] = np.random.default_rng(seed).permutation(len(cases)).tolist()
+    held = [_held([case]) for case in cases]
+    missing, ahead = _held(cases), list[int]()
+    while missing:
+        ahead.append(max(left, key=lambda i: len(held[i] & missing)))
+        left.remove(ahead[-1])
+        missing -= held[ahead[-1]]
+    return ahead + left
+
+
+def _held(cases: Sequence[Case]) -> set[int]:
+    """The classes of which there are labels."""
+    found = (np.unique(case.labels).tolist() for case in cases if case.labels is not None)
+    return set[int]().union(*found) - {UNLABELLED}
 
 
 def _judge(

@@ -10,7 +10,7 @@ from delineate import data as files
 from delineate.core import Case, DataError, new_folder
 from delineate.data import DataSet
 from delineate.data.masks import MasksAre
-from delineate.flow.methods import METHODS, Tell, data_set, method_named, saved
+from delineate.flow.methods import METHODS, Tell, data_set, finished, load, method_named, saved, to_judge_on
 from delineate.flow.outlining import answered, keeps_apart
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def compare(
     out: a new folder for compare.html, compare.json, compare.csv and methods/NAME/model. val: what to judge on; else the
     validation part of the data, else a quarter of the cases (whole groups). minutes (5 where neither is given) or
     steps, and overrides, are for the U-Net alone. resume: go on in an `out` that an interrupted comparison left behind.
-    Raises DataError for an unknown method, or where there is nothing to judge on.
+    Raises DataError for an unknown method, or where there is no full mask to judge on.
 
     >>> import tempfile
     >>> from delineate.data.samples import coins
@@ -71,9 +71,7 @@ def compare(
     elif not judged and len(cases) > 1:
         cases, judged = files.split(cases, share=0.25, seed=seed)
         say(f"{len(judged)} of {len(cases) + len(judged)} cases are held out to judge on")
-    judged = [case for case in judged if case.labels is not None]
-    if not judged:
-        raise DataError("there is no labelled image to judge on: label a second one, or give --val")
+    judged = to_judge_on(judged, tell=say)
     folder = Path(out)
     if not (resume and folder.is_dir()):
         new_folder(folder)
@@ -84,12 +82,14 @@ def compare(
         def fit(home: Path) -> Any:
             if name != "unet":
                 return saved(method_named(name)(classes=found.classes).fit(cases), home)
+            if finished(home):  # interrupted before it was judged
+                return load(home)
             from delineate.learn import Training, UNetMethod, planned
 
             plan = planned(cases, minutes=minutes, overrides=overrides)
             again = home.is_dir() and any(home.iterdir())
-            training = Training(cases, classes=found.classes, plan=plan, minutes=minutes, steps=steps, seed=seed,
-                                folder=home, resume=again)  # fmt: skip
+            training = Training(cases, classes=found.classes, plan=plan, unlabelled=found.unlabelled, minutes=minutes,
+                                steps=steps, seed=seed, folder=home, resume=again)  # fmt: skip
             for step in training:
                 if watch:
                     watch(step)

@@ -106,6 +106,39 @@ def data_set(
     return DataSet(said, (), ClassTable.numbered(max([1, *seen]) + 1), (), {}, unlabelled=bare)
 
 
+def finished(folder: Path) -> bool:
+    """Whether a network was trained to the end in this folder: its model is there, and nothing to go on from."""
+    from delineate.learn.checkpoint import NAME
+
+    return (folder / "model.json").is_file() and not (folder / NAME).exists()
+
+
+def barely_labelled(case: Case) -> bool:
+    """Whether nobody said anything about more than half of a case."""
+    return case.labels is None or bool((case.labels == UNLABELLED).mean() > 0.5)
+
+
+def to_judge_on(cases: Sequence[Case], *, tell: Tell) -> list[Case]:
+    """The cases with full masks: scores on strokes are none, for strokes keep away from the borders.
+
+    Raises DataError where there is no labelled case, and where all that are labelled have strokes.
+    """
+    labelled = [case for case in cases if case.labels is not None]
+    if not labelled:
+        raise DataError("there is no labelled image to judge on: label a second one, or give --val")
+    full = [case for case in labelled if not barely_labelled(case)]
+    if not full:
+        raise DataError(
+            "every image to judge on is labelled on less than half of its pixels, and scores on strokes tell nothing of "
+            "borders: give images with full masks, with --val"
+        )
+    if others := len(labelled) - len(full):
+        tell(
+            f"{others} of {len(labelled)} images to judge on are labelled on less than half of their pixels and left out"
+        )
+    return full
+
+
 def saved(method: Any, folder: Path) -> Any:
     """The method, once it is in its folder."""
     method.save(folder)

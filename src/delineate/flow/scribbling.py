@@ -16,16 +16,16 @@ from delineate.data.marks import Point
 from delineate.data.masks import MasksAre
 from delineate.data.places import AXES
 from delineate.data.scribbles import STEADY, Hand, background_strokes, clicks, scribbled
-from delineate.flow.methods import Progress, Tell, data_set
+from delineate.flow.methods import Progress, Tell, barely_labelled, data_set
 
 
 def scribble(
     data: str | Path,
     *,
     out: str | Path,
-    share: float = 0.01,
+    share: float | None = None,
     points: bool = False,
-    strokes: int = 3,
+    strokes: int | None = None,
     hand: Hand = STEADY,
     seed: int = 0,
     unlabelled: int | None = None,
@@ -35,10 +35,11 @@ def scribble(
 ) -> Path:
     """Write a copy of a data set with full masks whose labels are strokes on `share` of the pixels; returns its folder.
 
-    points: instead of these, a click on every object (points.csv) and `strokes` background strokes in each image. hand:
-    how it is drawn. out: a new folder that `train` and `check` read, with the parts (train/, val/) that the data have;
-    images are linked where the disk allows it, else copied. The same seed draws the same strokes.
-    Raises DataError as `load` does, and for a share outside (0, 1).
+    share: 0.01 where it is not given. points: instead of these, a click on every object (points.csv) and `strokes`
+    background strokes (3 where it is not given) in each image. hand: how it is drawn. out: a new folder that `train` and
+    `check` read, with the parts (train/, val/) that the data have; images are linked where the disk allows it, else
+    copied. The same seed draws the same strokes.
+    Raises DataError as `load` does, for a share outside (0, 1), for what does not go together, and where masks are not full.
 
     >>> import tempfile
     >>> from delineate.data.samples import write
@@ -47,6 +48,15 @@ def scribble(
     ...     sorted(path.name for path in made.iterdir())
     ['classes.json', 'images', 'scribbles']
     """
+    if points and share is not None:
+        raise DataError("clicks cover no share of the pixels: leave out --points or --share")
+    if not points and strokes is not None:
+        raise DataError(
+            "a number of strokes goes with clicks: add --points, or give --share for strokes alone"
+        )
+    share, strokes = 0.01 if share is None else share, 3 if strokes is None else strokes
+    if strokes < 0:
+        raise DataError(f"nobody draws {strokes} strokes: give 0 or more, such as 3")
     if not 0 < share < 1:
         raise DataError(
             f"the share of pixels to draw on is {share}: give a number between 0 and 1, such as 0.01"
@@ -58,6 +68,11 @@ def scribble(
         raise DataError(
             f"{found.large[0].name} is too large to be drawn on in memory: crop windows out of it and take these"
         )
+    for case in (*found.cases, *found.validation):
+        if barely_labelled(case):
+            raise DataError(
+                f"{case.name} has no full mask: strokes are simulated from full masks, so give such images"
+            )
     folder = new_folder(Path(out))
     parts = [("", found.cases)]
     if found.validation:

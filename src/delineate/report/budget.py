@@ -5,7 +5,6 @@ budget.png is the picture, budget.html a page around it, budget.json the numbers
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from delineate.core import written_whole
-from delineate.report.figures import _ACCENT, _INK, _figure, _png, _rgb, _styled
+from delineate.report.figures import ACCENT, INK, new_figure, png, rgb, styled
 from delineate.report.page import source, template
 from delineate.score.summary import shown
 
@@ -69,9 +68,18 @@ class Budget:
     def lines(self) -> list[str]:
         """One line per training, for a terminal."""
         return [verdict(self.spent, self.ceiling)] + [
-            f"{TITLES[one.kind]:28s} {_effort(one):34s} Dice {shown(one.dice)} ({shown(one.dice / self.ceiling)} of full)"
+            f"{TITLES[one.kind]:28s} {_effort(one):34s} Dice {shown(one.dice)} ({shown(ratio(one.dice, self.ceiling))} of full)"
             for one in sorted(self.spent, key=lambda one: (one.kind, one.effort, one.seed))
         ]
+
+
+def ratio(dice: float, ceiling: float) -> float:
+    """The share of the ceiling that is reached; nan where the ceiling is 0 or undefined.
+
+    >>> ratio(0.45, 0.9), ratio(0.5, 0.0)
+    (0.5, nan)
+    """
+    return dice / ceiling if ceiling > 0 else math.nan
 
 
 def verdict(spent: Sequence[Spent], ceiling: float) -> str:
@@ -85,7 +93,7 @@ def verdict(spent: Sequence[Spent], ceiling: float) -> str:
     most = max((one.images for one in spent if one.kind == "masks"), default=0)
     for kind in ("strokes", "clicks", "masks"):
         means = _means([one for one in spent if one.kind == kind and (kind != "masks" or one.images < most)])
-        near = [effort for effort, dice in means if dice >= ENOUGH * ceiling]
+        near = [effort for effort, dice in means if ratio(dice, ceiling) >= ENOUGH]
         if near and kind == "strokes":
             parts.append(f"strokes on {min(near):.2g} % of the pixels")
         elif near and kind == "clicks":
@@ -93,6 +101,8 @@ def verdict(spent: Sequence[Spent], ceiling: float) -> str:
         elif near:
             count = round(min(near))
             parts.append(f"full masks of {count} image{'s' if count > 1 else ''}")
+    if not ceiling > 0:
+        return f"Full masks of all images reach a Dice of {shown(ceiling)}, so that nothing can be compared: train longer."
     said = f"Full masks of all images reach a Dice of {shown(ceiling)}; {ENOUGH:.0%}".replace("%", " %")
     if not parts:
         return f"{said} of that was not reached with less."
@@ -107,7 +117,7 @@ def write_budget(folder: Path, spent: Sequence[Spent], *, judged: int, cost: str
     """
     most = max(one.images for one in spent)
     full = [one.dice for one in spent if one.kind == "masks" and one.images == most]
-    ceiling = sum(full) / len(full)
+    ceiling = _mean(full)
     content: dict[str, Any] = {
         "format": "delineate-budget",
         "version": 1,
@@ -133,26 +143,30 @@ def budget_curve(spent: Sequence[Spent], ceiling: float, *, theme: str, solid: b
     """A PNG with one panel for each kind of labels: Dice against effort, and the ceiling as a line. solid: on white."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
+    spent = [one for one in spent if math.isfinite(one.dice)]
     kinds = [kind for kind in TITLES if any(one.kind == kind for one in spent)]
-    drawn = _figure(3.4 * len(kinds) + 0.6, 3.4)
-    lowest = min([one.dice for one in spent if not math.isnan(one.dice)], default=0.0)
+    drawn = new_figure(3.4 * max(len(kinds), 1) + 0.6, 3.4)
+    if not kinds:
+        drawn.text(0.5, 0.5, "no Dice is defined", ha="center", va="center", color=INK[theme][0])
+    lowest = min([one.dice for one in spent], default=0.0)
     floor = max(0.0, min(0.9 * lowest, lowest - 0.05))
     for column, kind in enumerate(kinds):
         axes = drawn.add_subplot(1, len(kinds), column + 1)
-        _styled(axes, theme)
-        here = [one for one in spent if one.kind == kind and not math.isnan(one.dice)]
+        styled(axes, theme)
+        here = [one for one in spent if one.kind == kind]
         means = _means(here)
-        axes.axhline(ceiling, color=_INK[theme][1], linewidth=1, linestyle=(0, (4, 3)))
-        if column == 0:
+        if math.isfinite(ceiling):
+            axes.axhline(ceiling, color=INK[theme][1], linewidth=1, linestyle=(0, (4, 3)))
+        if column == 0 and math.isfinite(ceiling):
             axes.annotate(
                 f"full masks {shown(ceiling)}", (0.02, ceiling), xycoords=("axes fraction", "data"),
-                xytext=(0, 4), textcoords="offset points", fontsize=9, color=_INK[theme][1],
+                xytext=(0, 4), textcoords="offset points", fontsize=9, color=INK[theme][1],
             )  # fmt: skip
-        axes.plot(*zip(*means, strict=True), color=_rgb(_ACCENT[theme]), linewidth=1.8)
+        axes.plot(*zip(*means, strict=True), color=rgb(ACCENT[theme]), linewidth=1.8)
         axes.scatter(
             [one.effort for one in here],
             [one.dice for one in here],
-            color=_rgb(_ACCENT[theme]),
+            color=rgb(ACCENT[theme]),
             s=18,
             zorder=3,
         )
@@ -161,27 +175,29 @@ def budget_curve(spent: Sequence[Spent], ceiling: float, *, theme: str, solid: b
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticklabels([f"{tick:.2g}" if kind == "strokes" else f"{tick:.0f}" for tick in ticks])
-        axes.set_ylim(floor, min(1.0, max(ceiling, max(one.dice for one in here)) + 0.04))
-        axes.set_title(TITLES[kind], loc="left", fontsize=11, color=_INK[theme][0])
-        axes.set_xlabel(EFFORT[kind], fontsize=9, color=_INK[theme][1])
+        highest = max(value for value in (ceiling, *(one.dice for one in spent)) if math.isfinite(value))
+        axes.set_ylim(floor, min(1.0, highest + 0.04))
+        axes.set_title(TITLES[kind], loc="left", fontsize=11, color=INK[theme][0])
+        axes.set_xlabel(EFFORT[kind], fontsize=9, color=INK[theme][1])
         if column == 0:
-            axes.set_ylabel("Dice", fontsize=9, color=_INK[theme][1])
-    if not solid:
-        return _png(drawn)
-    held = io.BytesIO()
-    drawn.savefig(held, format="png", dpi=170, facecolor="white", metadata={"Software": None})
-    return held.getvalue()
+            axes.set_ylabel("Dice", fontsize=9, color=INK[theme][1])
+    return png(drawn, solid=solid)
 
 
 def _means(spent: Sequence[Spent]) -> list[tuple[float, float]]:
-    """(effort, mean Dice) of the seeds of each step, rising in effort."""
+    """(effort, mean Dice) of the seeds of each step, rising in effort; nan where no seed has one."""
     steps: dict[float, list[Spent]] = {}
     for one in spent:
         steps.setdefault(one.asked, []).append(one)
     return sorted(
-        (sum(o.effort for o in some) / len(some), sum(o.dice for o in some) / len(some))
-        for some in steps.values()
+        (sum(o.effort for o in some) / len(some), _mean([o.dice for o in some])) for some in steps.values()
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of those that are defined; nan where none is."""
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan
 
 
 def _effort(one: Spent) -> str:
@@ -206,7 +222,7 @@ def _html(spent: Sequence[Spent], ceiling: float, *, judged: int, cost: str) -> 
                 "effort": _effort(one),
                 "seed": one.seed,
                 "dice": shown(one.dice),
-                "ratio": shown(one.dice / ceiling),
+                "ratio": shown(ratio(one.dice, ceiling)),
                 "per_class": [shown(one.per_class[name]) for name in classes],
                 "seconds": f"{one.seconds:.0f} s",
             }
