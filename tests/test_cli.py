@@ -529,7 +529,7 @@ def test_unknown_names_are_refused_with_the_known_ones(work, refused, tmp_path):
         *TINY,
         "--augmentation",
         "wild",
-        says="choose from none, light, full",
+        says="choose from none, light, upright, full",
     )
     refused("train", data, "-o", tmp_path / "m3", *TINY, "--down", "average", says="choose from max")
     refused("train", data, "-o", tmp_path / "m4", *TINY, "--precision", "8-bit", says="precision")

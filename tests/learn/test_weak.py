@@ -11,8 +11,8 @@ import torch
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data import scribbled
-from delineate.flow import load, reseeded, train
 from delineate.data.marks import Box, with_boxes
+from delineate.flow import load, reseeded, train
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn.learnt import loaded, recalibrated, saved
 from delineate.learn.plan import AUGMENTATIONS, Plan, _object_sizes

@@ -43,6 +43,7 @@ def reseeded(
     if number < 1:
         raise DataError(f"{number} trainings are none: give 1 or more")
     from delineate.learn import Training
+    from delineate.learn.sparse import sparse
 
     say = tell or (lambda _: None)
     before = method.learnt
@@ -86,5 +87,6 @@ def reseeded(
         for step in training:
             if watch:
                 watch(step)
-        after_training(training.learnt, validation, folder=folder, tell=say)
+        masks = [case for case in validation if not sparse(case)]
+        after_training(training.learnt, masks, folder=folder, tell=say)
     return tuple(folders)

@@ -44,7 +44,7 @@ def hardened(
 
     >>> bright = lambda x: torch.cat([-x, x], 1)  # class 1 where it is bright
     >>> crops, truth = torch.zeros(2, 1, 32, 32), torch.ones(2, 32, 32, dtype=torch.uint8)
-    >>> harder = hardened(bright, crops, truth, limits=torch.full((2, 1), 0.1), seed=0, step=1)
+    >>> harder = hardened(bright, crops, truth, limits=torch.full((2, 1), 0.1), seed=0, step=1, share=0.5)
     >>> float(harder[0].mean()) < -0.05, torch.equal(harder[1], crops[1])
     (True, True)
     """
