@@ -42,13 +42,13 @@ def crops() -> tuple[torch.Tensor, torch.Tensor]:
 def test_changed_crops_are_harder_and_the_others_are_left_alone(step):
     images, labels = crops()
     limits = torch.tensor([[0.1], [0.02], [0.1], [0.1]])
-    harder = hardened(bright, images, labels, limits=limits, seed=0, step=step)
+    harder = hardened(bright, images, labels, limits=limits, seed=0, step=step, share=0.75)
     assert torch.equal(harder[3:], images[3:])
     assert cross_entropy(bright(harder[:3]), labels[:3]) > cross_entropy(bright(images[:3]), labels[:3])
     reach = NOISE + 1 if step % EVERY else 1
     assert (harder - images)[0].abs().max() <= reach * 0.1 + 1e-6
     assert (harder - images)[1].abs().max() <= reach * 0.02 + 1e-6
-    assert torch.equal(harder, hardened(bright, images, labels, limits=limits, seed=0, step=step))
+    assert torch.equal(harder, hardened(bright, images, labels, limits=limits, seed=0, step=step, share=0.75))
 
 
 def test_an_unlabelled_pixel_gets_noise_alone():

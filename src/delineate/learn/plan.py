@@ -342,7 +342,7 @@ def _adversarial(cases: Sequence[Case], wanted: float | None, reasons: dict[str,
     known = intensities(case.image for case in cases)
     reasons["adversarial"] = (
         f"{wanted:g} of 255 grey levels, where the images go from {known.low:g} to {known.high:g}: "
-        "three of four crops are changed by that much to what is hardest"
+        "crops are changed by that much to what is hardest"
     )
     return known.of_255(wanted)
 

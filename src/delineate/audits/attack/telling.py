@@ -97,8 +97,8 @@ def told(
         pictures=pictures(looks, valid.of_255(settings.eps)),
         remedies=(
             Remedy(
-                "Adversarial training: three of four crops are changed to what the network finds hardest before it learns from "
-                "them. It costs about half as much time again a step, and a little of the clean Dice; audit the new model again.",
+                "Adversarial training: crops are changed to what the network finds hardest before it learns from them. A step "
+                "takes longer, and a little of the clean Dice is lost; audit the new model again.",
                 f"delineate train DATA -o ROBUST --adversarial {settings.eps:g}",
             ),
         ),
