@@ -83,7 +83,9 @@ def _side_by_side(
         tasks: dict[Future[Out | str], str] = {}
         try:
             try:
-                pool.submit(_one_thread).result()
+                # All are started before there is work: one that is started while another ends may never be joined.
+                for ready in [pool.submit(_one_thread) for _ in range(size)]:
+                    ready.result()
             except BrokenProcessPool:
                 for name in pieces:
                     answered(name, NOT_STARTED)
