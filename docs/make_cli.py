@@ -22,7 +22,7 @@ def page() -> str:
     lines = [
         "# Command line",
         "",
-        "<!-- Made by `python docs/make_cli.py`: do not edit, change cli.py and run it again. -->",
+        "<!-- Made by `python docs/make_cli.py`: do not edit, change delineate/cli and run it again. -->",
         "",
         *_described(command),
     ]

@@ -16,7 +16,8 @@ from delineate.core import UNLABELLED, Case, DataError, new_folder, written_whol
 from delineate.data import DataSet
 from delineate.data.masks import MasksAre
 from delineate.data.scribbles import clicks, pointed, scribbled
-from delineate.flow.methods import Tell, barely_labelled, data_set, finished, load, to_judge_on
+from delineate.data.sparse import barely_labelled
+from delineate.flow.methods import Tell, data_set, finished, load, to_judge_on
 from delineate.flow.teaching import train
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError
 from delineate.data import DataSet
 from delineate.data.folders import LabelKind
 from delineate.data.masks import MasksAre
+from delineate.data.sparse import barely_labelled
 
 Tell = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -111,11 +112,6 @@ def finished(folder: Path) -> bool:
     from delineate.learn.checkpoint import NAME
 
     return (folder / "model.json").is_file() and not (folder / NAME).exists()
-
-
-def barely_labelled(case: Case) -> bool:
-    """Whether nobody said anything about more than half of a case."""
-    return case.labels is None or bool((case.labels == UNLABELLED).mean() > 0.5)
 
 
 def to_judge_on(cases: Sequence[Case], *, tell: Tell) -> list[Case]:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from delineate.core import Case, DataError, ModelError
 from delineate.data import DataSet
 from delineate.data.masks import MasksAre
+from delineate.data.sparse import sparse
 from delineate.flow.calibrating import after_training
-from delineate.flow.methods import Tell, data_set, load
+from delineate.flow.methods import Tell, data_set, finished, load
 from delineate.flow.teaching import as_drawn, by_everybody, judged, split_off
 
 if TYPE_CHECKING:
     from delineate.learn import Step
-
-MARK = "training.safetensors"  # lies in a folder whose training is not done
 
 
 def reseeded(
@@ -43,7 +42,7 @@ def reseeded(
     if number < 1:
         raise DataError(f"{number} trainings are none: give 1 or more")
     from delineate.learn import Training
-    from delineate.learn.sparse import sparse
+    from delineate.learn.checkpoint import NAME
 
     say = tell or (lambda _: None)
     before = method.learnt
@@ -62,7 +61,7 @@ def reseeded(
     for seed in [seed for seed in range(number + 1) if seed != before.record.seed][:number]:
         folder = Path(out) / f"seed{seed}"
         folders.append(folder)
-        if (folder / "model.json").is_file() and not (folder / MARK).exists():
+        if finished(folder):
             say(f"{folder} is trained already")
             continue
         cases, validation = list(found.cases), list(found.validation)
@@ -81,7 +80,7 @@ def reseeded(
             seed=seed,
             judge=judged(len(before.classes)),
             folder=folder,
-            resume=(folder / MARK).is_file(),
+            resume=(folder / NAME).is_file(),
         )
         say(f"seed {seed}: {steps or before.record.steps} steps into {folder}")
         for step in training:

@@ -16,7 +16,8 @@ from delineate.data.marks import Point
 from delineate.data.masks import MasksAre
 from delineate.data.places import AXES
 from delineate.data.scribbles import STEADY, Hand, background_strokes, clicks, scribbled
-from delineate.flow.methods import Progress, Tell, barely_labelled, data_set
+from delineate.data.sparse import barely_labelled
+from delineate.flow.methods import Progress, Tell, data_set
 
 
 def scribble(

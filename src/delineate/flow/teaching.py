@@ -14,6 +14,7 @@ from delineate.core import Case, DataError, new_folder
 from delineate.data import DataSet
 from delineate.data.folders import LabelKind
 from delineate.data.masks import MasksAre
+from delineate.data.sparse import barely_labelled, sparse
 from delineate.flow.calibrating import after_training
 from delineate.flow.methods import Tell, data_set, method_named, saved
 
@@ -142,7 +143,6 @@ def train(
         cases = as_drawn(cases, everybody)
 
     from delineate.learn import Training, UNetMethod, planned
-    from delineate.learn.sparse import barely_labelled, sparse
 
     looks = [look for one in found.large for look in one.looks]
     plan = planned([*cases, *looks], minutes=minutes, overrides=overrides, unlabelled=len(silent))

@@ -19,8 +19,8 @@ from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
 from delineate.data.intensities import intensities
 from delineate.data.robust import asked_families
+from delineate.data.sparse import barely_labelled, boxed, labelled_share, sparse
 from delineate.learn.prepare import Normalisation, as_grey, labelled_objects, object_ids
-from delineate.learn.sparse import barely_labelled, boxed, labelled_share, sparse
 from delineate.learn.weak import SCRAPS, Weak
 from delineate.nets import DOWN, UP
 

@@ -18,7 +18,7 @@ from delineate.data.augment import Sample
 from delineate.data.large import Box
 from delineate.data.large.sample import sampled
 from delineate.data.large_case import LargeCase
-from delineate.learn.sparse import barely_labelled, sparse
+from delineate.data.sparse import barely_labelled, sparse
 from delineate.learn.targets import offsets_to_middle
 
 ENOUGH = 1 << 20  # pixels from which percentiles are taken; more change nothing that matters

@@ -326,7 +326,7 @@ class Training:
         return value
 
     def _hardened(self, images: Tensor, crops: Batch, number: int) -> Tensor:
-        """The crops, some of them changed to what the network finds hardest within the limits of the plan."""
+        """The crops, changed to what the network finds hardest within the limits of the plan."""
         net = self._net.module
 
         def logits(changed: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from delineate.core import UNLABELLED, Case
 from delineate.data.augment import Sample, WindowedSample
+from delineate.data.sparse import HALF, barely_labelled
 from delineate.learn.prepare import Normalisation, samples
-from delineate.learn.sparse import HALF, barely_labelled
 from delineate.learn.spread import spread
 from delineate.losses import colour_smoothness, soft_dice
 
