@@ -1,9 +1,10 @@
 """Learning from strokes and points: what teaches the pixels about which nobody said anything.
 
 Cross-entropy and Dice on the strokes alone begin well and then decay: far from every stroke a network may believe what it
-likes. Three things hold it. Strokes are spread along colours to what surely belongs to them (`spread`). Neighbours
-of similar colour are to share a class (`colour_smoothness`). And the moving average of the network, asked about a mirrored
-crop, teaches the network that is being trained; by and by, as it comes to know something.
+likes. Three things hold it. Strokes are spread: where colours tell classes apart, over the whole image (`halfway`), elsewhere
+along colours to what surely belongs to them (`spread`). Neighbours of similar colour are to share a class
+(`colour_smoothness`). And the moving average of the network, asked about a mirrored crop, teaches the network that is being
+trained; by and by, as it comes to know something.
 """
 
 from __future__ import annotations
@@ -13,16 +14,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import UNLABELLED, Case
 from delineate.data.augment import Sample, WindowedSample
 from delineate.data.sparse import HALF, barely_labelled
+from delineate.learn.halfway import foretold, halfway
 from delineate.learn.prepare import Normalisation, samples
 from delineate.learn.spread import spread
 from delineate.losses import colour_smoothness, soft_dice
 
 SURE = 0.9  # probability from which the teacher is believed; without such a bar, outlines swell
+FORETOLD = (
+    0.9  # share of the strokes of an image whose class other strokes' colours tell; then colours are believed
+)
 MIXING = 7  # keeps what is drawn for mixing apart from what is drawn for crops
 DECAY = 0.01  # by how much the last model must score below an earlier one for that one to be kept
 SCRAPS = 0.1  # share of the images that may have strokes, points or boxes before a training is weak
@@ -32,7 +38,7 @@ SCRAPS = 0.1  # share of the images that may have strokes, points or boxes befor
 class Weak:
     """How unlabelled pixels are taught.
 
-    spread: whether strokes are spread along colours. smoothness, teacher: what these two weigh beside the loss on the strokes.
+    spread: whether strokes are spread to other pixels. smoothness, teacher: what these two weigh beside the loss on the strokes.
     contrast: how far the intensities of neighbours may differ that are to share a class, where an image ranges from 0
     to 1. ramp: the share of the training over which both weights grow.
     """
@@ -58,8 +64,13 @@ def _spread(sample: Sample) -> Sample:
     people, image = sample.labels.numpy().astype(np.uint8), sample.image.numpy()
     if all((labels != UNLABELLED).mean() >= HALF for labels in people):
         return sample
-    grown = [labels if (labels != UNLABELLED).mean() >= HALF else spread(labels, image) for labels in people]
+    grown = [labels if (labels != UNLABELLED).mean() >= HALF else _grown(labels, image) for labels in people]
     return replace(sample, labels=torch.from_numpy(np.stack(grown).astype(np.float32)))
+
+
+def _grown(labels: NDArray[np.uint8], image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    believed = foretold(labels, image) >= FORETOLD
+    return halfway(labels, image) if believed else spread(labels, image)
 
 
 def held_out(case: Case, *, dims: int, normalisation: Normalisation, grey: bool) -> Case:
