@@ -150,7 +150,7 @@ def train(
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")
     if plan.weak is not None:
         if any(map(barely_labelled, cases)):
-            say("strokes are spread to what surely is of their class; this may take a minute")
+            say("strokes are spread to the pixels that they imply; this may take a minute")
         if any(map(barely_labelled, validation)):
             say(
                 "validation is on the held-out strokes, spread in the same way: it ranks models, but flatters them all"
