@@ -19,14 +19,14 @@ Bits = NDArray[np.uint8]
 
 
 def rows_held(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> tuple[NDArray[np.intp], ...]:
-    """Along each axis, the rows in which either array holds `label`, and those beside them; none where neither does.
+    """Along each axis, the rows in which either array holds `label`, and those beside them; no row where neither does.
 
     What is cut out by them has the same surfaces, for an empty row is left wherever others were between; and two small
-    lesions far apart in a large volume come close. Read in slabs that fit into the cache; arrays that fit there anyway are
-    not cut.
+    lesions far apart in a large volume come close. Read in slabs that fit into the cache; for arrays that fit there anyway
+    no axis is named, and nothing cut.
     """
     if truth.size <= SLAB:
-        return tuple(np.arange(length) for length in truth.shape)
+        return ()
     held = [np.zeros(length + 2, bool) for length in truth.shape]
     for at in slabs(truth):
         slab = (truth[at] == label) | (predicted[at] == label)
@@ -66,9 +66,10 @@ def _border_of_many(bits: Bits, shape: tuple[int, ...]) -> tuple[NDArray[np.intp
     """Whole arrays at once, shifted along one axis after the other; what a shift takes from the next row is an edge."""
     inner, stride = bits.copy(), 1
     for axis in reversed(range(len(shape))):
-        inner[stride:] &= bits[:-stride]
-        inner[:-stride] &= bits[stride:]
-        edges = np.moveaxis(inner.reshape(shape), axis, 0)
+        later, earlier = inner[stride:], inner[:-stride]
+        later &= bits[:-stride]
+        earlier &= bits[stride:]
+        edges = inner.reshape(shape).swapaxes(0, axis)
         edges[:1] = edges[-1:] = 0
         stride *= shape[axis]
     inner ^= bits  # what is of the mask and not inside it
