@@ -48,7 +48,7 @@ def cut(array: NDArray[Any], rows: tuple[NDArray[np.intp], ...]) -> NDArray[Any]
 def border_voxels(a: Mask, b: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Of two masks of one shape (*spatial), the voxels with a face neighbour outside the mask or outside the image.
 
-    Indices (n, axes) and (m, axes), in array order.
+    Indices (n, axes) and (m, axes), in array order; they lie in memory axis by axis, which whatever is asked of them likes.
 
     >>> full = np.ones((3, 3), bool)
     >>> border_voxels(full, ~full)[0].tolist()  # all but the middle
@@ -58,8 +58,8 @@ def border_voxels(a: Mask, b: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]
     bits += a.reshape(-1)
     few = bits.size > SLAB and np.count_nonzero(bits != 0) < bits.size * FEW
     at, edges = (_border_of_few if few else _border_of_many)(bits, a.shape)
-    of_a, of_b = (np.unravel_index(at[edges & bit != 0], a.shape) for bit in (1, 2))
-    return np.stack(of_a, axis=1), np.stack(of_b, axis=1)
+    of_a, of_b = (np.array(np.unravel_index(at[edges & bit != 0], a.shape)).T for bit in (1, 2))
+    return of_a, of_b
 
 
 def _border_of_many(bits: Bits, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], Bits]:

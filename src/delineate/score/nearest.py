@@ -32,10 +32,10 @@ def nearest_distances(a: Points, b: Points, *, spacing: tuple[float, ...]) -> tu
         return np.full(len(a), np.inf), np.full(len(b), np.inf)
     if len(a) * len(b) <= TABLE:
         finest = min(spacing)
-        steps = np.array(spacing) / finest
-        whole = [np.multiply(points, steps, dtype=np.float32) for points in (a, b)]
-        if not (steps % 1).any() and 4 * max(points.max() for points in whole) ** 2 * len(steps) <= EXACT:
-            there, back = _by_table(*whole)
+        steps = [size / finest for size in spacing]
+        farthest = max(a.max(), b.max()) * math.hypot(*steps)
+        if all(step.is_integer() for step in steps) and 4 * farthest**2 <= EXACT:
+            there, back = _by_table(*(np.multiply(points, steps, dtype=np.float32) for points in (a, b)))
             return there * finest, back * finest
     return _by_trees(a * np.array(spacing), b * np.array(spacing))
 
