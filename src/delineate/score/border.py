@@ -55,10 +55,10 @@ def border_voxels(a: Mask, b: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]
     [[0, 0], [0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1], [2, 2]]
     """
     bits = b.reshape(-1).view(np.uint8) * np.uint8(2)
-    bits += a.reshape(-1)
+    bits += a.reshape(-1).view(np.uint8)
     few = bits.size > SLAB and np.count_nonzero(bits != 0) < bits.size * FEW
     at, edges = (_border_of_few if few else _border_of_many)(bits, a.shape)
-    of_a, of_b = (np.array(np.unravel_index(at[edges & bit != 0], a.shape)).T for bit in (1, 2))
+    of_a, of_b = (np.array(np.unravel_index(at[edges != other], a.shape)).T for other in (2, 1))
     return of_a, of_b
 
 

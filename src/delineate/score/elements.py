@@ -36,13 +36,17 @@ def surface_elements(mask: Mask, spacing: tuple[float, ...]) -> tuple[NDArray[np
     shape = tuple(n + 1 for n in mask.shape)
     strides = [math.prod(shape[axis + 1 :]) for axis in range(mask.ndim)]
     size = math.prod(shape)
-    voxels = np.zeros(size + sum(strides), np.uint8)  # what lies after a row is the empty voxel before the next
+    voxels = np.zeros(
+        size + sum(strides), np.uint8
+    )  # what lies after a row is the empty voxel before the next
     voxels[:size].reshape(shape)[(slice(1, None),) * mask.ndim] = mask
     codes = np.zeros(size, np.uint8)
     for bit, offset in enumerate(np.ndindex((2,) * mask.ndim)):
         start = sum(stride for stride, along in zip(strides, offset, strict=True) if along)
         codes |= voxels[start : start + size] << bit
-    at = np.flatnonzero(codes - np.uint8(1) < 2 ** (2**mask.ndim) - 2)  # neither all outside, 0, nor all inside
+    at = np.flatnonzero(
+        codes - np.uint8(1) < 2 ** (2**mask.ndim) - 2
+    )  # neither all outside, 0, nor all inside
     return np.array(np.unravel_index(at, shape)).T, _sizes(spacing)[codes[at]]
 
 
