@@ -5,7 +5,8 @@
 
 Every contender answers the questions about the same masks, with what it can share between them; they take turns.
 MedPy knows no surface Dice. Values differ by convention (docs/correctness/surface_dice.md). Printed are
-the median seconds, the median over rounds of a contender's time by ours, and the answers.
+the median seconds, the median over rounds of a contender's time by ours, the same of processor time (which other work on
+the machine disturbs less), and the answers.
 """
 
 from __future__ import annotations
@@ -182,18 +183,25 @@ def main() -> None:
         pairs = made()
         contenders = {name: ask for name, ask in CONTENDERS.items() if name not in asked.without}
         seconds: dict[str, list[float]] = {name: [] for name in contenders}
+        processor: dict[str, list[float]] = {name: [] for name in contenders}
         answers: dict[str, Answers] = {}
         for _ in range(asked.rounds):
             for name, ask in contenders.items():
-                begun = time.perf_counter()
+                begun, spent = time.perf_counter(), time.process_time()
                 for a, b in pairs:
                     answers[name] = ask(a, b, spacing)
                 seconds[name].append(time.perf_counter() - begun)
-        first = seconds["Delineate, voxels"]
+                processor[name].append(time.process_time() - spent)
         for name, taken in seconds.items():
-            ratio = statistics.median(t / own for t, own in zip(taken, first, strict=True))
+            ratio, of_processor = (
+                statistics.median(t / own for t, own in zip(of[name], of["Delineate, voxels"], strict=True))
+                for of in (seconds, processor)
+            )
             said = ", ".join(f"{value:.4f}" for value in answers[name])
-            print(f"  {name:24s} {statistics.median(taken):8.3f} s  {ratio:6.1f}   {said}", flush=True)
+            print(
+                f"  {name:24s} {statistics.median(taken):8.3f} s  {ratio:6.1f} {of_processor:6.1f}   {said}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

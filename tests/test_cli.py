@@ -106,6 +106,22 @@ def test_a_prediction_goes_on_where_it_was_interrupted(work, tmp_path):
     }
 
 
+def test_what_the_means_leave_out_is_said_where_they_are_printed(tmp_path, capsys):
+    held = np.zeros((8, 8), np.uint8)
+    held[2:5, 2:5] = 1
+    truths = {"good": held, "lost": held, "silent": np.full_like(held, 255)}
+    for folder, masks in (("truth", truths), ("drawn", {**truths, "lost": 0 * held, "silent": held})):
+        (tmp_path / folder).mkdir()
+        for name, mask in masks.items():
+            Image.fromarray(mask).save(tmp_path / folder / f"{name}.png")
+    words = ("--masks-are", "classes", "--unlabelled", 255, "-o", tmp_path / "report")
+    assert run("score", tmp_path / "drawn", tmp_path / "truth", *words) == 0
+    said = capsys.readouterr()
+    assert "foreground dice: mean 0.500 (2 of 3 defined; 1 missed)" in said.out
+    assert "truth says nothing in 1 of 3 images, every pixel of which is unlabelled" in said.err
+    assert "infinite in 1 of 3 images, which their means leave out" in said.err
+
+
 @pytest.fixture
 def two_methods(work, tmp_path):
     """The truth of the test images, moved by one and by three pixels; and what stands in their metadata."""

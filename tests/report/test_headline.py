@@ -24,7 +24,7 @@ def test_it_says_what_the_mean_hides(table: ScoreTable) -> None:
     assert "cell was predicted in 1 image without any: spurious." in text
     assert "1 of 11 images hold no cell on either side" in text
     # missed: both objects; shifted: the satellite; satellite: the satellite. 9 images with truth, 2 objects each
-    assert "4 of 18 objects (22%) were missed, 4 of them completely" in text
+    assert "4 of 18 objects (22%) were missed, all completely, without a pixel predicted there" in text
     assert "the largest of these has 256 pixels and lies at row 16, column 16 in missed" in text
 
 

@@ -84,6 +84,18 @@ def test_a_prediction_of_another_size_is_named_with_both_sizes(folders: tuple[Pa
     assert reason.startswith("its prediction is 19 x 24 but truth is 20 x 24: ")
 
 
+def test_probabilities_with_their_classes_first_are_named_with_where_classes_belong(tmp_path: Path) -> None:
+    held = np.eye(6, dtype=np.uint8)
+    for folder, array in (("truth", held), ("guess", held), ("likely", np.stack([1.0 - held, held]))):
+        (tmp_path / folder).mkdir()
+        tifffile.imwrite(tmp_path / folder / "a.tif", array, photometric="minisblack")
+    table = score_folders(tmp_path / "guess", tmp_path / "truth", probabilities=tmp_path / "likely")
+    assert table.left_out == (
+        "a is in no score: its probabilities are 2 x 6 x 6 but truth is 6 x 6: give one value per pixel and class, "
+        "classes on the last axis",
+    )
+
+
 def test_names_that_never_match_are_refused(folders: tuple[Path, Path]) -> None:
     for path in sorted(folders[0].iterdir()):
         path.rename(path.with_name(f"other_{path.name}"))

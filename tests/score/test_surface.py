@@ -251,9 +251,11 @@ def test_the_elements_of_a_ball_have_its_area() -> None:
 
 
 def test_weights_move_a_percentile() -> None:
-    far, ones = np.array([0.0, 10.0]), np.ones(2)
-    assert SurfaceDistances(far, 0 * far, np.array([99.0, 1.0]), ones, None).percentile(95) == 0
-    assert SurfaceDistances(far, 0 * far, np.array([9.0, 1.0]), ones, None).percentile(95) == 10
+    far, ones, places = np.array([0.0, 10.0]), np.ones(2), np.array([[0], [10]])
+    for heavy, expected in ((99.0, 0), (9.0, 10)):
+        weights = np.array([heavy, 1.0])
+        measured = SurfaceDistances(far, 0 * far, weights, ones, places, places, (1.0,))
+        assert measured.percentile(95) == expected
 
 
 def test_questions_that_cannot_be_answered_are_refused_with_a_remedy() -> None:

@@ -93,6 +93,9 @@ def score(
     print(f"Report: {out / 'report.html'}")
     for note in dict.fromkeys(note for table in tables.values() for note in table.notes):
         print(f"  {note}", file=sys.stderr)
+    for method, table in tables.items():
+        for caution in table.cautions:
+            print(f"  {method}: {caution}" if method else f"  {caution}", file=sys.stderr)
     left_out = [sentence for table in tables.values() for sentence in table.left_out]
     for sentence in dict.fromkeys(left_out):
         complain(sentence)

@@ -77,8 +77,9 @@ def _objects(table: ScoreTable) -> Iterator[Finding]:
         gone = [pair for pair in alone if not pair[0].covered]
         largest, case = max(gone or alone, key=lambda pair: pair[0].size)
         share = objects.fn / there
+        of_them = "all" if objects.untouched == objects.fn else f"{objects.untouched:,} of them"
         how = (
-            f"{objects.untouched:,} of them completely, not a pixel of it predicted; the largest of these"
+            f"{of_them} completely, without a pixel predicted there; the largest of these"
             if gone
             else "though each is outlined in part; the largest"
         )

@@ -19,14 +19,14 @@ Bits = NDArray[np.uint8]
 
 
 def rows_held(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> tuple[NDArray[np.intp], ...]:
-    """Along each axis, the rows in which either array holds `label`, and those beside them; none where neither does.
+    """Along each axis, the rows in which either array holds `label`, and those beside them; no row where neither does.
 
     What is cut out by them has the same surfaces, for an empty row is left wherever others were between; and two small
-    lesions far apart in a large volume come close. Read in slabs that fit into the cache; arrays that fit there anyway are
-    not cut.
+    lesions far apart in a large volume come close. Read in slabs that fit into the cache; for arrays that fit there anyway
+    no axis is named, and nothing cut.
     """
     if truth.size <= SLAB:
-        return tuple(np.arange(length) for length in truth.shape)
+        return ()
     held = [np.zeros(length + 2, bool) for length in truth.shape]
     for at in slabs(truth):
         slab = (truth[at] == label) | (predicted[at] == label)
@@ -48,27 +48,28 @@ def cut(array: NDArray[Any], rows: tuple[NDArray[np.intp], ...]) -> NDArray[Any]
 def border_voxels(a: Mask, b: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Of two masks of one shape (*spatial), the voxels with a face neighbour outside the mask or outside the image.
 
-    Indices (n, axes) and (m, axes), in array order.
+    Indices (n, axes) and (m, axes), in array order; they lie in memory axis by axis, which whatever is asked of them likes.
 
     >>> full = np.ones((3, 3), bool)
     >>> border_voxels(full, ~full)[0].tolist()  # all but the middle
     [[0, 0], [0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1], [2, 2]]
     """
     bits = b.reshape(-1).view(np.uint8) * np.uint8(2)
-    bits += a.reshape(-1)
+    bits += a.reshape(-1).view(np.uint8)
     few = bits.size > SLAB and np.count_nonzero(bits != 0) < bits.size * FEW
     at, edges = (_border_of_few if few else _border_of_many)(bits, a.shape)
-    of_a, of_b = (np.unravel_index(at[edges & bit != 0], a.shape) for bit in (1, 2))
-    return np.stack(of_a, axis=1), np.stack(of_b, axis=1)
+    of_a, of_b = (np.array(np.unravel_index(at[edges != other], a.shape)).T for other in (2, 1))
+    return of_a, of_b
 
 
 def _border_of_many(bits: Bits, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], Bits]:
     """Whole arrays at once, shifted along one axis after the other; what a shift takes from the next row is an edge."""
     inner, stride = bits.copy(), 1
     for axis in reversed(range(len(shape))):
-        inner[stride:] &= bits[:-stride]
-        inner[:-stride] &= bits[stride:]
-        edges = np.moveaxis(inner.reshape(shape), axis, 0)
+        later, earlier = inner[stride:], inner[:-stride]
+        later &= bits[:-stride]
+        earlier &= bits[stride:]
+        edges = inner.reshape(shape).swapaxes(0, axis)
         edges[:1] = edges[-1:] = 0
         stride *= shape[axis]
     inner ^= bits  # what is of the mask and not inside it

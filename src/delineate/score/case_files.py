@@ -83,7 +83,8 @@ class CaseFiles:
         channels = likely.shape[-1]
         if likely.shape[:-1] != shape:
             raise DataError(
-                f"its probabilities are {by(likely.shape[:-1])} but truth is {by(shape)}: predict it again"
+                f"its probabilities are {by(likely.shape[:-1])} but truth is {by(shape)}: give one value per "
+                "pixel and class, classes on the last axis"
             )
         if channels == 1 and len(self.classes) == 2:
             return {self.classes.names[1]: likely[..., 0]}

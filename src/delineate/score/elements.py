@@ -33,13 +33,21 @@ def surface_elements(mask: Mask, spacing: tuple[float, ...]) -> tuple[NDArray[np
         raise DataError(
             f"surface elements are defined in 2D and 3D, not for {mask.ndim} axes: ask for voxels instead"
         )
-    outer = np.pad(mask, 1).astype(np.uint8)
-    codes = np.zeros([n - 1 for n in outer.shape], np.uint8)
+    shape = tuple(n + 1 for n in mask.shape)
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(mask.ndim)]
+    size = math.prod(shape)
+    voxels = np.zeros(
+        size + sum(strides), np.uint8
+    )  # what lies after a row is the empty voxel before the next
+    voxels[:size].reshape(shape)[(slice(1, None),) * mask.ndim] = mask
+    codes = np.zeros(size, np.uint8)
     for bit, offset in enumerate(np.ndindex((2,) * mask.ndim)):
-        window = tuple(slice(o, n - 1 + o) for o, n in zip(offset, outer.shape, strict=True))
-        codes |= outer[window] << bit
-    corners = np.argwhere((codes > 0) & (codes < 2 ** (2**mask.ndim) - 1))
-    return corners, _sizes(spacing)[codes[tuple(corners.T)]]
+        start = sum(stride for stride, along in zip(strides, offset, strict=True) if along)
+        codes |= voxels[start : start + size] << bit
+    at = np.flatnonzero(
+        codes - np.uint8(1) < 2 ** (2**mask.ndim) - 2
+    )  # neither all outside, 0, nor all inside
+    return np.array(np.unravel_index(at, shape)).T, _sizes(spacing)[codes[at]]
 
 
 @lru_cache(maxsize=64)

@@ -13,6 +13,7 @@ Distances are exact, in the unit of `spacing`. Read `surface_distances`, then th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -44,7 +45,9 @@ class SurfaceDistances:
     from_predicted: NDArray[np.float64]
     truth_weights: NDArray[np.float64]
     predicted_weights: NDArray[np.float64]
-    farthest: tuple[Point, Point] | None
+    truth_points: NDArray[np.number]
+    predicted_points: NDArray[np.number]
+    spacing: tuple[float, ...]
 
     @property
     def undefined(self) -> bool:
@@ -73,14 +76,33 @@ class SurfaceDistances:
             return self._empty, self._empty
         return float(self.from_truth.max()), float(self.from_predicted.max())
 
+    @property
+    def farthest(self) -> tuple[Point, Point] | None:
+        """The point of one surface that is farthest from the other, and the nearest one there, as (of truth, of predicted).
+
+        In index coordinates; None where a surface is empty.
+
+        >>> surface_distances(np.array([[1, 1, 0, 1]]), np.array([[1, 1, 0, 0]]), label=1).farthest
+        ((0.0, 3.0), (0.0, 1.0))
+        """
+        if self.undefined or self.missed:
+            return None
+        i, j = int(self.from_truth.argmax()), int(self.from_predicted.argmax())
+        if self.from_truth[i] >= self.from_predicted[j]:
+            j = nearest_one(self.truth_points[i], self.predicted_points, spacing=self.spacing)
+        else:
+            i = nearest_one(self.predicted_points[j], self.truth_points, spacing=self.spacing)
+        return _place(self.truth_points[i]), _place(self.predicted_points[j])
+
     def percentile(self, share: float) -> float:
         """The larger of the two directions' percentiles, by area: no outlier of less than 100 - share per cent decides.
 
         nan where both surfaces are empty, inf where one is. Raises DataError for a share outside (0, 100].
 
-        >>> ones = np.ones(20)
-        >>> SurfaceDistances(np.arange(1.0, 21), 0 * ones, ones, ones, None).percentile(95)
-        19.0
+        >>> truth, predicted = np.ones((1, 20), np.uint8), np.ones((1, 20), np.uint8)
+        >>> predicted[0, 1:] = 0
+        >>> surface_distances(truth, predicted, label=1).percentile(95)  # of 0, 1, ... 19 pixels
+        18.0
         """
         if not 0 < share <= 100:
             raise DataError(f"the percentile is {share}: give a number above 0, up to 100, such as 95")
@@ -166,19 +188,12 @@ def surface_distances(
         corner = 0.0
     else:
         raise DataError(f"there is no convention {convention}: choose voxels or elements")
-    for at, *indices in zip(rows, of_truth.T, of_predicted.T, strict=True):
-        for index in indices:
-            index[:] = at[index]  # from the part that was cut out to the whole
+    for axis, at in enumerate(rows):
+        for points in (of_truth, of_predicted):
+            points[:, axis] = at[points[:, axis]]  # from the part that was cut out to the whole
     there, back = nearest_distances(of_truth, of_predicted, spacing=size)
-    farthest = None
-    if len(there) and len(back):
-        i, j = int(there.argmax()), int(back.argmax())
-        if there[i] >= back[j]:
-            j = nearest_one(of_truth[i], of_predicted, spacing=size)
-        else:
-            i = nearest_one(of_predicted[j], of_truth, spacing=size)
-        farthest = _place(of_truth[i] - corner), _place(of_predicted[j] - corner)
-    return SurfaceDistances(there, back, truth_weights, predicted_weights, farthest)
+    places = [points - corner if corner else points for points in (of_truth, of_predicted)]
+    return SurfaceDistances(there, back, truth_weights, predicted_weights, places[0], places[1], size)
 
 
 def hausdorff(
@@ -259,7 +274,7 @@ def _percentile(distances: NDArray[np.float64], weights: NDArray[np.float64], sh
     if share == 100:
         return float(distances.max())
     if (weights == weights[0]).all():  # the usual case, without a sort
-        place = int(np.ceil(len(distances) * share / 100 * (1 - 1e-12))) - 1
+        place = math.ceil(len(distances) * share / 100 * (1 - 1e-12)) - 1
         return float(np.partition(distances, place)[place])
     order = np.argsort(distances)
     reached = np.cumsum(weights[order])
@@ -267,5 +282,5 @@ def _percentile(distances: NDArray[np.float64], weights: NDArray[np.float64], sh
     return float(distances[order[min(int(wanted), len(order) - 1)]])
 
 
-def _place(point: NDArray[np.float64]) -> Point:
+def _place(point: NDArray[np.number]) -> Point:
     return tuple(float(x) for x in point)

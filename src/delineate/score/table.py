@@ -195,9 +195,13 @@ class ScoreTable:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The notes, and whatever a mean in this table leaves out or mixes."""
-        said = list(self.notes)
-        said += self.left_out
+        """The notes, what has no score, and the cautions."""
+        return (*self.notes, *self.left_out, *self.cautions)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What the means in this table leave out or mix, of cases that have scores."""
+        said = []
         if len({case.unit for case in self.cases}) > 1:
             counted = Counter(case.unit for case in self.cases)
             units = ", ".join(f"{unit} ({n} images)" for unit, n in counted.items())
