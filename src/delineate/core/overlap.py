@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -11,7 +11,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def ahead(work: Callable[[In], Out], things: Iterable[In]) -> Iterator[tuple[In, Future[Out]]]:
+def ahead(work: Callable[[In], Out], things: Iterable[In]) -> Generator[tuple[In, Future[Out]]]:
     """Each thing with the future result of `work` on it; while it is used, the next one is worked on.
 
     At most two results exist at a time. An error of `work` is raised by `result()` of its own future.

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import itertools
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
-from delineate.core import Case, ClassTable, DataError, TrainingError
+from delineate.core import Case, ClassTable, DataError, TrainingError, ahead
 from delineate.data.augment import Batch, Sample, WindowedSample, batch
 from delineate.data.fingerprint import digest_of, fingerprint
 from delineate.data.large_case import LargeCase
@@ -220,39 +222,41 @@ class Training:
             self._checkpoint(self.folder)
         validation_seconds = 0.0
         validated = math.floor(self._progress(self._record.steps, self._record.seconds) * VALIDATIONS)
-        while (progress := self._agreed(self._progress(self._record.steps, self._clock() - begun))) < 1:
-            loss = self._step(self._record.steps, progress)
-            seconds = self._agreed(self._clock() - begun)
-            self._record = replace(self._record, steps=self._record.steps + 1, seconds=seconds)
-            progress = min(1.0, self._progress(self._record.steps, seconds))
-            dice: float | None = None
-            previews: Previews = ()
-            due = math.floor(progress * VALIDATIONS)
-            rested = seconds - validated_at > 10 * validation_seconds
-            if due > validated and (progress >= 1 or rested or (self._best and self.steps)):
-                started = self._clock()
-                dice, previews = self._validated() if self.first else (None, ())
-                validation_seconds = self._agreed(self._clock() - started)
-                validated, validated_at = due, seconds
-                entry = {"step": self._record.steps, "seconds": seconds, "loss": loss} | (
-                    {} if dice is None else {"dice": dice}
+        with closing(ahead(self._crops, itertools.count(self._record.steps))) as batches:
+            while (progress := self._agreed(self._progress(self._record.steps, self._clock() - begun))) < 1:
+                number, crops = next(batches)
+                loss = self._step(number, crops.result(), progress)
+                seconds = self._agreed(self._clock() - begun)
+                self._record = replace(self._record, steps=self._record.steps + 1, seconds=seconds)
+                progress = min(1.0, self._progress(self._record.steps, seconds))
+                dice: float | None = None
+                previews: Previews = ()
+                due = math.floor(progress * VALIDATIONS)
+                rested = seconds - validated_at > 10 * validation_seconds
+                if due > validated and (progress >= 1 or rested or (self._best and self.steps)):
+                    started = self._clock()
+                    dice, previews = self._validated() if self.first else (None, ())
+                    validation_seconds = self._agreed(self._clock() - started)
+                    validated, validated_at = due, seconds
+                    entry = {"step": self._record.steps, "seconds": seconds, "loss": loss} | (
+                        {} if dice is None else {"dice": dice}
+                    )
+                    self._record = replace(self._record, history=(*self._record.history, entry))
+                    if self._best and leads(self._record.history):
+                        self._best.load_state_dict(self._average.state_dict())
+                if self.folder and seconds - saved_at > CHECKPOINT_SECONDS and progress < 1:
+                    if self.first:
+                        self._checkpoint(self.folder)
+                    saved_at = seconds
+                yield Step(
+                    number=self._record.steps,
+                    loss=loss,
+                    dice=dice,
+                    seconds=seconds,
+                    remaining=seconds * (1 - progress) / max(progress, 1e-6),
+                    progress=progress,
+                    previews=previews,
                 )
-                self._record = replace(self._record, history=(*self._record.history, entry))
-                if self._best and leads(self._record.history):
-                    self._best.load_state_dict(self._average.state_dict())
-            if self.folder and seconds - saved_at > CHECKPOINT_SECONDS and progress < 1:
-                if self.first:
-                    self._checkpoint(self.folder)
-                saved_at = seconds
-            yield Step(
-                number=self._record.steps,
-                loss=loss,
-                dice=dice,
-                seconds=seconds,
-                remaining=seconds * (1 - progress) / max(progress, 1e-6),
-                progress=progress,
-                previews=previews,
-            )
         if self._best and (step_kept := decayed(self._record.history)):
             self._average.load_state_dict(self._best.state_dict())
             self._record = replace(self._record, data=self._record.data | {"kept_step": step_kept})
@@ -288,23 +292,26 @@ class Training:
         """A number as the first process has it."""
         return float(self._fabric.broadcast(number)) if self._crew.size > 1 else number
 
-    def _step(self, number: int, progress: float) -> float:
+    def _crops(self, number: int) -> Batch:
+        """What a step learns from; cut and changed in a thread of its own while the step before it is made."""
+        return batch(
+            self._samples,
+            size=self.plan.batch,
+            patch=self.plan.patch,
+            augmentation=self.plan.augmentation,
+            seed=self.seed,
+            step=number,
+            share=(self._crew.rank, self._crew.size),
+            everybody=self.plan.annotators == "soft",
+        )
+
+    def _step(self, number: int, crops: Batch, progress: float) -> float:
         """One batch: forward, loss, backward, a step down, the average updated. Returns the loss."""
         plan = self.plan
         share = min(1.0, (number + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
         for optimiser, rate in zip(self._optimisers, self._rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * share + 1e-6
-        crops = batch(
-            self._samples,
-            size=plan.batch,
-            patch=plan.patch,
-            augmentation=plan.augmentation,
-            seed=self.seed,
-            step=number,
-            share=(self._crew.rank, self._crew.size),
-            everybody=plan.annotators == "soft",
-        )
         images = self._fabric.to_device(crops.images.contiguous(memory_format=memory_layout(plan.dims)))
         if plan.adversarial:
             images = self._hardened(images, crops, number)
