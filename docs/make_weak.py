@@ -3,7 +3,7 @@
     python docs/make_weak.py [--steps 300]
 
 Two U-Nets see the same clicks and the same crops in the same order; what is drawn of them is held out. With --steps 0
-only the clicks are drawn, and what they surely imply.
+only the clicks are drawn, and what they imply.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     grown = spread_out(marks, dims=2, normalisation=Normalisation(), grey=True)
     panels = {
         f"strokes on {share:.1%} of the pixels": marked(marks),
-        "what they surely imply": marked(grown),
+        "what they imply": marked(grown),
     }
     for title, weak in (("strokes alone", False), ("Delineate", True)) if steps else ():
         data = DataSet(tuple(clicked), (), CLASSES, (), {})
@@ -52,7 +52,7 @@ def main() -> None:
         print(said)
     IMAGES.mkdir(exist_ok=True)
     rows = len(panels) // 2
-    figure = Figure(figsize=(11, 3 * rows), layout="constrained")
+    figure = Figure(figsize=(11, 2.4 * rows), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (title, panel) in zip(figure.subplots(rows, 2).flat, panels.items(), strict=True):
         tall = panel.shape[0] > panel.shape[1]

@@ -377,3 +377,14 @@ def test_undefined_numbers_are_null_in_the_file_and_nan_again_when_read(tmp_path
     (again,) = loaded(folder).record.history
     assert math.isnan(again["dice"])
     assert again["loss"] == 0.7
+
+
+def test_a_network_that_misjudges_its_own_labels_is_not_asked_about_other_pixels():
+    net = trained([strokes(0)], steps=1).learnt.net
+    samples = trained([strokes(i) for i in range(3)], steps=1)._samples
+    before = net.head.bias.clone()
+    told = torch.cat([sample.labels.flatten() for sample in samples])
+    truth = np.bincount(told[told != UNLABELLED].long(), minlength=2) / int((told != UNLABELLED).sum())
+    wrong = truth[::-1].copy() * 0.2 + np.array([0.0, 0.8])
+    assert (correct(net, samples, wrong) == wrong).all()
+    assert torch.equal(net.head.bias, before)

@@ -21,6 +21,7 @@ from delineate.nets import UNet
 
 ROUNDS = 100  # of expectation and maximisation; it has long converged
 FURTHEST = 30.0  # times by which a class may be rarer or more common than its labels tell
+TRUSTED = 1.5  # times by which it may misjudge a class among its labelled pixels, where the share is known, to be believed
 BEYOND = 3.0  # times by which it may be rarer or more common than the mean answer: a poor network shall not run away
 ASKED = 48  # windows that the network is asked about, evenly chosen
 WINDOW_PX = {2: 512, 3: 96}  # of each, along each axis
@@ -76,8 +77,9 @@ def correct(
 ) -> NDArray[np.float64]:
     """Shift the logits of `net`, in place, to the shares of classes in the images of `samples`; returns those shares.
 
-    labelled: the shares among the pixels that it learnt from. Samples that are read window by window are not asked about;
-    with no other, nothing changes.
+    labelled: the shares among the pixels that it learnt from. The network is first asked about the labelled pixels alone; where
+    what it finds there is not what is known, within TRUSTED, it has not learnt enough to be asked about others, and
+    nothing changes. Nor does anything with samples that are all read window by window, which are not asked about.
     """
     held = [one for one in samples if isinstance(one, Sample)]
     chosen = [held[i * len(held) // min(len(held), ASKED)] for i in range(min(len(held), ASKED))]
@@ -85,16 +87,33 @@ def correct(
         return labelled
     net.eval()
     device = net.head.weight.device
-    seen = []
+    seen, known = [], []
     for one in chosen:
-        window = one.image
+        window, labels = one.image, one.labels[:1]
         for axis, n in enumerate(one.spatial, start=1):  # the middle
             side = min(n, WINDOW_PX[net.dims])
-            window = window.narrow(axis, (n - side) // 2, side)
+            window, labels = (each.narrow(axis, (n - side) // 2, side) for each in (window, labels))
         logits = net(window[None].to(device))[0, : len(labelled)]
-        likely = logits.double().softmax(0).flatten(1)
-        seen.append(likely[:, :: -(-likely.shape[1] // MOST_PX)].cpu().numpy())
+        likely, told = logits.double().softmax(0).flatten(1), labels.flatten().to(torch.uint8)
+        every = -(-likely.shape[1] // MOST_PX)
+        seen.append(likely[:, ::every].cpu().numpy())
+        known.append((likely[:, told != UNLABELLED].cpu().numpy(), told[told != UNLABELLED].numpy()))
+    if not _trusted(known, labelled):
+        return labelled
     found = shares_in_images(np.concatenate(seen, axis=1), labelled)
     ratio = np.where(labelled > 0, found / np.maximum(labelled, 1e-12), 1.0).clip(1 / FURTHEST, FURTHEST)
     net.shift_logits(torch.from_numpy(np.log(ratio)))
     return found
+
+
+def _trusted(
+    known: Sequence[tuple[NDArray[np.float64], NDArray[np.uint8]]], labelled: NDArray[np.float64]
+) -> bool:
+    """Whether the shares of classes among labelled pixels are found from the network's answers about them."""
+    likely, told = (np.concatenate(each, axis=-1) for each in zip(*known, strict=True))
+    if not told.size:
+        return False
+    truth = np.bincount(told, minlength=len(labelled)) / told.size
+    found = shares_in_images(likely, labelled)
+    off = np.maximum(found, 1e-3) / np.maximum(truth, 1e-3)
+    return bool(((off < TRUSTED) & (off > 1 / TRUSTED)).all())
