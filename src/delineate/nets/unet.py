@@ -321,6 +321,9 @@ def cropped(
     fine: Float[Tensor, "batch channels *doubled"], *, like: Float[Tensor, "batch others *spatial"]
 ) -> Float[Tensor, "batch channels *spatial"]:
     """`fine` without the last pixels along each axis where `like` is shorter."""
+    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    any_size = traced or torch.compiler.is_exporting()  # a graph shall not remember this size
     for axis in range(2, fine.ndim):
-        fine = fine.narrow(axis, 0, like.shape[axis])
+        if any_size or fine.shape[axis] > like.shape[axis]:  # the gradient of a cut is a copy
+            fine = fine.narrow(axis, 0, like.shape[axis])
     return fine

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from delineate.audits.attack.frozen import answering, prepared
 from delineate.audits.subject import Subject
 from delineate.learn import UNetMethod
 from delineate.learn.engine import REFERENCE, engine_of
@@ -44,8 +45,9 @@ def quick(subject: Subject, *, low: bool | None = None) -> Callable[[Tensor], Te
     )
     dtype = torch.bfloat16 if (native_bfloat16() if low is None else low) else torch.float32
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    net: Any = frozen(folded(learnt.net)).to(device=device, dtype=dtype)
-    net = net.to(memory_format=layout)
+    net: Any = folded(learnt.net).to(device=device, dtype=dtype)
+    net.head = answering(net.head, count * net.shuffle**net.dims)
+    net = prepared(net.to(memory_format=layout))
 
     def logits(images: Tensor) -> Tensor:
         images = seen(images, learnt.plan)
@@ -55,7 +57,7 @@ def quick(subject: Subject, *, low: bool | None = None) -> Callable[[Tensor], Te
         span = torch.tensor([1 / span if span > 0 else 0.0 for span in scale.span]).reshape(spread)
         shown = (images - torch.tensor(scale.low).reshape(spread).to(images)) * span.to(images)
         shown = shown.clamp(-1, 3) if scale.clipped else shown
-        answer: Tensor = net(shown.to(device, dtype).contiguous(memory_format=layout))[:, :count]
+        answer: Tensor = net(shown.to(device, dtype).contiguous(memory_format=layout))
         return answer.float().to(images.device)
 
     return logits
@@ -79,8 +81,3 @@ def counted_by(subject: Subject) -> Callable[[NDArray[Any]], NDArray[np.float32]
     learnt = subject.method.learnt
     exact = UNetMethod.of(replace(learnt, engine=engine_of(learnt, REFERENCE)))
     return exact.predict
-
-
-def frozen(module: nn.Module) -> nn.Module:
-    """The module itself, in evaluation mode, with weights that ask for no gradient."""
-    return module.eval().requires_grad_(False)
