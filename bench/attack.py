@@ -1,6 +1,6 @@
 """Attacks on one network, ours and torchattacks' in turns: how fast a PGD is, and whether any single attack beats the ensemble.
 
-    python bench/attack.py MODEL nuclei/val [--images 45] [--eps 4] [--steps 20] [--only speed|strength|kept]
+    python bench/attack.py MODEL nuclei/val [--images 45] [--part 1/3] [--eps 4] [--steps 20] [--only speed|strength|kept]
 
 `--only kept` needs no torchattacks: what the ensemble leaves of a model, ordinary or adversarially trained.
 
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--images", type=int, default=45, help="an even choice of so many")
+    parser.add_argument("--part", default="1/1", help="2/3: of these each third, from the second on")
     parser.add_argument("--eps", type=float, default=4)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--only", choices=("speed", "strength", "kept"))
@@ -48,7 +49,9 @@ def main() -> None:
     found = data.load(wanted.data)
     cases = sorted([*found.cases, *found.validation], key=lambda case: case.name)
     count = min(wanted.images, len(cases))
-    ones = [attacked(cases[i * len(cases) // count], dims=2, grey=True) for i in range(count)]
+    part, parts = map(int, wanted.part.split("/"))
+    chosen = [cases[i * len(cases) // count] for i in range(count)][part - 1 :: parts]
+    ones = [attacked(case, dims=2, grey=True) for case in chosen]
     valid = intensities(case.image for case in cases)
     run = Run(wanted.eps, wanted.steps, valid)
     subject = subject_of_method(UNetMethod.load(wanted.model), name=str(wanted.model))

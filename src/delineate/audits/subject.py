@@ -48,6 +48,11 @@ class Subject:
     masks: Mapping[str, NDArray[np.uint8]] | None = None
     source: Path | None = None
 
+    @property
+    def taught(self) -> str | None:
+        """What commands call a U-Net of ours, whose folder can be calibrated; None for an ONNX file and for anybody else's."""
+        return None if self.method is None or self.method.learnt is None else str(self.source or "MODEL")
+
     def labels(self, case: Case) -> NDArray[np.uint8]:
         """The predicted labels (*spatial) of a case; raises DataError where there are none."""
         if self.predict is not None:
