@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from delineate.audits.subject import Subject, at_rest
 from delineate.core import ClassTable, ModelError
+from delineate.learn.prepare import as_grey
 
 
 def subject_of_module(
@@ -28,9 +29,11 @@ def subject_of_module(
     """A module that maps (n, channels, *spatial) to one score per class and pixel, (n, classes or 1, *spatial).
 
     The scores may be logits or probabilities, alone, in a tuple or list (the first that fits is taken) or in a dict.
-    classes: numbered where None. white: the raw intensity that the module sees as 1. divisor: images are padded at their ends,
-    by repeating the edge, to multiples of this, and the answer is cut back. The module is asked in evaluation mode, and is
-    otherwise left as it was. Raises ModelError, when asked, for channels and answers that do not fit and where the module fails.
+    classes: numbered where None. channels: where None, those of its first convolution, if it takes an image of so many. A grey
+    picture stored in three equal channels is one of one channel to a module of one. white: the raw intensity that the module
+    sees as 1. divisor: images are padded at their ends, by repeating the edge, to multiples of this, and the answer is cut back.
+    The module is asked in evaluation mode, and is otherwise left as it was. Raises ModelError, when asked, for channels and
+    answers that do not fit and where the module fails.
 
     >>> subject = subject_of_module(nn.Conv2d(1, 2, 1), divisor=8)
     >>> subject.asked()(np.zeros((5, 9, 1), np.uint8)).shape
@@ -38,6 +41,9 @@ def subject_of_module(
     """
     first = next(module.parameters(), None)
     device = torch.device("cpu") if first is None else first.device
+
+    if channels is None:
+        channels = _taken(module, dims, divisor, device)
 
     def logits(images: Tensor) -> Tensor:
         if channels is not None and images.shape[1] != channels:
@@ -66,6 +72,7 @@ def subject_of_module(
             raise ModelError(
                 f"the image has shape {image.shape} but {name} works on {dims} spatial axes: give (*spatial, channels)"
             )
+        image = as_grey(image) if channels == 1 else image
         raw = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0), np.float32)).to(device)
         planes = raw.unbind(1) if image.ndim - 1 > dims else [raw]
         with torch.inference_mode():
@@ -95,6 +102,19 @@ class Plain(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Scores (n, classes or 1, *spatial) of images (n, channels, *spatial)."""
         return scores_in(self.module(images), images, "the module")
+
+
+def _taken(module: nn.Module, dims: int, divisor: int, device: torch.device) -> int | None:
+    """The channels of an image that it takes, as its first convolution says; None where such an image is not taken."""
+    first = next((one for one in module.modules() if isinstance(one, (nn.Conv2d, nn.Conv3d))), None)
+    if first is None:
+        return None
+    try:
+        with at_rest(module), torch.inference_mode():
+            module(torch.zeros(1, first.in_channels, *(2 * divisor,) * dims, device=device))
+    except Exception:  # anybody's code; what it says is told when it is asked in earnest
+        return None
+    return first.in_channels
 
 
 def _counted(logits: Any, channels: int, dims: int, divisor: int, device: torch.device) -> int:

@@ -13,6 +13,7 @@ from delineate.audits.evidence import Evidence
 from delineate.audits.section import Remedy, Section, Table
 from delineate.audits.subject import Subject, at_rest
 from delineate.core import DelineateError
+from delineate.data.problem import counted
 
 __all__ = ["DeterminismSettings", "determinism"]
 
@@ -75,7 +76,7 @@ def determinism(subject: Subject, evidence: Evidence, *, settings: DeterminismSe
         )
         if subject.method is not None and not same
         else (),
-        notes=(f"{len(cases)} images.", *notes),
+        notes=(f"{counted(len(cases), 'image')}.", *notes),
         numbers={
             "cases": [case.name for case in cases],
             "changes": [

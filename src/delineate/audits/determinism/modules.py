@@ -13,6 +13,7 @@ from delineate.audits.determinism.settings import DeterminismSettings
 from delineate.audits.determinism.ways import Ask, Way, engines_of
 from delineate.audits.subject import Subject
 from delineate.core import Case
+from delineate.learn.prepare import as_grey
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +38,8 @@ def of_module(
 
     def given(case: Case) -> Tensor:
         """The image as one batch, its edges repeated to a size that the module takes."""
-        pixels = torch.from_numpy(np.moveaxis(case.image, -1, 0).astype(np.float32))[None].to(device)
+        image = as_grey(case.image) if subject.channels == 1 else case.image
+        pixels = torch.from_numpy(np.moveaxis(image, -1, 0).astype(np.float32))[None].to(device)
         edge = [pad for n in reversed(case.spatial) for pad in (0, -n % subject.divisor)]
         return F.pad(pixels, edge, mode="replicate") if any(edge) else pixels
 

@@ -19,6 +19,7 @@ from delineate.audits.shift.moves import Moves, Shift, circled, framed, shifts_o
 from delineate.audits.shift.picture import tremble_picture
 from delineate.audits.subject import Subject
 from delineate.core import Case, DataError, ModelError
+from delineate.data.problem import counted
 
 PERIOD = 16  # of a network of unknown make: most halve four times
 
@@ -124,7 +125,7 @@ def _findings(
                 "shift.dice",
                 wobble,
                 f"The Dice of one and the same image varies by {wobble:.4f} with the frame (standard deviation {spread:.4f}; "
-                f"{len(ranges)} images with truth).",
+                f"{counted(len(ranges), 'image')} with truth).",
             )
         )
     return tuple(findings)
@@ -213,7 +214,7 @@ def _notes(used: Sequence[Case], given: Sequence[Case], subject: Subject, period
         if subject.reach_px is None
         else f"Away from edges: further than the {subject.reach_px} pixels from which anything can reach a pixel."
     )
-    return (f"{len(used)} of {len(given)} images, shifts of up to {period} pixels.", reach)
+    return (f"{len(used)} of {counted(len(given), 'image')}, shifts of up to {period} pixels.", reach)
 
 
 def _agreement(moves: Moves) -> float:
