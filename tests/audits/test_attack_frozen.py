@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from delineate.audits.attack.frozen import Convolution, answering, prepared
+from delineate.audits import subject_of_module
+from delineate.audits.attack import quick
+from delineate.audits.attack.frozen import Convolution, Hastened, answering, prepared
 from delineate.nets import DOWN, UP, UNet, folded
 
 
@@ -65,3 +67,39 @@ def test_a_relu_is_taken_along_only_where_it_comes_next():
 def test_a_head_that_answers_less_answers_the_same():
     head, x = nn.Conv2d(4, 12, 1), torch.rand(1, 4, 3, 3)
     torch.testing.assert_close(answering(head, 8)(x), head(x)[:, :8])
+
+
+class Particular(nn.Module):
+    """Takes float32 alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 2, 1)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers(x + torch.zeros(1, dtype=torch.float32)) if x.dtype == torch.float32 else x[0]
+
+
+def test_anybodys_module_is_climbed_through_a_copy_that_says_the_same():
+    torch.manual_seed(0)
+    module, images = UNet(1, 2, width=8, levels=3), 255 * torch.rand(1, 1, 21, 32)
+    subject = subject_of_module(module, channels=1)
+    expected, got = slope(subject.logits, images), slope(quick(subject), images)
+    assert (expected[0].argmax(1) == got[0].argmax(1)).float().mean() > 0.97
+    assert torch.nn.functional.cosine_similarity(expected[1].flatten(), got[1].flatten(), 0) > 0.99
+    assert all(weight.dtype == torch.float32 for weight in module.parameters())
+    assert module.training
+
+
+def test_a_module_that_cannot_be_copied_into_another_type_is_climbed_as_it_is():
+    torch.manual_seed(0)
+    subject, images = subject_of_module(Particular(), channels=1), 255 * torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(slope(quick(subject, low=True), images), slope(subject.logits, images))
+
+
+def test_weights_that_are_computed_anew_at_each_call_are_left_to_torch():
+    torch.manual_seed(0)
+    normed = nn.Sequential(torch.nn.utils.spectral_norm(nn.Conv2d(1, 2, 3, padding=1)), nn.ReLU())
+    assert not any(isinstance(module, Convolution) for module in Hastened(normed, torch.float32).modules())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,27 +45,32 @@ def subject_of_module(
     if channels is None:
         channels = _taken(module, dims, divisor, device)
 
-    def logits(images: Tensor) -> Tensor:
-        if channels is not None and images.shape[1] != channels:
-            raise ModelError(
-                f"the image has {images.shape[1]} channels but {name} takes {channels}: convert the image"
-            )
-        sides = images.shape[2:]
-        short = [pad for side in reversed(sides) for pad in (0, -side % divisor)]
-        padded = F.pad(images / white, short, mode="replicate") if any(short) else images / white
-        try:
-            with at_rest(module):
-                answer = module(padded)
-        except Exception as error:  # anybody's code: it may raise anything
-            said = (str(error).splitlines() or [""])[0][:160]
-            raise ModelError(
-                f"{name} fails on {' x '.join(map(str, padded.shape))} ({type(error).__name__}: {said}): correct it, or name "
-                "its channels and the divisor of its sizes"
-            ) from error
-        scores = scores_in(answer, padded, name)
-        for axis, side in enumerate(sides):
-            scores = scores.narrow(axis + 2, 0, side)
-        return as_logits(scores)
+    def through(one: nn.Module) -> Callable[[Tensor], Tensor]:
+        def logits(images: Tensor) -> Tensor:
+            if channels is not None and images.shape[1] != channels:
+                raise ModelError(
+                    f"the image has {images.shape[1]} channels but {name} takes {channels}: convert the image"
+                )
+            sides = images.shape[2:]
+            short = [pad for side in reversed(sides) for pad in (0, -side % divisor)]
+            padded = F.pad(images / white, short, mode="replicate") if any(short) else images / white
+            try:
+                with at_rest(one):
+                    answer = one(padded)
+            except Exception as error:  # anybody's code: it may raise anything
+                said = (str(error).splitlines() or [""])[0][:160]
+                raise ModelError(
+                    f"{name} fails on {' x '.join(map(str, padded.shape))} ({type(error).__name__}: {said}): correct it, or "
+                    "name its channels and the divisor of its sizes"
+                ) from error
+            scores = scores_in(answer, padded, name)
+            for axis, side in enumerate(sides):
+                scores = scores.narrow(axis + 2, 0, side)
+            return as_logits(scores)
+
+        return logits
+
+    logits = through(module)
 
     def predict(image: NDArray[Any]) -> NDArray[np.float32]:
         if image.ndim not in (dims + 1, 4):
@@ -89,6 +94,7 @@ def subject_of_module(
         predict=predict,
         logits=logits,
         network=module,
+        through=through,
     )
 
 
