@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from delineate.audits.attack.ball import Ball
-from delineate.audits.attack.climb import Logits, climbed, fading, lost, started
+from delineate.audits.attack.climb import Logits, lost, settling, started
 from delineate.audits.attack.objectives import (
     Objective,
     cospgd,
@@ -36,8 +36,6 @@ OBJECTIVES: dict[str, Objective] = {
 }
 """What the members climb, in their order; to add one is a line."""
 
-MOMENTUM = 0.75
-FIRST = 0.5  # the longest stride, as a share of eps
 GOES_ON = ("masked cross-entropy", "Jensen-Shannon", "lost Dice")  # from the worst so far
 
 Judge = Callable[[Tensor], float]
@@ -79,19 +77,17 @@ def ensemble(
     for number, (name, objective) in enumerate(OBJECTIVES.items()):
         goes_on = name in GOES_ON and worst.by != "none"
         found = held(
-            climbed(
+            settling(
                 logits,
                 images,
                 labels,
                 objective=objective,
                 ball=ball,
                 valid=valid,
-                strides=fading(steps, first=FIRST),
+                steps=steps,
                 start=worst.images
                 if goes_on
                 else started(images, ball=ball, valid=valid, seed=seed + number),
-                momentum=MOMENTUM,
-                harm=lost,
             )
         )
         each[name] = count(found)

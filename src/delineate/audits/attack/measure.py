@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.audits.attack.ball import L2, LInf
-from delineate.audits.attack.climb import Logits, climbed, fading, fgsm, lost, pgd, started
-from delineate.audits.attack.ensemble import FIRST, MOMENTUM, OBJECTIVES, Worst, ensemble
+from delineate.audits.attack.climb import Logits, fgsm, pgd, settling, started
+from delineate.audits.attack.ensemble import OBJECTIVES, Worst, ensemble
 from delineate.audits.attack.files import Attacked, held
 from delineate.audits.attack.objectives import cross_entropy, lost_dice
 from delineate.audits.attack.outcome import Outcome, outcome
@@ -123,17 +123,15 @@ class Examiner:
             raise ValueError("a closer look needs gradients")
 
         def after(eps: float, count: int, start: Tensor | None) -> Outcome:
-            found = climbed(
+            found = settling(
                 logits,
                 one.images,
                 one.labels,
                 objective=lost_dice,
                 ball=LInf(eps),
                 valid=self.valid,
-                strides=fading(count, first=FIRST),
+                steps=count,
                 start=start,
-                momentum=MOMENTUM,
-                harm=lost,
             )
             return self.counted(one, self.kept(one, found, eps))
 
