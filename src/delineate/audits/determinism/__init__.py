@@ -10,7 +10,7 @@ from delineate.audits.determinism.changes import Answer, Change, change_of, find
 from delineate.audits.determinism.settings import DEFAULTS, DeterminismSettings
 from delineate.audits.determinism.ways import ways
 from delineate.audits.evidence import Evidence
-from delineate.audits.section import Remedy, Section, Table
+from delineate.audits.section import Remedy, Section, Table, with_gravest
 from delineate.audits.subject import Subject, at_rest
 from delineate.core import DelineateError
 from delineate.data.problem import counted
@@ -43,6 +43,7 @@ def determinism(subject: Subject, evidence: Evidence, *, settings: DeterminismSe
             for number, (one, other) in enumerate(zip(first, again, strict=True)):
                 if (count := int((one.argmax(0) != other.argmax(0)).sum())) > worst[0]:
                     worst = count, number, other
+    found = tuple(findings(changes, evidence))
     same = changes and max(change.changed for change in changes) == 0
     largest = max(changes, key=lambda change: (change.changed, change.furthest), default=None)
     sentence = "Nothing could be asked again."
@@ -56,8 +57,8 @@ def determinism(subject: Subject, evidence: Evidence, *, settings: DeterminismSe
         name="determinism",
         title="Determinism",
         question="Is the answer the same when nothing that matters has changed?",
-        sentence=sentence,
-        findings=tuple(findings(changes, evidence)),
+        sentence=with_gravest(sentence, found),
+        findings=found,
         tables=(
             Table(
                 "Against the whole image in float32",

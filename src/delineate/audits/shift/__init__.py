@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from delineate.audits.evidence import Evidence
-from delineate.audits.section import Chart, Curve, Finding, Remedy, Section, Table
+from delineate.audits.section import Chart, Curve, Finding, Remedy, Section, Table, with_gravest
 from delineate.audits.shift.moves import Moves, Shift, circled, framed, shifts_of
 from delineate.audits.shift.picture import tremble_picture
 from delineate.audits.subject import Subject
@@ -65,7 +65,7 @@ def shift(subject: Subject, evidence: Evidence, *, settings: ShiftSettings = Shi
         "shift",
         "Shift",
         "Does the answer change when the picture begins a few pixels further on?",
-        findings[0].sentence,
+        with_gravest(findings[0].sentence, findings),
         findings=findings,
         tables=(_by_way(ways), _by_shift(ways, shifts)),
         charts=(_chart(ways, shifts),),
