@@ -153,7 +153,7 @@ class Run:
                     stride=STRIDE, objective=OBJECTIVES[name],
                 )  # fmt: skip
                 rows.setdefault(f"{name} as published", []).append(self.counted(predict, one, changed)[2])
-            rows.setdefault("ensemble", []).append(self.worst(logits, predict, one))
+            rows.setdefault("ensemble", []).append(self.worst(subject, logits, predict, one))
             print(one.case.name, {name: round(values[-1], 4) for name, values in rows.items()}, flush=True)
         ours = np.array(rows.pop("ensemble"))
         strongest = np.min(list(rows.values()), axis=0)
@@ -173,18 +173,19 @@ class Run:
         clean, worst = [], []
         for one in ones:
             clean.append(self.counted(predict, one, one.images)[2])
-            worst.append(self.worst(logits, predict, one))
+            worst.append(self.worst(subject, logits, predict, one))
             print(f"{one.case.name}: clean {clean[-1]:.4f}, under the ensemble {worst[-1]:.4f}", flush=True)
         print(
             f"{len(ones)} images: clean Dice {np.mean(clean):.4f}, under the ensemble {np.mean(worst):.4f}, "
             f"kept {np.mean(worst) / np.mean(clean):.3f}"
         )
 
-    def worst(self, logits: Any, predict: Any, one: Attacked) -> float:
+    def worst(self, subject: Subject, logits: Any, predict: Any, one: Attacked) -> float:
         """Dice that the ensemble leaves of one image."""
         kept = partial(held, images=one.images, ball=self.ball, valid=self.valid)
         found = ensemble(
             logits, one.images, one.labels, ball=self.ball, valid=self.valid, steps=self.steps, held=kept,
+            other=quick(subject, like=one.images),
             judge=lambda given: outcome(one.case, predict(one.image(given)).argmax(0)).harm,
         )  # fmt: skip
         return self.counted(predict, one, found.images)[2]

@@ -31,11 +31,14 @@ from delineate.nets import folded
 ALIKE = 0.98  # share of the pixels to which a copy has to give the same label
 
 
-def quick(subject: Subject, *, low: bool | None = None) -> Callable[[Tensor], Tensor]:
+def quick(
+    subject: Subject, *, low: bool | None = None, like: Tensor | None = None
+) -> Callable[[Tensor], Tensor]:
     """Intensities (n, channels, *spatial) float32 -> logits (n, classes, *spatial) float32, differentiable.
 
-    low: bfloat16; None: where the processor has it. A torch module that is not ours is copied, unless its copy gives other
-    labels or none. Raises ModelError where there are no gradients.
+    low: bfloat16; None: where the processor has it. like: images whose brightness is measured once, to hold for all (None: it
+    is measured again at each call); nothing to a model that is not ours. A torch module that is not ours is copied, unless
+    its copy gives other labels or none. Raises ModelError where there are no gradients.
     """
     dtype = torch.bfloat16 if (native_bfloat16() if low is None else low) else torch.float32
     if subject.method is None or subject.method.learnt is None:
@@ -53,7 +56,10 @@ def quick(subject: Subject, *, low: bool | None = None) -> Callable[[Tensor], Te
 
     def logits(images: Tensor) -> Tensor:
         images = seen(images, learnt.plan)
-        whole = np.moveaxis(images.detach().cpu().numpy(), 1, -1)  # one case: its slices are scaled together
+        measured = images if like is None else seen(like, learnt.plan)
+        whole = np.moveaxis(
+            measured.detach().cpu().numpy(), 1, -1
+        )  # one case: its slices are scaled together
         scale = scale_of(whole, normalisation)
         spread = (1, -1, *(1,) * (images.ndim - 2))
         span = torch.tensor([1 / span if span > 0 else 0.0 for span in scale.span]).reshape(spread)
