@@ -1,6 +1,6 @@
 """Attacks on one network, ours and torchattacks' in turns: how fast a PGD is, and whether any single attack beats the ensemble.
 
-    python bench/attack.py MODEL nuclei/val [--images 45] [--eps 4] [--steps 20] [--only speed|strength|kept]
+    python bench/attack.py MODEL nuclei/val [--images 45] [--part 1/3] [--eps 4] [--steps 20] [--only speed|strength|kept]
 
 `--only kept` needs no torchattacks: what the ensemble leaves of a model, ordinary or adversarially trained.
 
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--images", type=int, default=45, help="an even choice of so many")
+    parser.add_argument("--part", default="1/1", help="2/3: of these each third, from the second on")
     parser.add_argument("--eps", type=float, default=4)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--only", choices=("speed", "strength", "kept"))
@@ -48,7 +49,9 @@ def main() -> None:
     found = data.load(wanted.data)
     cases = sorted([*found.cases, *found.validation], key=lambda case: case.name)
     count = min(wanted.images, len(cases))
-    ones = [attacked(cases[i * len(cases) // count], dims=2, grey=True) for i in range(count)]
+    part, parts = map(int, wanted.part.split("/"))
+    chosen = [cases[i * len(cases) // count] for i in range(count)][part - 1 :: parts]
+    ones = [attacked(case, dims=2, grey=True) for case in chosen]
     valid = intensities(case.image for case in cases)
     run = Run(wanted.eps, wanted.steps, valid)
     subject = subject_of_method(UNetMethod.load(wanted.model), name=str(wanted.model))
@@ -150,7 +153,7 @@ class Run:
                     stride=STRIDE, objective=OBJECTIVES[name],
                 )  # fmt: skip
                 rows.setdefault(f"{name} as published", []).append(self.counted(predict, one, changed)[2])
-            rows.setdefault("ensemble", []).append(self.worst(logits, predict, one))
+            rows.setdefault("ensemble", []).append(self.worst(subject, logits, predict, one))
             print(one.case.name, {name: round(values[-1], 4) for name, values in rows.items()}, flush=True)
         ours = np.array(rows.pop("ensemble"))
         strongest = np.min(list(rows.values()), axis=0)
@@ -170,18 +173,19 @@ class Run:
         clean, worst = [], []
         for one in ones:
             clean.append(self.counted(predict, one, one.images)[2])
-            worst.append(self.worst(logits, predict, one))
+            worst.append(self.worst(subject, logits, predict, one))
             print(f"{one.case.name}: clean {clean[-1]:.4f}, under the ensemble {worst[-1]:.4f}", flush=True)
         print(
             f"{len(ones)} images: clean Dice {np.mean(clean):.4f}, under the ensemble {np.mean(worst):.4f}, "
             f"kept {np.mean(worst) / np.mean(clean):.3f}"
         )
 
-    def worst(self, logits: Any, predict: Any, one: Attacked) -> float:
+    def worst(self, subject: Subject, logits: Any, predict: Any, one: Attacked) -> float:
         """Dice that the ensemble leaves of one image."""
         kept = partial(held, images=one.images, ball=self.ball, valid=self.valid)
         found = ensemble(
             logits, one.images, one.labels, ball=self.ball, valid=self.valid, steps=self.steps, held=kept,
+            other=quick(subject, like=one.images),
             judge=lambda given: outcome(one.case, predict(one.image(given)).argmax(0)).harm,
         )  # fmt: skip
         return self.counted(predict, one, found.images)[2]

@@ -289,6 +289,13 @@ def test_a_module_is_known_by_its_weights_and_what_cannot_be_known_is_examined_a
     assert len(CALLS) == 4
 
 
+def test_a_torch_module_is_audited_as_it_is(data: Path, tmp_path: Path) -> None:
+    import torch
+
+    done = audit(torch.nn.Conv2d(1, 2, 1), data / "test", out=tmp_path / "audit", only=["darkness"])
+    assert "Conv2d" in done.page.read_text(encoding="utf-8")
+
+
 def test_a_single_audit_leaves_the_others_on_the_page(model: Path, data: Path, tmp_path: Path) -> None:
     asked = {"data": data / "test", "out": tmp_path / "audit"}
     audit(model, **asked)

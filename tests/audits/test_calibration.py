@@ -83,7 +83,7 @@ def test_planted_overconfidence_is_found_and_its_temperature_named() -> None:
     before, after = found["border_ece"]
     assert after < 0.02 < before
     assert "too sure" in section.sentence
-    assert section.remedies[0].command == "delineate calibrate MODEL DATA"
+    assert section.remedies[0].command.startswith("delineate calibrate FOLDER DATA")
     assert section.pictures
 
 
@@ -181,6 +181,44 @@ def test_our_network_is_the_same_in_any_batch_tile_or_thread() -> None:
     )
     rows = [row[0] for row in section.tables[0].rows]
     assert "tiles that keep 32 px" in rows
+
+
+def test_an_equivariant_model_says_that_it_is_asked_about_whole_images() -> None:
+    plain = untaught()
+    plan = replace(plain.plan, equivariant=True)
+    learnt = replace(plain, net=network(plan, CLASSES, seed=0).eval(), plan=plan)
+    section = determinism(
+        subject_of_method(UNetMethod.of(learnt)), Evidence(tuple(honest_cases(1))), settings=QUICK
+    )
+    assert "determinism.tiles" not in judged(section)
+    assert any("whole images only" in note and "no export" in note for note in section.notes)
+
+
+def test_the_engines_that_were_not_asked_are_named() -> None:
+    section = determinism(
+        subject_of_method(UNetMethod.of(untaught())), Evidence(tuple(honest_cases(1))), settings=QUICK
+    )
+    assert any(note.startswith("Not asked: compiled") for note in section.notes)
+
+
+def test_an_onnx_file_is_cut_into_tiles_and_opened_with_other_threads(tmp_path, monkeypatch) -> None:
+    pytest.importorskip("onnxruntime"), pytest.importorskip("onnxscript")
+    from delineate.inference.engines import onnxruntime
+    from delineate.inference.onnx import write_onnx
+    from delineate.learn.foreign import OnnxModel
+
+    path = write_onnx(untaught().net, tmp_path / "a.onnx", example=torch.zeros(1, 1, 32, 32))
+    opened = []
+    session = onnxruntime.session
+    monkeypatch.setattr(
+        onnxruntime, "session", lambda path: opened.append(torch.get_num_threads()) or session(path)
+    )
+    subject = subject_of_method(OnnxModel(path), name="a", source=path)
+    section = determinism(subject, Evidence(tuple(honest_cases(1))), settings=QUICK)
+    assert set(judged(section)) == {f"determinism.{kind}" for kind in ("twice", "tiles", "threads")}
+    assert len(set(opened)) > 1
+    remedies = calibration(subject, Evidence(tuple(honest_cases(6)))).remedies
+    assert all("a.onnx" not in one.command for one in remedies)  # such a file cannot be calibrated
 
 
 def test_a_model_that_rolls_dice_is_found() -> None:

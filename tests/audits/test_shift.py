@@ -52,6 +52,17 @@ def finding(section, name):
     return next(one for one in section.findings if one.name == name)
 
 
+def test_what_fails_is_said_at_the_top():
+    lenient, strict = Threshold(0.2, 0.1, "lenient"), Threshold(0.0, 0.01, "strict")
+    table = {"shift.agreement": lenient, "shift.circular": lenient, "shift.probability": strict}
+    thresholds = Thresholds(thresholds_in(None).table | table)
+    section = shift(subject_of(on_a_grid), Evidence((blobs(),), thresholds=thresholds))
+    assert finding(section, "shift.agreement").verdict == "pass"
+    assert section.sentence == " ".join(
+        finding(section, f"shift.{name}").sentence for name in ("agreement", "probability")
+    )
+
+
 def test_a_pixelwise_model_passes_without_a_single_changed_label():
     section = shift(subject_of(pixelwise), Evidence((blobs(),)))
     assert section.verdict == "pass"

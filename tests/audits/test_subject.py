@@ -57,6 +57,20 @@ def test_a_module_may_answer_in_any_usual_way(answer: Any) -> None:
     assert (subject.labels(case) == case.labels).all()
 
 
+def test_the_channels_of_a_module_are_those_of_its_first_convolution_if_that_is_what_it_takes() -> None:
+    assert subject_of_module(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 2, 1))).channels == 3
+    misled = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4, 8, 1), nn.PixelShuffle(2))
+    assert subject_of_module(misled).channels is None
+
+
+def test_a_grey_picture_in_three_channels_is_shown_to_a_module_of_one() -> None:
+    subject, case = subject_of_module(nn.Conv2d(1, 2, 1)), square()
+    np.testing.assert_array_equal(subject.asked()(case.image.repeat(3, -1)), subject.asked()(case.image))
+    coloured = np.concatenate([case.image, case.image, case.image // 2], -1)
+    with pytest.raises(ModelError, match="has 3 channels but the module takes 1"):
+        subject.asked()(coloured)
+
+
 def test_a_module_that_answers_at_another_size_is_refused() -> None:
     with pytest.raises(ModelError, match="nothing of the size of its input"):
         subject_of_module(Answers(lambda x: x[..., ::2, ::2]))
@@ -65,12 +79,13 @@ def test_a_module_that_answers_at_another_size_is_refused() -> None:
 def test_a_module_asked_with_too_many_channels_says_so() -> None:
     subject = subject_of_module(nn.Conv2d(1, 2, 1), channels=1)
     with pytest.raises(ModelError, match="3 channels but the module takes 1"):
-        subject.asked()(np.zeros((8, 8, 3), np.uint8))
+        subject.asked()(np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3))
 
 
 def test_a_module_that_fails_on_an_image_is_told_by_its_first_line() -> None:
+    hidden = nn.Conv2d(3, 2, 1)
     with pytest.raises(ModelError, match="name its channels"):
-        subject_of_module(nn.Conv2d(3, 2, 1))
+        subject_of_module(Answers(lambda images: hidden(images)))
 
 
 @pytest.mark.parametrize("error", [KeyError("stain"), ValueError("two\nlines"), AssertionError()])

@@ -98,7 +98,6 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
         for when, found in (("as it is", before[i]), ("with a temperature", after[i])):
             curves.append(_curve(f"{name}, near borders, {when}", found[1]))
     curves += [_curve(f"{name}, all over", before[i][0]) for i, name in enumerate(names)]
-    source = subject.source or "MODEL"
     return Section(
         name="calibration",
         title="Calibration",
@@ -124,8 +123,14 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
         remedies=(
             Remedy(
                 f"Divide the logits by {temperature:.2f}: no label changes, and the error near borders goes from "
-                f"{_points(border)} to {_points(border_after)} (fitted on half of the cases, judged on the others).",
-                f"delineate calibrate {source} DATA",
+                f"{_points(border)} to {_points(border_after)} (fitted on half of the cases, judged on the others)."
+                + (
+                    ""
+                    if subject.taught
+                    else " A U-Net of Delineate carries it, also into the files that are exported then."
+                ),
+                f"delineate calibrate {subject.taught or 'FOLDER'} DATA"
+                + ("" if subject.taught else " && delineate export FOLDER --onnx -o EXPORTED"),
             ),
         )
         if border_after < border

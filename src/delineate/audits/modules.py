@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from delineate.audits.subject import Subject, at_rest
 from delineate.core import ClassTable, ModelError
+from delineate.learn.prepare import as_grey
 
 
 def subject_of_module(
@@ -28,9 +29,11 @@ def subject_of_module(
     """A module that maps (n, channels, *spatial) to one score per class and pixel, (n, classes or 1, *spatial).
 
     The scores may be logits or probabilities, alone, in a tuple or list (the first that fits is taken) or in a dict.
-    classes: numbered where None. white: the raw intensity that the module sees as 1. divisor: images are padded at their ends,
-    by repeating the edge, to multiples of this, and the answer is cut back. The module is asked in evaluation mode, and is
-    otherwise left as it was. Raises ModelError, when asked, for channels and answers that do not fit and where the module fails.
+    classes: numbered where None. channels: where None, those of its first convolution, if it takes an image of so many. A grey
+    picture stored in three equal channels is one of one channel to a module of one. white: the raw intensity that the module
+    sees as 1. divisor: images are padded at their ends, by repeating the edge, to multiples of this, and the answer is cut back.
+    The module is asked in evaluation mode, and is otherwise left as it was. Raises ModelError, when asked, for channels and
+    answers that do not fit and where the module fails.
 
     >>> subject = subject_of_module(nn.Conv2d(1, 2, 1), divisor=8)
     >>> subject.asked()(np.zeros((5, 9, 1), np.uint8)).shape
@@ -39,33 +42,42 @@ def subject_of_module(
     first = next(module.parameters(), None)
     device = torch.device("cpu") if first is None else first.device
 
-    def logits(images: Tensor) -> Tensor:
-        if channels is not None and images.shape[1] != channels:
-            raise ModelError(
-                f"the image has {images.shape[1]} channels but {name} takes {channels}: convert the image"
-            )
-        sides = images.shape[2:]
-        short = [pad for side in reversed(sides) for pad in (0, -side % divisor)]
-        padded = F.pad(images / white, short, mode="replicate") if any(short) else images / white
-        try:
-            with at_rest(module):
-                answer = module(padded)
-        except Exception as error:  # anybody's code: it may raise anything
-            said = (str(error).splitlines() or [""])[0][:160]
-            raise ModelError(
-                f"{name} fails on {' x '.join(map(str, padded.shape))} ({type(error).__name__}: {said}): correct it, or name "
-                "its channels and the divisor of its sizes"
-            ) from error
-        scores = scores_in(answer, padded, name)
-        for axis, side in enumerate(sides):
-            scores = scores.narrow(axis + 2, 0, side)
-        return as_logits(scores)
+    if channels is None:
+        channels = _taken(module, dims, divisor, device)
+
+    def through(one: nn.Module) -> Callable[[Tensor], Tensor]:
+        def logits(images: Tensor) -> Tensor:
+            if channels is not None and images.shape[1] != channels:
+                raise ModelError(
+                    f"the image has {images.shape[1]} channels but {name} takes {channels}: convert the image"
+                )
+            sides = images.shape[2:]
+            short = [pad for side in reversed(sides) for pad in (0, -side % divisor)]
+            padded = F.pad(images / white, short, mode="replicate") if any(short) else images / white
+            try:
+                with at_rest(one):
+                    answer = one(padded)
+            except Exception as error:  # anybody's code: it may raise anything
+                said = (str(error).splitlines() or [""])[0][:160]
+                raise ModelError(
+                    f"{name} fails on {' x '.join(map(str, padded.shape))} ({type(error).__name__}: {said}): correct it, or "
+                    "name its channels and the divisor of its sizes"
+                ) from error
+            scores = scores_in(answer, padded, name)
+            for axis, side in enumerate(sides):
+                scores = scores.narrow(axis + 2, 0, side)
+            return as_logits(scores)
+
+        return logits
+
+    logits = through(module)
 
     def predict(image: NDArray[Any]) -> NDArray[np.float32]:
         if image.ndim not in (dims + 1, 4):
             raise ModelError(
                 f"the image has shape {image.shape} but {name} works on {dims} spatial axes: give (*spatial, channels)"
             )
+        image = as_grey(image) if channels == 1 else image
         raw = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0), np.float32)).to(device)
         planes = raw.unbind(1) if image.ndim - 1 > dims else [raw]
         with torch.inference_mode():
@@ -82,6 +94,7 @@ def subject_of_module(
         predict=predict,
         logits=logits,
         network=module,
+        through=through,
     )
 
 
@@ -95,6 +108,19 @@ class Plain(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Scores (n, classes or 1, *spatial) of images (n, channels, *spatial)."""
         return scores_in(self.module(images), images, "the module")
+
+
+def _taken(module: nn.Module, dims: int, divisor: int, device: torch.device) -> int | None:
+    """The channels of an image that it takes, as its first convolution says; None where such an image is not taken."""
+    first = next((one for one in module.modules() if isinstance(one, (nn.Conv2d, nn.Conv3d))), None)
+    if first is None:
+        return None
+    try:
+        with at_rest(module), torch.inference_mode():
+            module(torch.zeros(1, first.in_channels, *(2 * divisor,) * dims, device=device))
+    except Exception:  # anybody's code; what it says is told when it is asked in earnest
+        return None
+    return first.in_channels
 
 
 def _counted(logits: Any, channels: int, dims: int, divisor: int, device: torch.device) -> int:

@@ -104,6 +104,20 @@ class Section:
         return worst([finding.verdict for finding in self.findings])
 
 
+def with_gravest(sentence: str, findings: Sequence[Finding]) -> str:
+    """A sentence, and after it what warns or fails most, unless that is said already.
+
+    >>> with_gravest("All is well.", [Finding("a", 1, "It rolls dice.", "fail"), Finding("b", 1, "It is slow.", "warn")])
+    'All is well. It rolls dice.'
+    """
+    verdict = worst([one.verdict for one in findings])
+    gravest = next((one.sentence for one in findings if one.verdict == verdict), "")
+    said = verdict not in ("warn", "fail") or any(
+        one.sentence in sentence and one.verdict == verdict for one in findings
+    )
+    return sentence if said else f"{sentence} {gravest}"
+
+
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """The gravest of several; open without any.
 

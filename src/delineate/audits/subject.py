@@ -31,7 +31,8 @@ class Subject:
     predict: image (*spatial, channels), any real dtype -> probabilities (classes, *spatial) float32.
     logits: (n, channels, *spatial) float32 raw intensities on the device of `network` -> (n, classes, *spatial) float32,
     differentiable, evaluation mode, the normalisation inside and differentiated through; where a volume is read slice by
-    slice, n counts slices. network: the module itself, without normalisation. method: of ours, with its plan.
+    slice, n counts slices. network: the module itself, without normalisation. through: for anybody's module, `logits` by
+    another one in its place. method: of ours, with its plan.
     masks: predicted labels (*spatial) uint8 by the name of the case. source: the path that commands name.
     """
 
@@ -44,9 +45,15 @@ class Subject:
     predict: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None
     logits: Callable[[Tensor], Tensor] | None = None
     network: nn.Module | None = None
+    through: Callable[[nn.Module], Callable[[Tensor], Tensor]] | None = None
     method: UNetMethod | None = None
     masks: Mapping[str, NDArray[np.uint8]] | None = None
     source: Path | None = None
+
+    @property
+    def taught(self) -> str | None:
+        """What commands call a U-Net of ours, whose folder can be calibrated; None for an ONNX file and for anybody else's."""
+        return None if self.method is None or self.method.learnt is None else str(self.source or "MODEL")
 
     def labels(self, case: Case) -> NDArray[np.uint8]:
         """The predicted labels (*spatial) of a case; raises DataError where there are none."""

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from delineate.core import Case, ClassTable, DataError
 from delineate.data.consensus import majority
-from delineate.data.dataset import label_path, labels_and_objects, legend_of
+from delineate.data.dataset import case_of, drawn_labels, label_path, legend_of
 from delineate.data.evidence import look
-from delineate.data.faults import fit_problem, fringes
+from delineate.data.faults import fringes
 from delineate.data.folders import Folder, find_folder
 from delineate.data.formats import read_mask
 from delineate.data.large_case import is_too_large
@@ -97,23 +97,9 @@ def load_annotators(
 
     def case(entry: Entry, mask: Picture) -> Case:
         picture = pictures[entry.name]
-        problem = fit_problem(
-            picture, mask, image_name=entry.images[0].name, mask_name=_where(entry), where=_where(entry)
-        )
-        if problem:
-            raise problem.error
-        ids = read_mask(entry.objects) if entry.objects else None
-        labels, objects, _ = labels_and_objects(mask, ids, convention=convention, where=_where(entry))
-        return Case(
-            entry.name,
-            picture.array,
-            labels=labels,
-            objects=objects,
-            spacing=picture.spacing,
-            unit=picture.unit,
-            affine=picture.affine,
-            group=found.get(entry.name, entry.name),
-        )
+        labels, objects, _ = drawn_labels(entry, picture, mask, convention=convention, called=_where(entry))
+        group = found.get(entry.name, entry.name)
+        return case_of(entry, picture, labels=labels, objects=objects, group=group)
 
     by_entry = iter(zip(all_entries, masks, strict=True))
     people = {name: tuple(case(*next(by_entry)) for _ in own) for name, own in drawn.items()}

@@ -218,6 +218,42 @@ def _left_out(folder: Folder, places: Mapping[str, Places], joins: Sequence[Entr
     return notes
 
 
+def drawn_labels(
+    entry: Entry, picture: Picture, mask: Picture, *, convention: Convention, called: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None, int]:
+    """What the mask of an entry says of its image, with its ids, as `labels_and_objects`. called: the mask, in messages.
+
+    Raises DataError where image and mask do not fit, and as `labels_and_objects`.
+    """
+    path = label_path(entry)
+    fit = fit_problem(picture, mask, image_name=entry.images[0].name, mask_name=called, where=str(path))
+    if fit:
+        raise fit.error
+    ids = read_mask(entry.objects) if entry.objects else None
+    return labels_and_objects(mask, ids, convention=convention, where=called)
+
+
+def case_of(
+    entry: Entry,
+    picture: Picture,
+    *,
+    labels: NDArray[np.uint8],
+    objects: NDArray[np.int32] | None,
+    group: str,
+) -> Case:
+    """An entry, read, as a case."""
+    return Case(
+        entry.name,
+        picture.array,
+        labels=labels,
+        objects=objects,
+        spacing=picture.spacing,
+        unit=picture.unit,
+        affine=picture.affine,
+        group=group,
+    )
+
+
 def labels_and_objects(
     mask: Picture, ids: Picture | None, *, convention: Convention, where: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None, int]:
@@ -277,28 +313,14 @@ def _case(
     labels = np.full(picture.spatial, UNLABELLED, np.uint8)
     objects, apart = None, 0
     if mask is not None:
-        path = label_path(entry)
-        fit = fit_problem(picture, mask, image_name=file.name, mask_name=path.name, where=str(path))
-        if fit:
-            raise fit.error
-        ids = read_mask(entry.objects) if entry.objects else None
-        labels, objects, apart = labels_and_objects(
-            mask, ids, convention=meaning.of(entry.kind), where=path.name
+        labels, objects, apart = drawn_labels(
+            entry, picture, mask, convention=meaning.of(entry.kind), called=label_path(entry).name
         )
     more: tuple[Problem, ...] = ()
     if places is not None:
         found = marked(labels, places, picture, classes=meaning.classes, radius_px=radius_px, name=file.name)
         labels, more = found.labels, found.problems
-    case = Case(
-        entry.name,
-        picture.array,
-        labels=labels,
-        objects=objects,
-        spacing=picture.spacing,
-        unit=picture.unit,
-        affine=picture.affine,
-        group=group,
-    )
+    case = case_of(entry, picture, labels=labels, objects=objects, group=group)
     foreground = int(((labels != 0) & (labels != UNLABELLED)).sum())
     return _Outcome(case, tuple(dict.fromkeys(picture.notes)), bool(problems), apart, foreground, more)
 

@@ -72,11 +72,11 @@ def audit(
 ) -> Audited:
     """Examine a model as a sceptical reviewer would: audit.html, audit.json and thresholds.toml in the new folder `out`.
 
-    model: a trained folder, an ONNX file, a folder of predictions by any tool, a fitted method, or a
-    `delineate.audits.Subject` (`subject_of_module` makes one of any torch module). data: images, with masks or without; of a
-    data set with a validation part, that part. only: names in `delineate.audits.AUDITS`; all where None. shifted: a second
-    data set, of another stain, site or camera. metadata: a CSV with a row per image; metadata.csv beside the images where
-    none is named. thresholds: a TOML file, see `delineate.audits.thresholds`.
+    model: a trained folder, an ONNX file, a folder of predictions by any tool, a fitted method, a torch module, or a
+    `delineate.audits.Subject` (`subject_of_module` makes one of a module of which more has to be said). data: images, with
+    masks or without; of a data set with a validation part, that part. only: names in `delineate.audits.AUDITS`; all where
+    None. shifted: a second data set, of another stain, site or camera. metadata: a CSV with a row per image; metadata.csv
+    beside the images where none is named. thresholds: a TOML file, see `delineate.audits.thresholds`.
     eps: what an adversary may change, in grey levels of 255; attack_steps: its steps; surrogate: another model of the same
     task, whose attacks are tried as well. alpha: share of foreground that the guarantee lets be missed. siblings: models that
     were trained as this one was, with other seeds; seeds: train so many more on `taught_on`, the data that the model was
@@ -90,7 +90,7 @@ def audit(
     that fails for a reason nobody foresaw, with the traceback in sections/NAME/error.txt, and `resume` tries it again.
     Raises DataError for an unknown audit or data that cannot be read, ModelError for a model that cannot, OutputError.
     """
-    from delineate.audits import AUDITS, Evidence, Subject, thresholds_in
+    from delineate.audits import AUDITS, Evidence, thresholds_in
     from delineate.audits.files import read_section, write_section
     from delineate.report.audit import write_audit
 
@@ -106,11 +106,7 @@ def audit(
     names = [name for name in AUDITS if not only or name in only]
     check_there(metadata=metadata, shifted=shifted)
     table = thresholds_in(None if thresholds is None else Path(thresholds))
-    method = (
-        model
-        if isinstance(model, Subject) or not isinstance(model, (str, Path))
-        else _opened(Path(model), say)
-    )
+    method = _opened(model, say)
     classes = getattr(method, "classes", None)
     found = data_of(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
     for note in found.notes:
@@ -188,8 +184,18 @@ def audit(
     return Audited(tuple(sections), page)
 
 
-def _opened(path: Path, say: Tell) -> Any:
-    """The model at `path`; the path itself where it is a folder without model.json: masks of some tool."""
+def _opened(model: Any, say: Tell) -> Any:
+    """The model at a path; the path itself where it is a folder without model.json: masks of some tool. What is no path, as it
+    is; a torch module as a subject."""
+    if not isinstance(model, (str, Path)):
+        from delineate.audits import Subject
+
+        if callable(model) and not isinstance(model, Subject) and hasattr(model, "state_dict"):
+            from delineate.audits import subject_of_module
+
+            return subject_of_module(model, name=type(model).__name__)
+        return model
+    path = Path(model)
     return path if path.is_dir() and not (path / "model.json").is_file() else load(path, tell=say)
 
 

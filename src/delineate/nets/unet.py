@@ -92,7 +92,9 @@ class UNet(nn.Module):
     ) -> Float[Tensor, "batch classes *spatial"]:
         """Logits, one channel a class."""
         if self.equivariant:
-            return cropped(self._anywhere(whole_blocks(images, self.divisor)), like=images)
+            return cropped(
+                self._anywhere(whole_blocks(images, self.divisor)), like=images, training=self.training
+            )
         finer = []
         x = self.first(blocks_to_channels(images, self.shuffle))
         for down, encoder in zip(self.downs, self.encoders, strict=True):
@@ -101,9 +103,9 @@ class UNet(nn.Module):
         for up, decoder, skip in zip(
             reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True
         ):
-            x = cropped(up(x), like=skip)
+            x = cropped(up(x), like=skip, training=self.training)
             x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
-        return cropped(channels_to_blocks(self.head(x), self.shuffle), like=images)
+        return cropped(channels_to_blocks(self.head(x), self.shuffle), like=images, training=self.training)
 
     def _anywhere(
         self, images: Float[Tensor, "batch in_channels *spatial"]
@@ -318,9 +320,19 @@ def channels_to_blocks(
 
 
 def cropped(
-    fine: Float[Tensor, "batch channels *doubled"], *, like: Float[Tensor, "batch others *spatial"]
+    fine: Float[Tensor, "batch channels *doubled"],
+    *,
+    like: Float[Tensor, "batch others *spatial"],
+    training: bool = False,
 ) -> Float[Tensor, "batch channels *spatial"]:
-    """`fine` without the last pixels along each axis where `like` is shorter."""
+    """`fine` without the last pixels along each axis where `like` is shorter.
+
+    The gradient of a cut is a copy, so none is made where nothing is cut off. In training it is made all the same, as it always
+    was: its gradient is laid out otherwise, sums round otherwise then, and a training could not be repeated to the byte.
+    """
+    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    always = training or traced or torch.compiler.is_exporting()  # a graph shall not remember this size
     for axis in range(2, fine.ndim):
-        fine = fine.narrow(axis, 0, like.shape[axis])
+        if always or fine.shape[axis] > like.shape[axis]:
+            fine = fine.narrow(axis, 0, like.shape[axis])
     return fine

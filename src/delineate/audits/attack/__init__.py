@@ -13,7 +13,8 @@ All but the last row work alone, on any function from tensors to logits.
 from delineate.audits.attack.ball import L2, Ball, LInf
 from delineate.audits.attack.climb import climbed, fading, fgsm, lost, pgd, started
 from delineate.audits.attack.ensemble import OBJECTIVES, Worst, ensemble
-from delineate.audits.attack.quick import frozen, quick
+from delineate.audits.attack.frozen import frozen
+from delineate.audits.attack.quick import quick
 from delineate.audits.attack.square import square
 from delineate.audits.attack.targeted import Achieved, Target, appearing, targeted, vanishing
 

@@ -1,7 +1,7 @@
 """The one loop of every attack with gradients: look at the slope, take a step, come back inside, again.
 
-`fgsm` and `pgd` are the plain attacks as published. `climbed` is what they are made of, for any objective; with `harm` it
-keeps, for each image, the worst point that it passed, which costs nothing: the logits are there anyway.
+`fgsm` and `pgd` are the plain attacks as published, `settling` is ours. `climbed` is what they are made of, for any objective;
+with `harm` it keeps, for each image, the worst point that it passed, which costs nothing: the logits are there anyway.
 Usable alone: `logits` is any function of tensors, a torch module in evaluation mode among them.
 """
 
@@ -19,6 +19,9 @@ from delineate.data.intensities import Intensities
 
 Logits = Callable[[Tensor], Tensor]
 """(n, channels, *spatial) float32 intensities -> (n, classes, *spatial)."""
+
+MOMENTUM = 0.75
+FIRST = 0.5  # the longest stride, as a share of eps
 
 Harm = Callable[[Tensor, Tensor], Tensor]
 """(logits, labels) -> how bad it is, (n,)."""
@@ -65,6 +68,33 @@ def pgd(
         valid=valid,
         strides=[stride] * steps,
         start=None if seed is None else started(images, ball=ball, valid=valid, seed=seed),
+    )
+
+
+def settling(
+    logits: Logits,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    objective: Objective,
+    ball: Ball,
+    valid: Intensities,
+    steps: int,
+    start: Tensor | None = None,
+    harm: Harm | None = None,
+) -> Tensor:
+    """Strides from long to short, with momentum, and of all points the worst by `harm` (None: `lost`); otherwise as `climbed`."""
+    return climbed(
+        logits,
+        images,
+        labels,
+        objective=objective,
+        ball=ball,
+        valid=valid,
+        strides=fading(steps, first=FIRST),
+        start=start,
+        momentum=MOMENTUM,
+        harm=harm or lost,
     )
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from delineate.audits.attack.ball import Ball
-from delineate.audits.attack.climb import Logits, climbed, fading, lost, started
+from delineate.audits.attack.climb import Logits, climbed, lost, settling, started
 from delineate.audits.attack.objectives import (
     Objective,
     cospgd,
@@ -36,8 +36,10 @@ OBJECTIVES: dict[str, Objective] = {
 }
 """What the members climb, in their order; to add one is a line."""
 
-MOMENTUM = 0.75
-FIRST = 0.5  # the longest stride, as a share of eps
+STRIDE = 0.25  # of the plain members
+PLAIN = {f"{name}, plain steps": name for name in ("cross-entropy", "SegPGD", "CosPGD")}
+"""Members as published: strides of one length, no momentum; against models that were taught to withstand they do most."""
+
 GOES_ON = ("masked cross-entropy", "Jensen-Shannon", "lost Dice")  # from the worst so far
 
 Judge = Callable[[Tensor], float]
@@ -65,11 +67,13 @@ def ensemble(
     seed: int = 0,
     judge: Judge | None = None,
     held: Callable[[Tensor], Tensor] = torch.clone,
+    other: Logits | None = None,
 ) -> Worst:
     """The worst that any member does to one image, or one stack of slices, (n, channels, *spatial) float32 intensities.
 
     labels: (n, *spatial). judge: what decides between members (None: 1 - Dice by `logits`). held: what a file keeps of the
-    images, before they are judged; see `files.held`. The images themselves are judged first, so no attack makes a score better;
+    images, before they are judged; see `files.held`. other: another slope of the same model, for cross-entropy in plain steps;
+    see `quick`. The images themselves are judged first, so no attack makes a score better;
     then the members, in their order.
     Raises DataError as `climbed`.
     """
@@ -79,24 +83,39 @@ def ensemble(
     for number, (name, objective) in enumerate(OBJECTIVES.items()):
         goes_on = name in GOES_ON and worst.by != "none"
         found = held(
-            climbed(
+            settling(
                 logits,
                 images,
                 labels,
                 objective=objective,
                 ball=ball,
                 valid=valid,
-                strides=fading(steps, first=FIRST),
+                steps=steps,
                 start=worst.images
                 if goes_on
                 else started(images, ball=ball, valid=valid, seed=seed + number),
-                momentum=MOMENTUM,
-                harm=lost,
             )
         )
         each[name] = count(found)
         if each[name] > worst.harm:
             worst = Worst(found, each[name], name, {})
+    for called, name in PLAIN.items():
+        found = held(
+            climbed(
+                other if other is not None and name == "cross-entropy" else logits,
+                images,
+                labels,
+                objective=OBJECTIVES[name],
+                ball=ball,
+                valid=valid,
+                strides=[STRIDE] * steps,
+                start=started(images, ball=ball, valid=valid, seed=seed),
+                harm=lost,
+            )
+        )
+        each[called] = count(found)
+        if each[called] > worst.harm:
+            worst = Worst(found, each[called], called, {})
     return Worst(worst.images, worst.harm, worst.by, each)
 
 

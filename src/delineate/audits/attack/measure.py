@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.audits.attack.ball import L2, LInf
-from delineate.audits.attack.climb import Logits, climbed, fading, fgsm, lost, pgd, started
-from delineate.audits.attack.ensemble import FIRST, MOMENTUM, OBJECTIVES, Worst, ensemble
+from delineate.audits.attack.climb import Logits, fgsm, pgd, settling, started
+from delineate.audits.attack.ensemble import OBJECTIVES, PLAIN, Worst, ensemble
 from delineate.audits.attack.files import Attacked, held
 from delineate.audits.attack.objectives import cross_entropy, lost_dice
 from delineate.audits.attack.outcome import Outcome, outcome
@@ -75,7 +75,7 @@ class Close:
 @dataclass(frozen=True, eq=False)
 class Examiner:
     """One subject under attack. predict: counts. logits: is climbed, None without gradients. surrogate: another model's
-    logits, whose attacks are tried here. eps: in intensities."""
+    logits, whose attacks are tried here. like: `logits` with the brightness of given images held. eps: in intensities."""
 
     predict: Predict
     logits: Logits | None
@@ -85,6 +85,7 @@ class Examiner:
     steps: int
     queries: int
     seed: int
+    like: Callable[[Tensor], Logits] | None = None
 
     def look(self, one: Attacked) -> Look:
         """Clean, noise, every attack, and the worst of them."""
@@ -106,7 +107,7 @@ class Examiner:
         if self.logits is not None:
             plain = fgsm(self.logits, one.images, one.labels, ball=LInf(self.eps), valid=self.valid)
             judged("FGSM", one.image(self.kept(one, plain)))
-            names = iter([CLEAN, *OBJECTIVES])
+            names = iter([CLEAN, *OBJECTIVES, *PLAIN])
             self.ensembled(one, self.logits, lambda given: judged(next(names), one.image(given)))
         else:
             judged(SQUARE, self.squared(one))
@@ -123,17 +124,15 @@ class Examiner:
             raise ValueError("a closer look needs gradients")
 
         def after(eps: float, count: int, start: Tensor | None) -> Outcome:
-            found = climbed(
+            found = settling(
                 logits,
                 one.images,
                 one.labels,
                 objective=lost_dice,
                 ball=LInf(eps),
                 valid=self.valid,
-                strides=fading(count, first=FIRST),
+                steps=count,
                 start=start,
-                momentum=MOMENTUM,
-                harm=lost,
             )
             return self.counted(one, self.kept(one, found, eps))
 
@@ -189,6 +188,7 @@ class Examiner:
             seed=self.seed,
             judge=judge,
             held=partial(held, images=one.images, ball=ball, valid=self.valid),
+            other=self.like(one.images) if self.like and logits is self.logits else None,
         )
 
     def squared(self, one: Attacked) -> NDArray[Any]:

@@ -37,8 +37,9 @@ def cross_entropy(logits: Tensor, labels: Tensor, progress: float) -> Tensor:
     >>> cross_entropy(torch.zeros(1, 2, 3), torch.tensor([[0, 1, 255]]), 0.0)  # ln 2
     tensor([0.6931])
     """
-    pixels = _pixels(logits, labels)
-    return _mean(pixels.surprise, pixels.known)
+    truth = labels.flatten(1).long()
+    surprise = F.cross_entropy(logits.float().flatten(2), truth, ignore_index=UNLABELLED, reduction="none")
+    return surprise.sum(1) / (truth != UNLABELLED).sum(1).clamp(min=1)
 
 
 def segpgd(logits: Tensor, labels: Tensor, progress: float) -> Tensor:

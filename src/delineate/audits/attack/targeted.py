@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from delineate.audits.attack.ball import Ball
-from delineate.audits.attack.climb import Logits, climbed, fading
+from delineate.audits.attack.climb import Logits, settling
 from delineate.core import UNLABELLED
 from delineate.data.intensities import Intensities
 
@@ -52,7 +52,7 @@ def targeted(
     valid: Intensities,
     steps: int = 20,
 ) -> Tensor:
-    """Images (n, channels, *spatial) changed so that the answer becomes that of the target; as `climbed` otherwise.
+    """Images (n, channels, *spatial) changed so that the answer becomes that of the target; as `settling` otherwise.
 
     The pixels of the target weigh as much as all others together.
     """
@@ -70,15 +70,14 @@ def targeted(
         there = (hits & inside).sum(1) / inside.sum(1).clamp(min=1)
         return there + 0.5 * (hits & ~inside).sum(1) / (~inside).sum(1).clamp(min=1)
 
-    return climbed(
+    return settling(
         logits,
         images,
         target.labels,
         objective=nearness,
         ball=ball,
         valid=valid,
-        strides=fading(steps, first=0.5),
-        momentum=0.75,
+        steps=steps,
         harm=share,
     )
 

@@ -18,6 +18,7 @@ from delineate.audits.evidence import Evidence
 from delineate.audits.section import Remedy, Section, Table
 from delineate.audits.subject import Subject
 from delineate.data.intensities import Intensities
+from delineate.data.problem import counted
 
 
 def told(
@@ -71,7 +72,7 @@ def told(
     rows = [row(name, [look.outcomes[name] for look in looks]) for name in names]
     tables = [
         Table(
-            f"{len(looks)} images, each pixel changed by at most {size}",
+            f"{counted(len(looks), 'image')}, each pixel changed by at most {size}",
             HEADER,
             (*rows, row("the worst of all, image by image", [look.worst for look in looks])),
         )

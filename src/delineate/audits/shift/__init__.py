@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from delineate.audits.evidence import Evidence
-from delineate.audits.section import Chart, Curve, Finding, Remedy, Section, Table
+from delineate.audits.section import Chart, Curve, Finding, Remedy, Section, Table, with_gravest
 from delineate.audits.shift.moves import Moves, Shift, circled, framed, shifts_of
 from delineate.audits.shift.picture import tremble_picture
 from delineate.audits.subject import Subject
 from delineate.core import Case, DataError, ModelError
+from delineate.data.problem import counted
 
 PERIOD = 16  # of a network of unknown make: most halve four times
 
@@ -64,7 +65,7 @@ def shift(subject: Subject, evidence: Evidence, *, settings: ShiftSettings = Shi
         "shift",
         "Shift",
         "Does the answer change when the picture begins a few pixels further on?",
-        findings[0].sentence,
+        with_gravest(findings[0].sentence, findings),
         findings=findings,
         tables=(_by_way(ways), _by_shift(ways, shifts)),
         charts=(_chart(ways, shifts),),
@@ -124,7 +125,7 @@ def _findings(
                 "shift.dice",
                 wobble,
                 f"The Dice of one and the same image varies by {wobble:.4f} with the frame (standard deviation {spread:.4f}; "
-                f"{len(ranges)} images with truth).",
+                f"{counted(len(ranges), 'image')} with truth).",
             )
         )
     return tuple(findings)
@@ -213,7 +214,7 @@ def _notes(used: Sequence[Case], given: Sequence[Case], subject: Subject, period
         if subject.reach_px is None
         else f"Away from edges: further than the {subject.reach_px} pixels from which anything can reach a pixel."
     )
-    return (f"{len(used)} of {len(given)} images, shifts of up to {period} pixels.", reach)
+    return (f"{len(used)} of {counted(len(given), 'image')}, shifts of up to {period} pixels.", reach)
 
 
 def _agreement(moves: Moves) -> float:
