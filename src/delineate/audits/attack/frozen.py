@@ -89,7 +89,8 @@ class Hastened(nn.Module):
 def _whole_slope(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
     """Its slope is a part of that of a concatenation: interpolation goes through it many times faster once it is copied."""
     if output.requires_grad:
-        output.register_hook(lambda slope: slope.contiguous(memory_format=layout_of(output)))  # type: ignore[no-untyped-call]
+        layout = layout_of(output)
+        output.register_hook(lambda slope: slope.contiguous(memory_format=layout))  # type: ignore[no-untyped-call]
 
 
 def _fits(module: nn.Module) -> bool:
