@@ -379,12 +379,52 @@ def test_undefined_numbers_are_null_in_the_file_and_nan_again_when_read(tmp_path
     assert again["loss"] == 0.7
 
 
+def test_where_most_pixels_are_labelled_their_shares_are_believed():
+    net, shares = ByBrightness(), np.array([0.7, 0.3])
+    assert (correct(net, sampled([square(i) for i in range(3)]), shares) == shares).all()
+    assert net.moved is None
+
+
+def test_a_network_that_knows_its_strokes_is_asked_how_common_classes_are():
+    net, shares = ByBrightness(), np.array([0.5, 0.5])
+    seen = correct(net, sampled([sparse(i) for i in range(3)]), shares)
+    assert seen[1] == pytest.approx(18 * 20 / 48**2, rel=0.1)
+    assert net.moved == pytest.approx(np.log(seen / shares), rel=1e-6)
+
+
 def test_a_network_that_misjudges_its_own_labels_is_not_asked_about_other_pixels():
-    net = trained([strokes(0)], steps=1).learnt.net
-    samples = trained([strokes(i) for i in range(3)], steps=1)._samples
-    before = net.head.bias.clone()
-    told = torch.cat([sample.labels.flatten() for sample in samples])
-    truth = np.bincount(told[told != UNLABELLED].long(), minlength=2) / int((told != UNLABELLED).sum())
-    wrong = truth[::-1].copy() * 0.2 + np.array([0.0, 0.8])
-    assert (correct(net, samples, wrong) == wrong).all()
-    assert torch.equal(net.head.bias, before)
+    net, shares = ByBrightness(blind=True), np.array([0.8, 0.2])
+    assert (correct(net, sampled([sparse(i) for i in range(3)]), shares) == shares).all()
+    assert net.moved is None
+
+
+def sampled(cases):
+    read = {"dims": 2, "normalisation": Normalisation(), "grey": True, "objects": False, "seed": 0}
+    return [one for case in cases for one in samples(case, **read)]
+
+
+def sparse(seed: int) -> Case:
+    """Ten pixels labelled in the square, and ten beside it."""
+    case = square(seed)
+    labels = np.full_like(case.labels, UNLABELLED)
+    for label in (0, 1):
+        labels[tuple(np.argwhere(case.labels == label)[::30][:10].T)] = label
+    return replace(case, labels=labels)
+
+
+class ByBrightness(torch.nn.Module):
+    """A network that is sure of each pixel: bright ones are of the class 1, to a blind one all."""
+
+    dims = 2
+
+    def __init__(self, *, blind: bool = False) -> None:
+        super().__init__()
+        self.head, self.moved, self.blind = torch.nn.Conv2d(1, 2, 1), None, blind
+
+    def forward(self, images):
+        bright = 6 * (images - (images.amin() + images.amax()) / 2).sign()
+        bright = bright.abs() if self.blind else bright
+        return torch.cat([-bright, bright], dim=1)
+
+    def shift_logits(self, by):
+        self.moved = by.numpy()

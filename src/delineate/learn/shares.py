@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from delineate.core import UNLABELLED
 from delineate.data.augment import Sample, WindowedSample
+from delineate.data.sparse import HALF
 from delineate.nets import UNet
 
 ROUNDS = 100  # of expectation and maximisation; it has long converged
 FURTHEST = 30.0  # times by which a class may be rarer or more common than its labels tell
-TRUSTED = 1.5  # times by which it may misjudge a class among its labelled pixels, where the share is known, to be believed
+TRUSTED = 1.25  # times by which it may misjudge a class among its labelled pixels, where the share is known, to be believed
 BEYOND = 3.0  # times by which it may be rarer or more common than the mean answer: a poor network shall not run away
 ASKED = 48  # windows that the network is asked about, evenly chosen
 WINDOW_PX = {2: 512, 3: 96}  # of each, along each axis
@@ -77,9 +78,10 @@ def correct(
 ) -> NDArray[np.float64]:
     """Shift the logits of `net`, in place, to the shares of classes in the images of `samples`; returns those shares.
 
-    labelled: the shares among the pixels that it learnt from. The network is first asked about the labelled pixels alone; where
-    what it finds there is not what is known, within TRUSTED, it has not learnt enough to be asked about others, and
-    nothing changes. Nor does anything with samples that are all read window by window, which are not asked about.
+    labelled: the shares among the pixels that it learnt from. Where most pixels are, they misjudge nothing, and nothing changes.
+    The network is first asked about the labelled pixels alone; where what it finds there is not what is known, within
+    TRUSTED, it has not learnt enough to be asked about others, and nothing changes either. Nor does it with samples that are
+    all read window by window, which are not asked about.
     """
     held = [one for one in samples if isinstance(one, Sample)]
     chosen = [held[i * len(held) // min(len(held), ASKED)] for i in range(min(len(held), ASKED))]
@@ -87,7 +89,7 @@ def correct(
         return labelled
     net.eval()
     device = net.head.weight.device
-    seen, known = [], []
+    seen, known, covered, pixels = [], [], 0, 0
     for one in chosen:
         window, labels = one.image, one.labels[:1]
         for axis, n in enumerate(one.spatial, start=1):  # the middle
@@ -95,10 +97,11 @@ def correct(
             window, labels = (each.narrow(axis, (n - side) // 2, side) for each in (window, labels))
         logits = net(window[None].to(device))[0, : len(labelled)]
         likely, told = logits.double().softmax(0).flatten(1), labels.flatten().to(torch.uint8)
+        covered, pixels = covered + int((told != UNLABELLED).sum()), pixels + len(told)
         every = -(-likely.shape[1] // MOST_PX)
         seen.append(likely[:, ::every].cpu().numpy())
         known.append((likely[:, told != UNLABELLED].cpu().numpy(), told[told != UNLABELLED].numpy()))
-    if not _trusted(known, labelled):
+    if covered > HALF * pixels or not _trusted(known, labelled):
         return labelled
     found = shares_in_images(np.concatenate(seen, axis=1), labelled)
     ratio = np.where(labelled > 0, found / np.maximum(labelled, 1e-12), 1.0).clip(1 / FURTHEST, FURTHEST)
