@@ -1,9 +1,9 @@
 """Where would the next scribble help most? Regions of images by how unsure a network is there, and how typical they are.
 
-Uncertainty alone asks for the same hard thing again and again. So the most uncertain regions are candidates, and of these
-one after the other is taken that stands for most of what nothing stands for yet, by the features of the network's
-coarsest level (after suggestive annotation, Yang et al. 2017, doi:10.1007/978-3-319-66179-7_46, whose second stage
-looks at features alone; here uncertainty weighs there too).
+Uncertainty alone asks for the same hard thing again and again, and for what is unlike all else. So one region after the other
+is taken that stands for most of what nothing stands for yet, by the features of the network's coarsest level (the second
+stage of suggestive annotation, Yang et al. 2017, doi:10.1007/978-3-319-66179-7_46); how unsure the network is there
+counts for at most a factor of two.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from delineate.learn.learnt import Learnt
 
 Bounds = tuple[tuple[int, int], ...]
 
-CANDIDATES = 4  # regions to choose from for each that is asked for, and at least half of all
-MOST_COMPARED = 3000  # regions that are stood for; of more, evenly spread ones
+MOST_COMPARED = (
+    3000  # regions that are stood for, evenly spread where there are more; and to choose from, the least sure
+)
 WINDOW = 1024  # pixels along each axis whose features are computed at once
 
 
@@ -94,8 +95,8 @@ def ranked(
     """Which `count` of n things to label, the most helpful first: indices into `uncertainty` (n).
 
     features: (n, channels), rows of length 1. known: (m, channels) of what is labelled already, and stood for.
-    Candidates are the most uncertain; each next one is that whose uncertainty, times what it adds to how alike everything
-    is to the nearest that is chosen, is highest.
+    Each next one is that which adds most to how alike everything is to the nearest that is chosen, times a weight from
+    a half (sure) to one (the least sure of all).
 
     >>> alike = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
     >>> ranked(np.array([0.9, 0.8, 0.7, 0.1]), alike, count=2)
@@ -103,16 +104,16 @@ def ranked(
     """
     n = len(uncertainty)
     count = min(count, n)
-    wide = max(CANDIDATES * count, n // 2)
-    candidates = np.argsort(-uncertainty, kind="stable")[: min(wide, MOST_COMPARED)]
+    candidates = np.argsort(-uncertainty, kind="stable")[:MOST_COMPARED]
     all_ = features[np.linspace(0, n - 1, min(n, MOST_COMPARED)).round().astype(int)] if n else features
     alike = all_ @ features[candidates].T  # (everything, candidates)
     covered = np.zeros(len(all_)) if known is None or not len(known) else (all_ @ known.T).max(1).clip(0)
+    unsure = uncertainty[candidates] / max(float(uncertainty.max(initial=0)), 1e-9)
     chosen: list[int] = []
     open_ = np.ones(len(candidates), bool)
     for _ in range(count):
         gain = np.maximum(alike - covered[:, None], 0).sum(0)
-        gain = np.where(open_, (gain + 1e-9) * uncertainty[candidates], -np.inf)
+        gain = np.where(open_, (gain + 1e-9) * (1 + unsure) / 2, -np.inf)
         best = int(gain.argmax())
         open_[best] = False
         chosen.append(int(candidates[best]))
