@@ -3,7 +3,7 @@
 Uncertainty alone asks for the same hard thing again and again, and for what is unlike all else. So one region after the other
 is taken that stands for most of what nothing stands for yet, by the features of the network's coarsest level (the second
 stage of suggestive annotation, Yang et al. 2017, doi:10.1007/978-3-319-66179-7_46); how unsure the network is there
-counts for at most a factor of two.
+counts for a quarter at most.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ from delineate.learn.learnt import Learnt
 
 Bounds = tuple[tuple[int, int], ...]
 
-MOST_COMPARED = (
-    3000  # regions that are stood for, evenly spread where there are more; and to choose from, the least sure
-)
+UNSURE = 0.25  # by how much the least sure region counts for more; more of it asks for outliers
+MOST_COMPARED = 3000  # regions that are stood for, evenly spread, and that are chosen from, the least sure
 WINDOW = 1024  # pixels along each axis whose features are computed at once
 
 
@@ -96,7 +95,7 @@ def ranked(
 
     features: (n, channels), rows of length 1. known: (m, channels) of what is labelled already, and stood for.
     Each next one is that which adds most to how alike everything is to the nearest that is chosen, times a weight from
-    a half (sure) to one (the least sure of all).
+    1 (sure) to 1 + UNSURE (the least sure of all).
 
     >>> alike = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
     >>> ranked(np.array([0.9, 0.8, 0.7, 0.1]), alike, count=2)
@@ -113,7 +112,7 @@ def ranked(
     open_ = np.ones(len(candidates), bool)
     for _ in range(count):
         gain = np.maximum(alike - covered[:, None], 0).sum(0)
-        gain = np.where(open_, (gain + 1e-9) * (1 + unsure) / 2, -np.inf)
+        gain = np.where(open_, (gain + 1e-9) * (1 + UNSURE * unsure), -np.inf)
         best = int(gain.argmax())
         open_[best] = False
         chosen.append(int(candidates[best]))
