@@ -58,8 +58,8 @@ def border_voxels(a: Mask, b: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]
     bits += a.reshape(-1).view(np.uint8)
     few = bits.size > SLAB and np.count_nonzero(bits != 0) < bits.size * FEW
     at, edges = (_border_of_few if few else _border_of_many)(bits, a.shape)
-    of_a, of_b = (np.array(np.unravel_index(at[edges != other], a.shape)).T for other in (2, 1))
-    return of_a, of_b
+    places = np.array(np.unravel_index(at, a.shape))
+    return places.compress(edges != 2, axis=1).T, places.compress(edges != 1, axis=1).T
 
 
 def _border_of_many(bits: Bits, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], Bits]:

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TABLE = 2**19  # pairs of points up to which all are compared
-AT_ONCE = (
-    2**18
-)  # multiplications for a piece of that table: it stays in the cache, and the product in one thread
+AT_ONCE = 2**17  # of these for a piece of the table, which stays in the cache
 EXACT = 2**24  # whole numbers up to here are exact in 32-bit floats
 
 Points = NDArray[np.intp]
@@ -36,9 +34,9 @@ def nearest_distances(a: Points, b: Points, *, spacing: tuple[float, ...]) -> tu
     finest = min(spacing)
     steps = [size / finest for size in spacing]
     if len(a) * len(b) <= TABLE and all(step.is_integer() for step in steps):
-        left, right = (_terms(points, steps) for points in (a, b))
-        if 4 * max(left[0].max(), right[0].max()) <= EXACT:
-            there, back = _by_table(left, right)
+        terms = _terms(np.concatenate([a, b]), steps)
+        if 4 * terms[0].max() <= EXACT:
+            there, back = _by_table(terms[:, : len(a)], terms[:, len(a) :])
             return there * finest, back * finest
     return _by_trees(a * np.array(spacing), b * np.array(spacing))
 
@@ -56,8 +54,9 @@ def nearest_one(point: NDArray[np.number], others: NDArray[np.number], *, spacin
 def _terms(points: Points, steps: list[float]) -> Terms:
     """Of points (n, axes) the columns |p|², p along each axis, and 1: (axes + 2, n)."""
     terms = np.ones((len(steps) + 2, len(points)), np.float32)
-    scaled = np.multiply(points.T, np.array(steps)[:, None], out=terms[1:-1], casting="same_kind")
-    np.einsum("ij,ij->j", scaled, scaled, out=terms[0])
+    terms[1:-1] = points.T
+    terms[1:-1] *= np.array(steps, np.float32)[:, None]
+    np.einsum("ij,ij->j", terms[1:-1], terms[1:-1], out=terms[0])
     return terms
 
 
@@ -67,10 +66,12 @@ def _by_table(left: Terms, right: Terms) -> tuple[Distances, Distances]:
     The bits of floats that are not below 0 sort like the floats, and the least is found faster without a look for nan.
     """
     right = np.concatenate([right[-1:], -2 * right[1:-1], right[:1]])
-    there = np.empty(left.shape[1], np.float32)
+    left = np.ascontiguousarray(left.T)
+    there = np.empty(len(left), np.float32)
     back = np.full(right.shape[1], np.inf, np.float32)
-    for start in range(0, len(there), rows := math.ceil(AT_ONCE / right.size)):
-        squares = (left[:, start : start + rows].T @ right).view(np.int32)
+    pieces = math.ceil(len(left) * len(back) / AT_ONCE)
+    for start in range(0, len(left), rows := math.ceil(len(left) / pieces)):
+        squares = (left[start : start + rows] @ right).view(np.int32)
         squares.min(axis=1, out=there.view(np.int32)[start : start + rows])
         np.minimum(squares.min(axis=0), back.view(np.int32), out=back.view(np.int32))
     return np.sqrt(there, dtype=np.float64), np.sqrt(back, dtype=np.float64)

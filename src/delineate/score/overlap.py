@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import UNLABELLED
-from delineate.score.pair import SLAB, check_pair, masks, slabs
+from delineate.score.pair import SLAB, check_pair, masks_and_gaps, slabs
 
 _NAN = float("nan")
 
@@ -84,10 +83,10 @@ def counted(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> Coun
     check_pair(truth, predicted)
     if truth.size > SLAB and len(truth) > 1:
         return pooled(counted(truth[at], predicted[at], label=label) for at in slabs(truth))
-    a, b = masks(truth, predicted, label=label)
-    nobody = 0 if truth.dtype == np.bool_ else int(np.count_nonzero(truth == UNLABELLED))
+    a, b, gaps = masks_and_gaps(truth, predicted, label=label)
     of_truth, of_predicted, of_both = (int(np.count_nonzero(mask)) for mask in (a, b, a & b))
-    return Counts(of_truth, of_predicted, of_both, labelled=a.size - nobody)
+    unlabelled = 0 if gaps is None else int(np.count_nonzero(gaps))
+    return Counts(of_truth, of_predicted, of_both, labelled=a.size - unlabelled)
 
 
 def pooled(counts: Iterable[Counts]) -> Counts:

@@ -39,15 +39,28 @@ def masks(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> tuple[
     >>> masks(np.array([1, 0, 255]), np.array([1, 1, 1]), label=1)
     (array([ True, False, False]), array([ True,  True, False]))
     """
+    of_truth, of_predicted, _ = masks_and_gaps(truth, predicted, label=label)
+    return of_truth, of_predicted
+
+
+def masks_and_gaps(
+    truth: NDArray[Any], predicted: NDArray[Any], *, label: int
+) -> tuple[Mask, Mask, Mask | None]:
+    """What `masks` gives, and where truth is UNLABELLED; None where it is nowhere.
+
+    >>> masks_and_gaps(np.array([1, 0]), np.array([1, 1]), label=1)
+    (array([ True, False]), array([ True,  True]), None)
+    """
     check_pair(truth, predicted)
     if label == UNLABELLED:
         raise DataError(
             f"label {UNLABELLED} means that nobody labelled a pixel: score a class from 0 to {UNLABELLED - 1}"
         )
-    of_predicted = predicted == label
-    if truth.dtype != np.bool_:
-        of_predicted &= truth != UNLABELLED
-    return truth == label, of_predicted
+    of_truth, of_predicted = truth == label, predicted == label
+    if truth.dtype == np.bool_ or not (gaps := truth == UNLABELLED).any():
+        return of_truth, of_predicted, None
+    of_predicted &= ~gaps
+    return of_truth, of_predicted, gaps
 
 
 def check_pair(truth: NDArray[Any], predicted: NDArray[Any]) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -62,7 +63,7 @@ class SurfaceDistances:
     @property
     def hausdorff(self) -> float:
         """The largest distance, in either direction."""
-        return self.percentile(100)
+        return max(self.directed)
 
     @property
     def directed(self) -> tuple[float, float]:
@@ -128,9 +129,8 @@ class SurfaceDistances:
         """Mean distance over both surfaces together, by area."""
         if self.undefined or self.missed:
             return self._empty
-        total = (self.from_truth * self.truth_weights).sum()
-        total += (self.from_predicted * self.predicted_weights).sum()
-        return float(total / (self.truth_weights.sum() + self.predicted_weights.sum()))
+        total = self.from_truth @ self.truth_weights + self.from_predicted @ self.predicted_weights
+        return float(total / self._area)
 
     def within(self, tolerance: float) -> float:
         """Share of both surfaces, by area, that lies within `tolerance` of the other: the normalised surface Dice.
@@ -143,7 +143,11 @@ class SurfaceDistances:
             return float("nan")
         near = self.truth_weights[self.from_truth <= tolerance].sum()
         near += self.predicted_weights[self.from_predicted <= tolerance].sum()
-        return float(near / (self.truth_weights.sum() + self.predicted_weights.sum()))
+        return float(near / self._area)
+
+    @cached_property
+    def _area(self) -> float:
+        return float(self.truth_weights.sum() + self.predicted_weights.sum())
 
     @property
     def _empty(self) -> float:
