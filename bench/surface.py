@@ -1,21 +1,25 @@
 """Hausdorff, its 95th percentile, average distance, surface Dice and Dice together: ours beside three packages, in one process.
 
     peers/bin/pip install -c constraints.txt surface-distance medpy   # bench/peers.py says how to make the rest
-    peers/bin/python bench/surface.py [--rounds 3] [--only 1024] [--without "MedPy"]
+    peers/bin/python bench/surface.py [--rounds 3] [--only 1024] [--without "MedPy"] [--memory]
 
 Every contender answers the questions about the same masks, with what it can share between them; they take turns.
 MedPy knows no surface Dice. Values differ by convention (docs/correctness/surface_dice.md). Printed are
 the median seconds, the median over rounds of a contender's time by ours, the same of processor time (which other work on
-the machine disturbs less), and the answers.
+the machine disturbs less), and the answers. With --memory also what each needs beyond the masks at its peak, asked of the
+operating system about a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import re
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -156,6 +160,37 @@ def lesions(shape: tuple[int, ...]) -> Pair:
     return masks[0], masks[1]
 
 
+Task = tuple[Callable[[], list[Pair]], tuple[float, ...]]
+FLAT, VOLUME = (1.0, 1.0), (2.0, 1.0, 1.0)
+TASKS: dict[str, Task] = {
+    "256 x 256 x 256, two lobes": (lambda: [two((256,) * 3, 2, 31)], VOLUME),
+    "256 x 256 x 256, two lobes, alike": (lambda: [alike((256,) * 3, 2, 31)], VOLUME),
+    "512 x 512 x 512, three small lesions": (lambda: [lesions((512,) * 3)], VOLUME),
+    "1024 x 1024, three lobes": (lambda: [two((1024, 1024), 3, 21)], FLAT),
+    "1000 pairs of 256 x 256, two lobes": (lambda: [two((256, 256), 2, seed) for seed in range(1000)], FLAT),
+}
+
+
+def beyond(title: str, name: str) -> float:
+    """Megabytes beyond the masks at the peak of one contender; to be called in a fresh process."""
+    made, spacing = TASKS[title]
+    pairs = made()
+    small = np.zeros((16,) * len(spacing), np.uint8)
+    small[4:8] = 1
+    CONTENDERS[name](small, np.roll(small, 1), spacing)  # what is imported at the first call is not counted
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts from here
+    before = resident("VmRSS")
+    for a, b in pairs:
+        CONTENDERS[name](a, b, spacing)
+    return resident("VmHWM") - before
+
+
+def resident(what: str) -> float:
+    """A line of the operating system about this process, in megabytes (Linux)."""
+    (kilobytes,) = re.findall(rf"{what}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return float(kilobytes) / 1000
+
+
 def main() -> None:
     """Parse, then one table a task."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -164,19 +199,9 @@ def main() -> None:
     parser.add_argument(
         "--without", nargs="*", default=[], help="contenders to leave out: MedPy takes minutes at 512"
     )
+    parser.add_argument("--memory", action="store_true", help="also what each needs beyond the masks")
     asked = parser.parse_args()
-    flat, volume = (1.0, 1.0), (2.0, 1.0, 1.0)
-    tasks: dict[str, tuple[Callable[[], list[Pair]], tuple[float, ...]]] = {
-        "256 x 256 x 256, two lobes": (lambda: [two((256,) * 3, 2, 31)], volume),
-        "256 x 256 x 256, two lobes, alike": (lambda: [alike((256,) * 3, 2, 31)], volume),
-        "512 x 512 x 512, three small lesions": (lambda: [lesions((512,) * 3)], volume),
-        "1024 x 1024, three lobes": (lambda: [two((1024, 1024), 3, 21)], flat),
-        "1000 pairs of 256 x 256, two lobes": (
-            lambda: [two((256, 256), 2, seed) for seed in range(1000)],
-            flat,
-        ),
-    }
-    for title, (made, spacing) in tasks.items():
+    for title, (made, spacing) in TASKS.items():
         if asked.only not in title:
             continue
         print(f"{title}, spacing {spacing}")
@@ -202,6 +227,11 @@ def main() -> None:
                 f"  {name:24s} {statistics.median(taken):8.3f} s  {ratio:6.1f} {of_processor:6.1f}   {said}",
                 flush=True,
             )
+        for name in contenders if asked.memory else ():
+            with multiprocessing.get_context("spawn").Pool(1) as alone:
+                print(
+                    f"  {name:24s} {alone.apply(beyond, (title, name)):8.0f} MB beyond the masks", flush=True
+                )
 
 
 if __name__ == "__main__":

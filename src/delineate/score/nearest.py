@@ -8,6 +8,7 @@ one matrix product gives |a|² + |b|² - 2ab for every pair, and in whole number
 from __future__ import annotations
 
 import math
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +37,9 @@ def nearest_distances(a: Points, b: Points, *, spacing: tuple[float, ...]) -> tu
     if len(a) * len(b) <= TABLE and all(step.is_integer() for step in steps):
         terms = _terms(np.concatenate([a, b]), steps)
         if 4 * terms[0].max() <= EXACT:
-            there, back = _by_table(terms[:, : len(a)], terms[:, len(a) :])
-            return there * finest, back * finest
+            squares = _by_table(terms[:, : len(a)], terms[:, len(a) :])
+            there, back = np.split(np.sqrt(squares, dtype=np.float64) * finest, [len(a)])
+            return there, back
     return _by_trees(a * np.array(spacing), b * np.array(spacing))
 
 
@@ -60,21 +62,21 @@ def _terms(points: Points, steps: list[float]) -> Terms:
     return terms
 
 
-def _by_table(left: Terms, right: Terms) -> tuple[Distances, Distances]:
-    """From each point with each, some rows of the table at a time; in steps.
+def _by_table(left: Terms, right: Terms) -> NDArray[np.float32]:
+    """Squared distances, in steps, from each point with each: first of those on the left to the nearest, then the others'.
 
-    The bits of floats that are not below 0 sort like the floats, and the least is found faster without a look for nan.
+    Some rows of the table at a time. The bits of floats that are not below 0 sort like the floats, and the least is found
+    faster without a look for nan.
     """
     right = np.concatenate([right[-1:], -2 * right[1:-1], right[:1]])
     left = np.ascontiguousarray(left.T)
-    there = np.empty(len(left), np.float32)
-    back = np.full(right.shape[1], np.inf, np.float32)
-    pieces = math.ceil(len(left) * len(back) / AT_ONCE)
+    pieces = math.ceil(len(left) * right.shape[1] / AT_ONCE)
+    there, back = [], []
     for start in range(0, len(left), rows := math.ceil(len(left) / pieces)):
         squares = (left[start : start + rows] @ right).view(np.int32)
-        squares.min(axis=1, out=there.view(np.int32)[start : start + rows])
-        np.minimum(squares.min(axis=0), back.view(np.int32), out=back.view(np.int32))
-    return np.sqrt(there, dtype=np.float64), np.sqrt(back, dtype=np.float64)
+        there.append(squares.min(axis=1))
+        back.append(squares.min(axis=0))
+    return np.concatenate([*there, reduce(np.minimum, back)]).view(np.float32)
 
 
 def _by_trees(a: Distances, b: Distances) -> tuple[Distances, Distances]:

@@ -57,8 +57,9 @@ def masks_and_gaps(
             f"label {UNLABELLED} means that nobody labelled a pixel: score a class from 0 to {UNLABELLED - 1}"
         )
     of_truth, of_predicted = truth == label, predicted == label
-    if truth.dtype == np.bool_ or not (gaps := truth == UNLABELLED).any():
+    if truth.max(initial=0) < UNLABELLED:  # which needs no mask
         return of_truth, of_predicted, None
+    gaps = truth == UNLABELLED
     of_predicted &= ~gaps
     return of_truth, of_predicted, gaps
 
