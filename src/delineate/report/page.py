@@ -40,7 +40,7 @@ def picture_source(pixels: NDArray[np.uint8], *, kind: Literal["PNG", "JPEG"] = 
 
     held = BytesIO()
     grey = bool((pixels == pixels[..., :1]).all())
-    Image.fromarray(pixels[..., 0] if grey else pixels).save(held, kind, quality=88)
+    Image.fromarray(pixels[..., 0] if grey else pixels).save(held, kind, quality=88, compress_level=4)
     return source(held.getvalue()).replace("image/png", f"image/{kind.lower()}")
 
 

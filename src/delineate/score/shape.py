@@ -73,8 +73,9 @@ def centre_line_dice(truth: NDArray[Any], predicted: NDArray[Any], *, label: int
         raise DataError(f"centre lines are defined in 2D and 3D, not for {a.ndim} axes: use Dice")
     if not (a.any() and b.any()):
         return 0.0 if a.any() or b.any() else float("nan")
-    found = (_skeleton(b) & a).sum() / _skeleton(b).sum()
-    covered = (_skeleton(a) & b).sum() / _skeleton(a).sum()
+    of_truth, of_predicted = _skeleton(a), _skeleton(b)
+    found = (of_predicted & a).sum() / of_predicted.sum()
+    covered = (of_truth & b).sum() / of_truth.sum()
     return float(2 * found * covered / (found + covered)) if found + covered else 0.0
 
 
