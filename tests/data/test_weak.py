@@ -225,6 +225,23 @@ def test_a_scribble_file_that_is_a_full_mask_is_recognised(tmp_path: Path) -> No
     assert any("b.png labels 100%" in note for note in load(root).notes)
 
 
+def test_a_mask_of_0_and_255_among_scribbles_is_recognised_where_255_is_unlabelled(tmp_path: Path) -> None:
+    mask = np.zeros_like(STROKES)
+    mask[:6] = 255
+    root = made(tmp_path, {**THREE, "scribbles/a.png": STROKES, "scribbles/b.png": mask})
+    told = [str(p) for p in check(root).problems]
+    assert any(
+        "b.png holds 0 on 70% of its pixels and 255 on all others, as full masks do" in p for p in told
+    )
+
+
+def test_a_mask_that_labels_next_to_nothing_is_recognised(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "masks/a.png": STROKES, "masks/b.png": STROKES})
+    told = [str(p) for p in check(root).problems]
+    assert any("mask a.png labels" in p and "as scribbles do" in p for p in told)
+    assert check(root).trainable
+
+
 def test_a_mask_that_holds_strokes_is_recognised(tmp_path: Path) -> None:
     strokes = np.where(STROKES == U, 0, STROKES + 1).astype(np.uint8)
     root = made(tmp_path, {**THREE, "masks/a.png": strokes})

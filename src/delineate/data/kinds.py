@@ -23,7 +23,8 @@ from delineate.data.places import Places, table_from
 from delineate.data.problem import Problem
 from delineate.data.values import BINARY
 
-FULL = 0.9
+FULL = 0.9  # of the pixels: full masks label more
+SCRAPS = 0.1  # of the pixels: strokes label less
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,17 @@ def form_problems(evidence: Sequence[tuple[Kind, Evidence]], counts: NDArray[np.
         if kind == "scribbles" and share >= FULL:
             fact = f"scribble file {seen.where} labels {share:.0%} of its pixels, as full masks do"
             remedy = "if it is one, put it into masks/; if 0 means unlabelled, say --unlabelled 0"
-            found.append(Problem(seen.where, fact, remedy, serious=False))
+        elif kind == "scribbles" and share >= 1 / 2 and seen.values == [0, UNLABELLED]:
+            fact = f"scribble file {seen.where} holds 0 on {share:.0%} of its pixels and 255 on all others, as full masks do"
+            remedy = "if it is one, put it into masks/"
         elif kind != "scribbles" and seen.thin and share >= FULL:
             drawn = 1 - seen.counts.get(0, 0) / max(sum(seen.counts.values()), 1)
             fact = f"mask {seen.where} holds thin strokes of several classes on {drawn:.1%} of its pixels, as scribbles do"
             remedy = "if 0 means unlabelled there, put it into scribbles/ and say --unlabelled 0"
-            found.append(Problem(seen.where, fact, remedy, serious=False))
+        elif kind != "scribbles" and 0 < share < SCRAPS:
+            fact = f"mask {seen.where} labels {share:.1%} of its pixels, as scribbles do"
+            remedy = "it is learnt from as scribbles are; put it into scribbles/ if it holds strokes"
+        else:
+            continue
+        found.append(Problem(seen.where, fact, remedy, serious=False))
     return found
