@@ -115,11 +115,11 @@ def test_what_the_means_leave_out_is_said_where_they_are_printed(tmp_path, capsy
         for name, mask in masks.items():
             Image.fromarray(mask).save(tmp_path / folder / f"{name}.png")
     words = ("--masks-are", "classes", "--unlabelled", 255, "-o", tmp_path / "report")
-    assert run("score", tmp_path / "drawn", tmp_path / "truth", *words) == 0
+    assert run("score", tmp_path / "drawn", tmp_path / "truth", *words) == 1
     said = capsys.readouterr()
-    assert "foreground dice: mean 0.500 (2 of 3 defined; 1 missed)" in said.out
-    assert "truth says nothing in 1 of 3 images, every pixel of which is unlabelled" in said.err
-    assert "infinite in 1 of 3 images, which their means leave out" in said.err
+    assert "foreground dice: mean 0.500 (2 of 2 defined; 1 missed)" in said.out
+    assert "silent is in no score: every pixel of its truth is unlabelled" in said.err
+    assert "infinite in 1 of 2 images, which their means leave out" in said.err
 
 
 @pytest.fixture
@@ -155,6 +155,8 @@ def test_two_predictions_are_compared_case_by_case_and_by_a_column(work, two_met
     said = capsys.readouterr().out
     assert "close less far, foreground Dice: +0." in said
     assert "better in 3 of 3, worse in 0" in said
+    assert "close: side left (2 of 3), foreground: dice 0." in said
+    assert "against the others" in said
     scores = json.loads((folder / "report" / "scores.json").read_text())
     assert {"surface_dice_2", "boundary_iou", "centre_line_dice"} <= set(scores["classes"]["foreground"])
     assert set(scores["methods"]) == {"close", "far"}

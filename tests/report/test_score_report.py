@@ -149,6 +149,20 @@ def test_several_classes_and_a_class_nobody_holds_make_a_page() -> None:
     assert "Truth holds no c at all" in text
 
 
+def test_scores_of_several_classes_stand_beneath_the_pictures_and_a_class_never_found_is_infinitely_far() -> (
+    None
+):
+    classes = ClassTable(("background", "a", "b"))
+    grid = np.array([[0, 1, 2], [0, 1, 2]], np.uint8)
+    masks = Masks(grid, np.where(grid == 2, 0, grid))
+    case = score_case(masks.truth, masks.predicted, classes=classes, reread=lambda: masks)
+    table = ScoreTable(classes, (case,))
+    assert str(table.summary("b", "hausdorff")) == "∞ (1 of 1 defined; 1 missed)"
+    page = report_html(table)
+    assert '<article class="case card several">' in page
+    assert 'strong">∞' in re.findall(r"Hausdorff, px.*?</tr>", page, re.DOTALL)[1]
+
+
 def test_a_volume_is_shown_by_its_worst_slice_with_square_pixels() -> None:
     classes = ClassTable(("background", "a"))
     truth = np.zeros((6, 40, 40), np.uint8)

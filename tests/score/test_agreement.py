@@ -152,6 +152,7 @@ def test_the_published_vectors_are_met() -> None:
     assert measured.averages == pytest.approx((0.322, 0.339), abs=5e-4)
     assert (measured.hausdorff, measured.percentile(95)) == (2.0, 2.0)
     assert measured.within(1) == pytest.approx(0.836, abs=5e-4)
+    assert measured.overlaps(1) == pytest.approx((0.842, 0.830), abs=5e-4)
     assert dice(*slabs, label=1) == pytest.approx(0.990, abs=5e-4)
     nothing = np.zeros_like(slabs[0])
     missed = surface_distances(slabs[0], nothing, label=1, convention="elements")

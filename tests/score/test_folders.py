@@ -338,7 +338,7 @@ def test_a_prediction_that_is_turned_is_named_even_if_no_entry_of_its_header_dif
     assert "a spacing of 2 x 1.008 x 1 mm but truth one of 2 x 1 x 1 mm" in why["wider"]
 
 
-def test_an_image_of_which_nothing_is_labelled_is_undefined_and_named(tmp_path: Path) -> None:
+def test_an_image_of_which_nothing_is_labelled_is_in_no_score_and_named(tmp_path: Path) -> None:
     for name, value in (("a", 1), ("b", 255)):
         save(
             tmp_path / "truth" / f"{name}.png",
@@ -349,10 +349,51 @@ def test_an_image_of_which_nothing_is_labelled_is_undefined_and_named(tmp_path: 
             np.pad(np.ones((4, 4), np.uint8), (2 if value == 1 else 0)),
         )
     table = score_folders(tmp_path / "predicted", tmp_path / "truth", unlabelled=255)
-    assert table.summary(table.names[0], "dice").undefined == 1
-    assert any(
-        "truth says nothing in 1 of 2 images" in warning and "b" in warning for warning in table.warnings
+    assert [case.name for case in table.cases] == ["a"]
+    assert table.unscored == (
+        ("b", "every pixel of its truth is unlabelled: label some of them, or leave it out"),
     )
+
+
+def test_one_mask_of_nothing_but_255_among_zeros_and_ones_is_named_and_the_others_are_scored(
+    folders: tuple[Path, Path],
+) -> None:
+    for name in "abcd":
+        save(folders[1] / f"{name}.png", square(slice(2, 8), slice(3, 9), value=1))
+    save(folders[1] / "b.png", np.full((20, 24), 255, np.uint8))
+    table = score_folders(*folders)
+    assert [case.name for case in table.cases] == ["a", "c", "d"]
+    assert "b.png holds 255, but only 0 and 1" in dict(table.unscored)["b"]
+    assert "--unlabelled 255" in dict(table.unscored)["b"]
+    for name in "ad":
+        save(folders[1] / f"{name}.png", np.full((20, 24), 255, np.uint8))
+    with pytest.raises(DataError, match="truth: some masks hold 0 and 1 and others 255"):
+        score_folders(*folders)
+
+
+def test_a_prediction_with_negative_labels_is_named_and_in_no_score(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "b.png").unlink()
+    tifffile.imwrite(folders[0] / "b.tif", square(slice(2, 8), slice(3, 9), value=3).astype(np.int16) * -1)
+    table = score_folders(*folders)
+    assert [case.name for case in table.cases] == ["a", "c", "d"]
+    assert dict(table.unscored)["b"].startswith("its prediction holds -3 where truth is labelled")
+
+
+def test_a_negative_value_of_a_prediction_where_truth_is_unlabelled_too_does_no_harm(tmp_path: Path) -> None:
+    for folder in ("truth", "predicted"):
+        (tmp_path / folder).mkdir()
+        mask = square(slice(2, 8), slice(3, 9), value=1).astype(np.int16)
+        mask[15:] = -1
+        tifffile.imwrite(tmp_path / folder / "a.tif", mask)
+    table = score_folders(tmp_path / "predicted", tmp_path / "truth")
+    assert table.values("foreground", "dice") == [1.0]
+
+
+def test_what_cannot_be_understood_is_said_with_its_side(folders: tuple[Path, Path]) -> None:
+    for name in "abcd":
+        save(folders[0] / f"{name}.png", square(slice(2, 8), slice(3, 9), value=7) + 2)
+    with pytest.raises(DataError, match="prediction: masks hold 2 and 9"):
+        score_folders(*folders)
 
 
 def test_processes_give_what_one_gives(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:

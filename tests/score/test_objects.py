@@ -156,6 +156,13 @@ def test_without_edges_sizes_are_dealt_into_quarters_of_the_true_objects() -> No
     assert [one.true for one in match_objects(ids, ids).by_size()] == [2, 2, 2, 2]
     assert match_objects(ids * 0, ids * 0).by_size() == ()
     assert [one.predicted for one in match_objects(ids * 0, ids).by_size()] == [2, 2, 2, 2]
+    specks = np.array(
+        [1, 0, 2, 0, 3, 0, 4, 0, 5, 5, 0, 6, 6]
+    )  # a quarter and more of one pixel, and none below
+    assert [(one.high, one.true) for one in match_objects(specks, specks).by_size()] == [
+        (2, 4),
+        (math.inf, 2),
+    ]
 
 
 def test_merges_and_splits_are_told_from_objects_that_are_merely_missed() -> None:

@@ -235,6 +235,8 @@ def test_a_missed_mask_and_two_empty_ones_have_the_declared_values() -> None:
         assert (missed.hausdorff, missed.average, missed.within(5)) == (math.inf, math.inf, 0)
         nothing = surface_distances(empty, empty, label=1, convention=convention)
         assert all(math.isnan(x) for x in (nothing.hausdorff, nothing.average, nothing.within(5)))
+        assert missed.overlaps(5) == pytest.approx((0, math.nan), nan_ok=True)
+        assert nothing.overlaps(5) == pytest.approx((math.nan, math.nan), nan_ok=True)
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (2.0, 0.5)])
@@ -269,6 +271,8 @@ def test_questions_that_cannot_be_answered_are_refused_with_a_remedy() -> None:
         measured.percentile(0)
     with pytest.raises(DataError, match="tolerance is -1"):
         measured.within(-1)
+    with pytest.raises(DataError, match="tolerance is nan"):
+        measured.overlaps(math.nan)
 
 
 @given(arrays(bool, (2, 2, 2)))

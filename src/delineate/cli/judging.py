@@ -56,7 +56,8 @@ def score(
     """
     from delineate import flow
     from delineate.core import DataError, new_folder
-    from delineate.report.score_text import paired_lines, score_lines
+    from delineate.flow.scoring import asked as told
+    from delineate.report.score_text import paired_lines, score_lines, subgroup_lines
 
     if len(folders) < 2:
         raise typer.BadParameter(
@@ -90,6 +91,10 @@ def score(
         print("\n".join(score_lines(table, method=method)))
     if len(tables) > 1:
         print("\n".join(paired_lines(tables)))
+    if by:
+        method, table = next(iter(tables.items()))
+        column = told(truth, sizes=None, by=by, metadata=metadata)
+        print("\n".join(subgroup_lines(table, column, method=method)))
     print(f"Report: {out / 'report.html'}")
     for note in dict.fromkeys(note for table in tables.values() for note in table.notes):
         print(f"  {note}", file=sys.stderr)

@@ -66,9 +66,11 @@ class Convention:
             labels, strange = labels[ints], strange[ints]
         if strange.any():
             met = Values(tuple(np.unique(ints[strange]).tolist()), colour=self.colour)
+            remedy = "correct those pixels, or name the values in classes.json"
+            if UNLABELLED in met.values and not self.colour:
+                remedy += f" (--unlabelled {UNLABELLED} says that it means unlabelled)"
             raise DataError(
-                f"mask {where} holds {met.words()}, but only {met.words(sorted(self.index))} have a "
-                "meaning here: correct those pixels, or name the values in classes.json"
+                f"mask {where} holds {met.words()}, but only {met.words(sorted(self.index))} have a meaning here: {remedy}"
             )
         return labels, None
 

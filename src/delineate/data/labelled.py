@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import ClassTable, DataError
+from delineate.core import UNLABELLED, ClassTable, DataError
 from delineate.data.convention import Convention
 from delineate.data.dataset import labels_and_objects, legend_of
 from delineate.data.evidence import Evidence, look
@@ -61,7 +61,7 @@ class LabelledFile:
             raise DataError(self.fault)
         mask = read_mask(self.path)
         ids = read_mask(self.objects_path) if self.objects_path else None
-        labels, objects, _ = labels_and_objects(mask, ids, convention=self.convention, where=self.path.name)
+        labels, objects, _ = labels_and_objects(mask, ids, convention=self.convention, where=str(self.path))
         return Labelled(labels, objects, mask.spacing, mask.unit, mask.affine)
 
     def read_probabilities(self) -> NDArray[np.floating[Any]] | None:
@@ -115,7 +115,8 @@ def load_masks(
     the masks of training and validation are taken. The arguments are those of `load`; a prediction folder
     needs none. A file that cannot be read is kept, and its `read` raises; with `most`, so does one that was blurred by
     interpolation or compression, and one whose values have no meaning among the classes, where these are known (from
-    `classes` or a legend beside the masks), as long as more than half of the files are understood.
+    `classes` or a legend beside the masks) or that hold nothing but 255 while 255 is in no class, as long as more than half
+    of the files are understood.
     Raises DataError where there is no mask that can be read, or where masks can be read in more than one way.
     """
     root = Path(path)
@@ -152,8 +153,8 @@ def load_masks(
     try:
         convention = understood(sharp)
     except DataError:
-        fitting = _fitting(sharp, understood) if most and (classes or legend) else []
-        if 2 * len(fitting) <= len(evidence):
+        fitting = (_fitting(sharp, understood) if classes or legend else _saying(sharp)) if most else []
+        if not len(sharp) > len(fitting) > len(evidence) / 2:
             raise
         convention = understood(fitting)
     files = {
@@ -185,6 +186,11 @@ def _fitting(
             continue
         fitting.append(seen)
     return fitting
+
+
+def _saying(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The files that hold anything but UNLABELLED, which alone may mean nothing at all or one large object."""
+    return [seen for seen in evidence if set(seen.counts) != {UNLABELLED}]
 
 
 def _looked(file: Path, *, closely: bool) -> Evidence | DataError:

@@ -55,7 +55,7 @@ def score(
     """
     from delineate.score import score_folders, scores_asked
 
-    wanted = _asked(Path(truth), sizes=sizes, by=by, metadata=metadata)
+    wanted = asked(Path(truth), sizes=sizes, by=by, metadata=metadata)
     table = score_folders(
         predicted,
         truth,
@@ -109,7 +109,7 @@ def score_several(
     """
     if not predictions:
         raise DataError("there are no predictions to score: give one folder or more")
-    _asked(Path(truth), sizes=sizes, by=by, metadata=metadata)
+    asked(Path(truth), sizes=sizes, by=by, metadata=metadata)
     first, *others = predictions
     tables = {
         name: score(
@@ -145,7 +145,7 @@ def score_several(
     return {first: table, **tables}
 
 
-def _asked(
+def asked(
     truth: Path, *, sizes: Sequence[float] | None, by: str | None, metadata: str | Path | None
 ) -> Asked:
     """What the report shall tell beyond the scores; whatever cannot be asked is refused here, before the work."""

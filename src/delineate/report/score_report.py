@@ -144,7 +144,7 @@ def _summary_rows(table: ScoreTable, name: str) -> dict[str, Any]:
             (
                 title,
                 summary,
-                (shown(summary.mean), spread(found.mean)),
+                (summary.mean_shown, spread(found.mean)),
                 (shown(summary.median), spread(found.median)),
             )
         )
@@ -158,7 +158,7 @@ def _compared_row(table: ScoreTable, name: str, method: str, scores: Sequence[Sc
     for i, score in enumerate(scores):
         if name in table.names and score.name in known:
             summary = table.summary(name, score.name)
-            cells[i] = shown(summary.mean), summary.counts.split("; ")
+            cells[i] = summary.mean_shown, summary.counts.split("; ")
     row = {"method": method, "name": name, "cells": cells, "pooled": "–", "found": "–", "ap50": "–"}
     if name in table.names:
         row["pooled"] = shown(table.pooled_dice(name))
@@ -185,8 +185,8 @@ def _objects(table: ScoreTable, size_edges: Sequence[float] | None) -> dict[str,
             (f"{objects.fp:,}", "predicted that match none"),
             (f"{objects.merges:,}", "merges: predicted ones that hold several"),
             (f"{objects.splits:,}", "splits: true ones that hold several"),
-            (shown(objects.f1), f"F1, {within['f1']}"),
-            (shown(objects.sq), "mean IoU of the found"),
+            (shown(objects.f1), f"F1 (recognition quality), {within['f1']}"),
+            (shown(objects.sq), "mean IoU of the found (segmentation quality)"),
             (shown(objects.pq), f"panoptic quality, {within['pq']}"),
         ],
         "ap": [(f"{at:g}", shown(objects.ap(at)), within["ap50"] if at == AP_AT[0] else "") for at in AP_AT],

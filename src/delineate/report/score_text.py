@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from delineate.report.sections import paired_rows
+from delineate.report.sections import Asked, paired_rows, subgroup_rows, subgroup_scores
 from delineate.score import ScoreTable
 
 
@@ -51,4 +51,18 @@ def paired_lines(tables: Mapping[str, ScoreTable]) -> list[str]:
         + (f" ({row['spread']})" if row["spread"] else "")
         + f", better in {row['better']}, worse in {row['worse']}, p {row['p']} (Wilcoxon, Holm)"
         for row in paired_rows(tables)
+    ]
+
+
+def subgroup_lines(table: ScoreTable, asked: Asked, *, method: str = "") -> list[str]:
+    """A line for each value of the column that was asked for, and class: its means, and how far they are from those elsewhere."""
+    lead = f"{method}: " if method else ""
+    return [
+        f"{lead}{asked.column} {row['value']} ({row['cases']} of {len(table.cases)}), {row['name']}: "
+        + "; ".join(
+            f"{score.name} {cell['mean']}, {cell['difference']} against the others"
+            + (f" ({cell['difference_spread']})" if cell["difference_spread"] else "")
+            for score, cell in zip(subgroup_scores(table), row["cells"], strict=True)
+        )
+        for row in subgroup_rows(table, asked)
     ]

@@ -188,7 +188,7 @@ def calibration_json(table: ScoreTable) -> dict[str, Any]:
 
 def _cell(one: Subgroup) -> dict[str, Any]:
     return {
-        "mean": shown(one.summary.mean),
+        "mean": one.summary.mean_shown,
         "spread": spread(one.interval),
         "difference": signed(one.difference) if not math.isnan(one.difference) else "–",
         "difference_spread": spread(one.difference_interval),

@@ -42,6 +42,7 @@ class CaseFiles:
         """The scores of the case; raises DataError where a file cannot be read or the two do not fit together."""
         there, guess = self.truth.read(), self.predicted.read()
         _check_place(there, guess)
+        self._check_said(there, guess)
         masks = self._masks(there, guess)
         scale = guess if there.unit == "px" else there
         likely = self.predicted.read_probabilities()
@@ -59,6 +60,21 @@ class CaseFiles:
             scores=self.scores,
             reread=self.reread,
         )
+
+    def _check_said(self, truth: Labelled, predicted: Labelled) -> None:
+        """Raise DataError where truth labels nothing, or the prediction holds negative values where truth is labelled."""
+        labelled = truth.labels != UNLABELLED
+        if not labelled.any():
+            raise DataError("every pixel of its truth is unlabelled: label some of them, or leave it out")
+        convention = self.predicted.convention
+        negative = [str(value) for value in convention.index if value < 0]
+        if convention.objects and convention.ignore is None:
+            negative = ["negative ids"]
+        if negative and (labelled & (predicted.labels == UNLABELLED)).any():
+            raise DataError(
+                f"its prediction holds {negative[0]} where truth is labelled, which is no class: write a class there, 0 for "
+                "background"
+            )
 
     def reread(self) -> Masks:
         """The masks once more, for pictures."""

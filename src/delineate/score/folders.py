@@ -51,8 +51,14 @@ def score_folders(
     progress: told cases done and cases in all.
     Raises DataError where a folder cannot be understood, and where no prediction has the name of a truth.
     """
-    there = _read(Path(truth), classes=None, unlabelled=unlabelled, masks_are=masks_are)
-    guess = _read(Path(predicted), classes=there.classes, unlabelled=unlabelled, masks_are=masks_are)
+    there = _read(Path(truth), side="truth", classes=None, unlabelled=unlabelled, masks_are=masks_are)
+    guess = _read(
+        Path(predicted),
+        side="prediction",
+        classes=there.classes,
+        unlabelled=unlabelled,
+        masks_are=masks_are,
+    )
     notes = [*(f"truth: {note}" for note in there.notes), *(f"prediction: {note}" for note in guess.notes)]
     if probabilities is not None:
         guess, said = _with_probabilities(guess, Path(probabilities))
@@ -108,6 +114,21 @@ def score_folders(
 
 
 def _read(
+    path: Path,
+    *,
+    side: str,
+    classes: ClassTable | None,
+    unlabelled: int | None,
+    masks_are: MasksAre | None,
+) -> LabelledSet:
+    """The masks at `path`; where they cannot be understood, the sentence says on which side."""
+    try:
+        return _understood(path, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+    except DataError as error:
+        raise error if str(path) in str(error) else DataError(f"{side}: {error}") from error
+
+
+def _understood(
     path: Path, *, classes: ClassTable | None, unlabelled: int | None, masks_are: MasksAre | None
 ) -> LabelledSet:
     """The masks at `path`; masks_are is an answer to masks that number something, so binary ones do without."""

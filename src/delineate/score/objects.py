@@ -155,7 +155,8 @@ class ObjectScores:
             return ()
         if edges is None:
             known = self.true.sizes if len(self.true.sizes) else self.predicted.sizes
-            edges = [float(edge) for edge in np.unique(np.percentile(known, (25, 50, 75), method="higher"))]
+            quartiles = np.unique(np.percentile(known, (25, 50, 75), method="higher"))
+            edges = [float(edge) for edge in quartiles if edge > known.min()]  # below the least there is none
         check_rising(edges)
         ends = (0.0, *edges, float("inf"))
         return tuple(self._sized(low, high) for low, high in itertools.pairwise(ends))

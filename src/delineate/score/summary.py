@@ -36,17 +36,26 @@ class Summary:
     infinite: int
 
     @property
+    def mean_shown(self) -> str:
+        """The mean as a person reads it: ∞ where all that is defined is infinite.
+
+        >>> summarise([float("inf")] * 2, missed=2).mean_shown, summarise([float("nan")]).mean_shown
+        ('∞', 'undefined')
+        """
+        return shown(math.inf if self.infinite and self.infinite == self.defined else self.mean)
+
+    @property
     def counts(self) -> str:
         """The counts in words: `47 of 50 defined; 3 missed`."""
         parts = [f"{self.defined} of {self.defined + self.undefined} defined", f"{self.missed} missed"]
         if self.spurious:
             parts.append(f"{self.spurious} spurious")
-        if self.infinite:
+        if 0 < self.infinite < self.defined:
             parts.append(f"mean of the {self.defined - self.infinite} finite")
         return "; ".join(parts)
 
     def __str__(self) -> str:
-        return f"{shown(self.mean)} ({self.counts})"
+        return f"{self.mean_shown} ({self.counts})"
 
 
 def summarise(values: Sequence[float], *, missed: int = 0, spurious: int = 0) -> Summary:

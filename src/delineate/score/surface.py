@@ -137,13 +137,30 @@ class SurfaceDistances:
 
         nan where both are empty, 0.0 where one is. Raises DataError for a tolerance that is not a number >= 0.
         """
-        if not 0 <= tolerance < float("inf"):
-            raise DataError(f"the tolerance is {tolerance}: give a number >= 0 in the unit of the spacing")
+        _check_tolerance(tolerance)
         if self.undefined:
             return float("nan")
         near = self.truth_weights[self.from_truth <= tolerance].sum()
         near += self.predicted_weights[self.from_predicted <= tolerance].sum()
         return float(near / self._area)
+
+    def overlaps(self, tolerance: float) -> tuple[float, float]:
+        """Share (of the surface of truth, of that of the prediction), by area, that lies within `tolerance` of the other.
+
+        What was found, and what is right: the two sides of `within`, as recall and precision are of Dice. nan for an empty
+        surface, 0.0 for one whose other is empty. Raises DataError as `within`.
+
+        >>> truth, predicted = np.array([[1, 1, 0, 0, 1]]), np.array([[1, 1, 0, 0, 0]])
+        >>> surface_distances(truth, predicted, label=1).overlaps(1)
+        (0.6666666666666666, 1.0)
+        """
+        _check_tolerance(tolerance)
+        sides = (self.from_truth, self.truth_weights), (self.from_predicted, self.predicted_weights)
+        found, right = (
+            float(weights[far <= tolerance].sum() / weights.sum()) if len(far) else math.nan
+            for far, weights in sides
+        )
+        return found, right
 
     @cached_property
     def _area(self) -> float:
@@ -271,6 +288,11 @@ def surface_dice(
     """
     measured = surface_distances(truth, predicted, label=label, spacing=spacing, convention=convention)
     return measured.within(tolerance)
+
+
+def _check_tolerance(tolerance: float) -> None:
+    if not 0 <= tolerance < float("inf"):
+        raise DataError(f"the tolerance is {tolerance}: give a number >= 0 in the unit of the spacing")
 
 
 def _percentile(distances: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> float:
