@@ -71,6 +71,13 @@ def test_low_contrast_falls_apart_and_fails():
     assert section.pictures[0].pixels.shape[2] == 3
 
 
+def test_a_model_that_finds_nothing_has_nothing_to_lose():
+    section = attack(subject(lambda x: -threshold(x)), evidence(contrast=40), settings=QUICK)
+    assert "do not overlap with the truth" in section.sentence
+    assert finding(section, "attack.kept").verdict == "open"
+    assert "nan" not in " ".join([section.sentence, *(one.sentence for one in section.findings)])
+
+
 def test_what_only_a_climb_finds_is_not_found_by_noise():
     section = attack(
         subject(), evidence(contrast=6), settings=AttackSettings(eps=3.5, steps=4, images=1, close=0)
