@@ -87,6 +87,15 @@ def test_planted_overconfidence_is_found_and_its_temperature_named() -> None:
     assert section.pictures
 
 
+def test_where_the_borders_are_well_and_the_rest_is_not_the_answer_says_so() -> None:
+    labels = np.zeros((40, 50), np.uint8)
+    labels[:20] = 1
+    image = np.where(labels == 1, 0.6, 0.4).astype(np.float32)  # right everywhere, and never sure
+    image[16:24] = labels[16:24]
+    section = calibration(reader(), Evidence((Case("a", image[..., None], labels=labels),)))
+    assert "Over all pixels" in section.sentence
+
+
 def test_the_gain_of_a_temperature_is_not_measured_on_what_it_was_fitted_on() -> None:
     sharp, dull = honest_cases(1, seed=1)[0], honest_cases(1, seed=2)[0]
     inverted = replace(dull, name="other", group="other", labels=1 - dull.labels)

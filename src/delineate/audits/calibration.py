@@ -109,6 +109,7 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
                 if border_after < border
                 else "."
             )
+            + (f" {findings[0].sentence}" if findings[0].verdict in ("warn", "fail") and ece > border else "")
         ),
         findings=findings,
         tables=(

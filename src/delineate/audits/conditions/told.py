@@ -23,6 +23,9 @@ def of_family(family: str, ranked: Sequence[Course], evidence: Evidence) -> Find
     worst = mine[0]
     if math.isnan(worst.dice[0]):
         value, sentence = math.nan, f"{family}: no class occurs in the images that were looked at."
+    elif worst.dice[0] <= worst.fall:
+        value = math.nan
+        sentence = f"{family}: Dice is {worst.dice[0]:.2f} as it is, and has nothing to lose."
     elif math.isnan(worst.breaks):
         count = "the one condition" if len(mine) == 1 else f"all {len(mine)} conditions"
         value = float(SEVERITIES[-1])
@@ -39,7 +42,9 @@ def of_family(family: str, ranked: Sequence[Course], evidence: Evidence) -> Find
 def worst_said(ranked: Sequence[Course], fall: float) -> str:
     broken = [course for course in ranked if not math.isnan(course.breaks)]
     if not broken:
-        return f"No condition takes more than {fall:g} of Dice up to severity 5."
+        clean = [course.dice[0] for course in ranked if not math.isnan(course.dice[0])]
+        now = f"Dice is {max(clean):.2f} as it is; no" if clean else "No"
+        return f"{now} condition takes more than {fall:g} of Dice up to severity 5."
     worst = broken[0]
     stand = len(ranked) - len(broken)
     return (

@@ -210,7 +210,8 @@ def _remedies(subject: Subject) -> tuple[Remedy, ...]:
 
 def _notes(used: Sequence[Case], given: Sequence[Case], subject: Subject, period: int) -> tuple[str, ...]:
     reach = (
-        "How far its receptive field reaches is not known, so that nothing is said of pixels away from edges."
+        "How far its receptive field reaches is not known, so that nothing is said of pixels away from edges; "
+        "`subject_of_module(reach_px=...)` tells."
         if subject.reach_px is None
         else f"Away from edges: further than the {subject.reach_px} pixels from which anything can reach a pixel."
     )
