@@ -92,6 +92,12 @@ def test_the_exit_status_tells_ci_how_bad_it_is(
     assert CliRunner().invoke(app, asked).exit_code == status
 
 
+def test_what_was_not_judged_can_stop_ci_too(model: Path, data: Path, tmp_path: Path) -> None:
+    for level, status in (("warn", 0), ("open", 1)):
+        asked = ["audit", str(model), str(data / "test"), "-o", str(tmp_path / level), "--only", "truth"]
+        assert CliRunner().invoke(app, [*asked, "--fail-on", level]).exit_code == status
+
+
 def test_other_thresholds_give_another_verdict(model: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("[darkness.share]\nwarn = 0.001\nfail = 0.002\n")
     audited = audit(
