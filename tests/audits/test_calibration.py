@@ -325,6 +325,21 @@ def test_trainings_that_agree_pass_and_one_that_failed_is_found(tmp_path) -> Non
         seeds(subject_of_method(model), cases)
 
 
+def test_trainings_that_find_nothing_differ_in_nothing(tmp_path) -> None:
+    dark = [replace(case, image=np.zeros_like(case.image)) for case in honest_cases(3)]
+    cases = [replace(dark[0], labels=np.zeros_like(dark[0].labels)), *dark[1:]]
+    blind = untaught()
+    with torch.no_grad():
+        blind.net.head.bias[: len(blind.net.head.bias) // 2] += 1e3
+    same = UNetMethod.of(replace(blind, record=Record(seed=1))).save(tmp_path / "same")
+    settings = SeedsSettings((str(same),))
+    section = seeds(subject_of_method(UNetMethod.of(blind)), Evidence(tuple(cases)), settings=settings)
+    assert judged(section) == {"seeds.spread": "pass", "seeds.disagreement": "open"}
+    assert section.findings[1].sentence == "None of them outlines anything."
+    with pytest.raises(DataError, match="no Dice to compare"):
+        seeds(subject_of_method(UNetMethod.of(blind)), Evidence(tuple(cases[:1])), settings=settings)
+
+
 def test_the_next_training_lies_where_student_says() -> None:
     from delineate.audits.seeds import _next
 

@@ -6,7 +6,7 @@ their mean Dice, where another training would likely come out, and the pixels th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,19 +52,23 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
     cases = evidence.some(evidence.labelled())
     names = [_name(one, number) for number, one in enumerate(models)]
     scores = np.empty((len(models), len(cases)))
-    quarrels, shown, drawn = [], 0, []
+    quarrels, shown, drawn, most = list[float](), 0, list[Labels](), -1.0
     for at, case in enumerate(cases):
         evidence.tell(f"seeds: {at + 1} of {len(cases)} cases")
         labels = [one.labels(case) for one in models]
         scores[:, at] = [_dice(case, one, len(subject.classes)) for one in labels]
         quarrels.append(_quarrel(labels))
-        if quarrels[at] >= max(quarrels):
-            shown, drawn = at, labels
+        if (here := np.nan_to_num(quarrels[at])) > most:
+            shown, drawn, most = at, labels, here
+    if np.isnan(scores).all(axis=1).any():
+        raise DataError(
+            "no image shows any class but background, so there is no Dice to compare: give others"
+        )
     means = np.nanmean(scores, axis=1)
     spread = float(means.std(ddof=1))
     low, high = _next(means)
-    of_case = np.nanmax(scores, axis=0) - np.nanmin(scores, axis=0)
-    quarrel = float(np.nanmean(quarrels))
+    of_case = np.array([_of_defined(np.ptp, column) for column in scores.T])
+    quarrel = _of_defined(np.mean, np.array(quarrels))
     order = np.argsort(-np.nan_to_num(of_case))
     return Section(
         name="seeds",
@@ -83,7 +87,9 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
             evidence.thresholds.judged(
                 "seeds.disagreement",
                 quarrel,
-                f"Of the pixels that any of them outlines, {quarrel:.1%} are not outlined alike by all.",
+                f"Of the pixels that any of them outlines, {quarrel:.1%} are not outlined alike by all."
+                if not np.isnan(quarrel)
+                else "None of them outlines anything.",
             ),
         ),
         tables=(
@@ -195,7 +201,13 @@ def _next(means: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _ranked(scores: NDArray[np.float64]) -> NDArray[np.intp]:
-    return np.argsort(np.nan_to_num(np.nanmean(scores, axis=0)), kind="stable")
+    return np.argsort(np.nan_to_num([_of_defined(np.mean, column) for column in scores.T]), kind="stable")
+
+
+def _of_defined(summary: Callable[[NDArray[np.float64]], Any], values: NDArray[np.float64]) -> float:
+    """A summary of what is defined; nan where nothing is."""
+    defined = values[~np.isnan(values)]
+    return float(summary(defined)) if len(defined) else float("nan")
 
 
 def _pictures(case: Case, labels: Sequence[Labels]) -> tuple[Picture, ...]:
