@@ -176,8 +176,10 @@ def test_a_network_left_in_training_mode_is_attacked_in_evaluation_mode_and_give
 
 
 def test_what_cannot_be_attacked_is_said():
-    with pytest.raises(DataError, match="eps 0"):
+    with pytest.raises(DataError, match="eps is 0"):
         attack(subject(), evidence(contrast=6), settings=AttackSettings(eps=0))
+    with pytest.raises(DataError, match="in 0 steps"):
+        attack(subject(), evidence(contrast=6), settings=AttackSettings(steps=0))
     with pytest.raises(DataError, match="less than one step"):
         attack(subject(), evidence(contrast=6), settings=AttackSettings(eps=0.5))
     with pytest.raises(DataError, match="nothing to take away"):
