@@ -318,6 +318,7 @@ def test_trainings_that_agree_pass_and_one_that_failed_is_found(tmp_path) -> Non
     assert section.numbers["standard_deviation"] == 0
     section = seeds(subject_of_method(model), cases, settings=SeedsSettings((str(same), str(other))))
     assert judged(section) == {"seeds.spread": "fail", "seeds.disagreement": "fail"}
+    assert not any("plan" in note for note in section.notes)
     low, _ = section.numbers["next"]
     assert low <= min(section.numbers["mean_dice"])
     assert section.pictures
@@ -338,6 +339,23 @@ def test_trainings_that_find_nothing_differ_in_nothing(tmp_path) -> None:
     assert section.findings[1].sentence == "None of them outlines anything."
     with pytest.raises(DataError, match="no Dice to compare"):
         seeds(subject_of_method(UNetMethod.of(blind)), Evidence(tuple(cases[:1])), settings=settings)
+
+
+def test_siblings_of_another_plan_are_told_by_what_differs(tmp_path) -> None:
+    plan = replace(untaught().plan, object_radius_px=7.0)
+    other = replace(untaught(seed=1), plan=plan)
+    for folder, learnt in (("a", other), ("b", replace(other, plan=replace(plan, learning_rate=0.5)))):
+        UNetMethod.of(learnt).save(tmp_path / folder)
+    said = [
+        seeds(
+            subject_of_method(UNetMethod.of(untaught())),
+            Evidence(tuple(honest_cases(1))),
+            settings=SeedsSettings((str(tmp_path / folder),)),
+        ).notes
+        for folder in ("a", "b")
+    ]
+    assert ["(learning_rate)" in " ".join(notes) for notes in said] == [False, True]
+    assert not any("plan" in note for note in said[0])
 
 
 def test_the_next_training_lies_where_student_says() -> None:

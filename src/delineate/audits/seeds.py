@@ -27,9 +27,13 @@ from delineate.audits.evidence import Evidence
 from delineate.audits.section import Chart, Curve, Picture, Remedy, Section, Table
 from delineate.audits.subject import Subject
 from delineate.core import UNLABELLED, Case, DataError, ModelError
+from delineate.data.problem import counted
 from delineate.score import dice
 
 Labels = NDArray[np.uint8]
+
+MEASURED = ("reasons", "object_radius_px", "smallest_object_px")
+"""Of a plan, what follows from the cases that a seed holds out."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,8 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
             ),
         ),
         notes=(
-            f"{len(cases)} cases; the interval is that of one more training (Student's t, {len(models) - 1} degrees of freedom), "
-            "and is wide with few trainings.",
+            f"{counted(len(cases), 'case')}; the interval is that of one more training (Student's t, "
+            f"{counted(len(models) - 1, 'degree')} of freedom), and is wide with few trainings.",
             *_odd(models),
         ),
         numbers={
@@ -165,9 +169,15 @@ def _odd(models: Sequence[Subject]) -> list[str]:
     """What makes siblings no siblings."""
     learnt = [one.method.learnt for one in models if one.method is not None and one.method.learnt is not None]
     notes = []
-    plans = [{k: v for k, v in one.plan.to_json().items() if k != "reasons"} for one in learnt]
-    if any(plan != plans[0] for plan in plans[1:]):
-        notes.append("The trainings differ in their plan, so this is not the spread of seeds alone.")
+    plans = [{k: v for k, v in one.plan.to_json().items() if k not in MEASURED} for one in learnt]
+    if (
+        other := [item for item in plans[0] if any(plan[item] != plans[0][item] for plan in plans)]
+        if plans
+        else []
+    ):
+        notes.append(
+            f"The trainings differ in their plan ({', '.join(other)}), so this is not the spread of seeds alone."
+        )
     steps = [one.record.steps for one in learnt]
     if steps and max(steps) > 1.2 * min(steps):
         notes.append(f"The trainings had {min(steps)} to {max(steps)} steps.")

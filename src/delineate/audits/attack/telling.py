@@ -104,7 +104,7 @@ def told(
             Remedy(
                 "Adversarial training: crops are changed to what the network finds hardest before it learns from them. Its "
                 "price: a step takes longer, and on nuclei clean Dice went from 0.912 to 0.893, of which 0.85 was kept under "
-                "such an attack (docs/figures.md). Audit the new model again.",
+                "such an attack. Audit the new model again.",
                 f"delineate train DATA -o ROBUST --adversarial {settings.eps:g}",
             ),
         ),
