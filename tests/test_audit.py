@@ -80,6 +80,7 @@ def test_the_command_ends_with_a_line_per_audit_and_the_page(model: Path, data: 
     told = json.loads((out / "audit.json").read_text())
     assert told["verdict"] == "warn"
     assert told["sections"][0]["findings"][0]["name"] == "darkness.share"
+    assert len(told["sections"][0]["pictures"]) == 1
     assert "[darkness.share]" in (out / "thresholds.toml").read_text()
 
 
@@ -89,6 +90,12 @@ def test_the_exit_status_tells_ci_how_bad_it_is(
 ) -> None:
     asked = ["audit", str(model), str(data / "test"), "-o", str(tmp_path / "audit"), "--fail-on", level]
     assert CliRunner().invoke(app, asked).exit_code == status
+
+
+def test_what_was_not_judged_can_stop_ci_too(model: Path, data: Path, tmp_path: Path) -> None:
+    for level, status in (("warn", 0), ("open", 1)):
+        asked = ["audit", str(model), str(data / "test"), "-o", str(tmp_path / level), "--only", "truth"]
+        assert CliRunner().invoke(app, [*asked, "--fail-on", level]).exit_code == status
 
 
 def test_other_thresholds_give_another_verdict(model: Path, data: Path, tmp_path: Path) -> None:
@@ -199,6 +206,8 @@ def test_evidence_that_does_not_fit_is_left_out_with_a_sentence(
     assert "names none of the cases" in page
     assert "no mask for any of them" in page
     assert sum(line.startswith("left out: ") for line in said) == 2
+    told = json.loads((out / "audit.json").read_text())
+    assert [f"left out: {note.removeprefix('left out: ')}" in said for note in told["notes"]] == [True, True]
 
 
 @pytest.mark.parametrize("option", ["metadata", "shifted"])

@@ -118,6 +118,14 @@ def test_without_a_mask_of_the_model_people_are_compared() -> None:
     assert any("people are compared without it" in note for note in section.notes)
 
 
+def test_a_model_that_draws_nothing_is_told_in_words() -> None:
+    nothing = {case.name: np.zeros_like(case.labels) for case in CASES}
+    section = annotators(Subject("the model", CELLS, masks=nothing), evidence(PLANTED))
+    assert any("the model drew no object of the consensus" in one.sentence for one in section.findings)
+    shown = [cell for table in section.tables for row in table.rows for cell in row if isinstance(cell, str)]
+    assert not any("nan" in cell for cell in [*shown, *(one.sentence for one in section.findings)])
+
+
 def test_people_may_have_labelled_different_images() -> None:
     parts = {"anna": PLANTED["anna"][:4], "ben": PLANTED["ben"][2:]}
     section = annotators(subject(Style()), evidence(parts))

@@ -71,6 +71,13 @@ def test_low_contrast_falls_apart_and_fails():
     assert section.pictures[0].pixels.shape[2] == 3
 
 
+def test_a_model_that_finds_nothing_has_nothing_to_lose():
+    section = attack(subject(lambda x: -threshold(x)), evidence(contrast=40), settings=QUICK)
+    assert "do not overlap with the truth" in section.sentence
+    assert finding(section, "attack.kept").verdict == "open"
+    assert "nan" not in " ".join([section.sentence, *(one.sentence for one in section.findings)])
+
+
 def test_what_only_a_climb_finds_is_not_found_by_noise():
     section = attack(
         subject(), evidence(contrast=6), settings=AttackSettings(eps=3.5, steps=4, images=1, close=0)
@@ -169,8 +176,10 @@ def test_a_network_left_in_training_mode_is_attacked_in_evaluation_mode_and_give
 
 
 def test_what_cannot_be_attacked_is_said():
-    with pytest.raises(DataError, match="eps 0"):
+    with pytest.raises(DataError, match="eps is 0"):
         attack(subject(), evidence(contrast=6), settings=AttackSettings(eps=0))
+    with pytest.raises(DataError, match="in 0 steps"):
+        attack(subject(), evidence(contrast=6), settings=AttackSettings(steps=0))
     with pytest.raises(DataError, match="less than one step"):
         attack(subject(), evidence(contrast=6), settings=AttackSettings(eps=0.5))
     with pytest.raises(DataError, match="nothing to take away"):

@@ -87,6 +87,15 @@ def test_planted_overconfidence_is_found_and_its_temperature_named() -> None:
     assert section.pictures
 
 
+def test_where_the_borders_are_well_and_the_rest_is_not_the_answer_says_so() -> None:
+    labels = np.zeros((40, 50), np.uint8)
+    labels[:20] = 1
+    image = np.where(labels == 1, 0.6, 0.4).astype(np.float32)  # right everywhere, and never sure
+    image[16:24] = labels[16:24]
+    section = calibration(reader(), Evidence((Case("a", image[..., None], labels=labels),)))
+    assert "Over all pixels" in section.sentence
+
+
 def test_the_gain_of_a_temperature_is_not_measured_on_what_it_was_fitted_on() -> None:
     sharp, dull = honest_cases(1, seed=1)[0], honest_cases(1, seed=2)[0]
     inverted = replace(dull, name="other", group="other", labels=1 - dull.labels)
@@ -309,11 +318,44 @@ def test_trainings_that_agree_pass_and_one_that_failed_is_found(tmp_path) -> Non
     assert section.numbers["standard_deviation"] == 0
     section = seeds(subject_of_method(model), cases, settings=SeedsSettings((str(same), str(other))))
     assert judged(section) == {"seeds.spread": "fail", "seeds.disagreement": "fail"}
+    assert not any("plan" in note for note in section.notes)
     low, _ = section.numbers["next"]
     assert low <= min(section.numbers["mean_dice"])
     assert section.pictures
     with pytest.raises(DataError, match="one training only"):
         seeds(subject_of_method(model), cases)
+
+
+def test_trainings_that_find_nothing_differ_in_nothing(tmp_path) -> None:
+    dark = [replace(case, image=np.zeros_like(case.image)) for case in honest_cases(3)]
+    cases = [replace(dark[0], labels=np.zeros_like(dark[0].labels)), *dark[1:]]
+    blind = untaught()
+    with torch.no_grad():
+        blind.net.head.bias[: len(blind.net.head.bias) // 2] += 1e3
+    same = UNetMethod.of(replace(blind, record=Record(seed=1))).save(tmp_path / "same")
+    settings = SeedsSettings((str(same),))
+    section = seeds(subject_of_method(UNetMethod.of(blind)), Evidence(tuple(cases)), settings=settings)
+    assert judged(section) == {"seeds.spread": "pass", "seeds.disagreement": "open"}
+    assert section.findings[1].sentence == "None of them outlines anything."
+    with pytest.raises(DataError, match="no Dice to compare"):
+        seeds(subject_of_method(UNetMethod.of(blind)), Evidence(tuple(cases[:1])), settings=settings)
+
+
+def test_siblings_of_another_plan_are_told_by_what_differs(tmp_path) -> None:
+    plan = replace(untaught().plan, object_radius_px=7.0)
+    other = replace(untaught(seed=1), plan=plan)
+    for folder, learnt in (("a", other), ("b", replace(other, plan=replace(plan, learning_rate=0.5)))):
+        UNetMethod.of(learnt).save(tmp_path / folder)
+    said = [
+        seeds(
+            subject_of_method(UNetMethod.of(untaught())),
+            Evidence(tuple(honest_cases(1))),
+            settings=SeedsSettings((str(tmp_path / folder),)),
+        ).notes
+        for folder in ("a", "b")
+    ]
+    assert ["(learning_rate)" in " ".join(notes) for notes in said] == [False, True]
+    assert not any("plan" in note for note in said[0])
 
 
 def test_the_next_training_lies_where_student_says() -> None:

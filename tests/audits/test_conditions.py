@@ -59,8 +59,18 @@ def test_what_no_condition_breaks_passes(cases):
     assert section.verdict == "pass"
     assert not section.remedies
     assert not section.pictures
-    assert section.sentence == "No condition takes more than 0.05 of Dice up to severity 5."
+    assert (
+        section.sentence
+        == "Dice is 1.00 as it is; no condition takes more than 0.05 of Dice up to severity 5."
+    )
     assert {one.name for one in section.findings} == {f"conditions.{family}" for family in FAMILIES}
+
+
+def test_a_model_that_finds_nothing_is_not_said_to_bear_everything(cases):
+    section = conditions(above(255), Evidence(tuple(cases)), settings=ConditionsSettings(families=("light",)))
+    assert section.verdict == "open"
+    assert "has nothing to lose" in section.findings[0].sentence
+    assert section.sentence.startswith("Dice is 0.00 as it is")
 
 
 def test_a_threshold_on_raw_intensities_breaks_where_the_light_crosses_it(cases):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from delineate.audits import AUDITS, Evidence, subject_of_method, subject_of_module, subject_of_predictions
+from delineate.audits.shift import shift
 from delineate.classical import Otsu
 from delineate.core import Case, ClassTable, DataError, ModelError
 from delineate.data import write_labels
@@ -130,6 +131,15 @@ def test_no_audit_breaks_on_flat_images_for_a_model_of_volumes(name: str) -> Non
     module, function = AUDITS[name].split(":")
     with pytest.raises(ModelError, match="spatial axes"):
         getattr(importlib.import_module(module), function)(subject, Evidence(cases))
+
+
+def test_the_reach_of_a_module_tells_where_no_edge_has_a_say() -> None:
+    net = nn.Conv2d(1, 2, 3, padding=1)
+    case = Case("a", np.random.default_rng(0).random((40, 40, 1)))
+    for reach_px, known in ((None, False), (1, True)):
+        subject = subject_of_module(net, divisor=2, white=1, reach_px=reach_px)
+        section = shift(subject, Evidence((case,)))
+        assert (section.numbers["ways"]["in a circle"]["a"]["inside"][0] == 1) is known
 
 
 def test_sizes_are_padded_to_what_the_module_takes() -> None:

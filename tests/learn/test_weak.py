@@ -4,10 +4,12 @@ import hashlib
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data import scribbled
@@ -255,6 +257,33 @@ def test_other_seeds_learn_from_images_without_labels_as_well(tmp_path):
     assert [one["unlabelled"] for one in about] == [2, 2]
     assert about[0]["learnt"] == about[1]["learnt"]
     assert len(about[0]["learnt"]) == 5
+
+
+def test_other_seeds_learn_from_the_labels_that_were_chosen(tmp_path):
+    data = written(tmp_path / "data")
+    train(data, out=tmp_path / "model", steps=1, overrides=SMALL, labels="scribbles")
+    [folder] = reseeded(tmp_path / "model", data, out=tmp_path / "seeds", number=1)
+    about = [load(one).learnt.record.data for one in (tmp_path / "model", folder)]
+    assert [one["labels"] for one in about] == ["scribbles", "scribbles"]
+    assert about[0]["fingerprint"] == about[1]["fingerprint"]
+
+
+def test_other_seeds_hold_nothing_out_where_the_model_was_validated_on_other_data(tmp_path):
+    cases = [square(i) for i in range(6)]
+    train(cases, out=tmp_path / "model", steps=1, overrides=SMALL, val=[square(6)])
+    [folder] = reseeded(tmp_path / "model", cases, out=tmp_path / "seeds", number=1)
+    assert load(folder).learnt.record.data["cases"] == 6
+
+
+def written(folder: Path) -> Path:
+    """Three images with their masks, and strokes beside them."""
+    for i in range(3):
+        case, few = square(i), strokes(i)
+        parts = {"images": case.image[..., 0], "masks": case.labels, "scribbles": few.labels}
+        for name, pixels in parts.items():
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / name / f"{case.name}.png")
+    return folder
 
 
 def boxes(seed: int) -> Case:

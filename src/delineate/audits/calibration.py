@@ -27,6 +27,7 @@ from delineate.audits.evidence import Evidence
 from delineate.audits.section import Chart, Curve, Picture, Remedy, Section, Table
 from delineate.audits.subject import Subject
 from delineate.core import UNLABELLED, Case, tempered
+from delineate.data.problem import counted
 from delineate.score import Calibration, border_band, fitted_temperature, pool_calibrations
 from delineate.score import calibration as calibration_of
 
@@ -109,6 +110,7 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
                 if border_after < border
                 else "."
             )
+            + (f" {findings[0].sentence}" if findings[0].verdict in ("warn", "fail") and ece > border else "")
         ),
         findings=findings,
         tables=(
@@ -138,7 +140,7 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
         notes=(
             f"Of the wrong pixels {sure_errors:.0%} were given {SURE:g} or more by the model; of all pixels "
             f"{confident:.0%} were.",
-            f"{len(cases)} cases, {sum(one.truth.size for one in seen):,} pixels; a case counts by its pixels.",
+            f"{counted(len(cases), 'case')}, {sum(one.truth.size for one in seen):,} pixels; a case counts by its pixels.",
             *(
                 ()
                 if len(temperatures) > 1

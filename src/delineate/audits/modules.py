@@ -24,6 +24,7 @@ def subject_of_module(
     dims: int = 2,
     divisor: int = 32,
     white: float = 255.0,
+    reach_px: int | None = None,
     name: str = "the module",
 ) -> Subject:
     """A module that maps (n, channels, *spatial) to one score per class and pixel, (n, classes or 1, *spatial).
@@ -32,8 +33,9 @@ def subject_of_module(
     classes: numbered where None. channels: where None, those of its first convolution, if it takes an image of so many. A grey
     picture stored in three equal channels is one of one channel to a module of one. white: the raw intensity that the module
     sees as 1. divisor: images are padded at their ends, by repeating the edge, to multiples of this, and the answer is cut back.
-    The module is asked in evaluation mode, and is otherwise left as it was. Raises ModelError, when asked, for channels and
-    answers that do not fit and where the module fails.
+    reach_px: how far from a pixel its answer depends on the image, half the receptive field; where None, the audit of shifts
+    does not tell the neighbourhood of edges apart. The module is asked in evaluation mode, and is otherwise left as it was.
+    Raises ModelError, when asked, for channels and answers that do not fit and where the module fails.
 
     >>> subject = subject_of_module(nn.Conv2d(1, 2, 1), divisor=8)
     >>> subject.asked()(np.zeros((5, 9, 1), np.uint8)).shape
@@ -91,6 +93,7 @@ def subject_of_module(
         dims=dims,
         channels=channels,
         divisor=divisor,
+        reach_px=reach_px,
         predict=predict,
         logits=logits,
         network=module,

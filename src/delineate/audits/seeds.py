@@ -6,7 +6,7 @@ their mean Dice, where another training would likely come out, and the pixels th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,13 @@ from delineate.audits.evidence import Evidence
 from delineate.audits.section import Chart, Curve, Picture, Remedy, Section, Table
 from delineate.audits.subject import Subject
 from delineate.core import UNLABELLED, Case, DataError, ModelError
+from delineate.data.problem import counted
 from delineate.score import dice
 
 Labels = NDArray[np.uint8]
+
+MEASURED = ("reasons", "object_radius_px", "smallest_object_px")
+"""Of a plan, what follows from the cases that a seed holds out."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,23 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
     cases = evidence.some(evidence.labelled())
     names = [_name(one, number) for number, one in enumerate(models)]
     scores = np.empty((len(models), len(cases)))
-    quarrels, shown, drawn = [], 0, []
+    quarrels, shown, drawn, most = list[float](), 0, list[Labels](), -1.0
     for at, case in enumerate(cases):
         evidence.tell(f"seeds: {at + 1} of {len(cases)} cases")
         labels = [one.labels(case) for one in models]
         scores[:, at] = [_dice(case, one, len(subject.classes)) for one in labels]
         quarrels.append(_quarrel(labels))
-        if quarrels[at] >= max(quarrels):
-            shown, drawn = at, labels
+        if (here := np.nan_to_num(quarrels[at])) > most:
+            shown, drawn, most = at, labels, here
+    if np.isnan(scores).all(axis=1).any():
+        raise DataError(
+            "no image shows any class but background, so there is no Dice to compare: give others"
+        )
     means = np.nanmean(scores, axis=1)
     spread = float(means.std(ddof=1))
     low, high = _next(means)
-    of_case = np.nanmax(scores, axis=0) - np.nanmin(scores, axis=0)
-    quarrel = float(np.nanmean(quarrels))
+    of_case = np.array([_of_defined(np.ptp, column) for column in scores.T])
+    quarrel = _of_defined(np.mean, np.array(quarrels))
     order = np.argsort(-np.nan_to_num(of_case))
     return Section(
         name="seeds",
@@ -83,7 +91,9 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
             evidence.thresholds.judged(
                 "seeds.disagreement",
                 quarrel,
-                f"Of the pixels that any of them outlines, {quarrel:.1%} are not outlined alike by all.",
+                f"Of the pixels that any of them outlines, {quarrel:.1%} are not outlined alike by all."
+                if not np.isnan(quarrel)
+                else "None of them outlines anything.",
             ),
         ),
         tables=(
@@ -121,8 +131,8 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
             ),
         ),
         notes=(
-            f"{len(cases)} cases; the interval is that of one more training (Student's t, {len(models) - 1} degrees of freedom), "
-            "and is wide with few trainings.",
+            f"{counted(len(cases), 'case')}; the interval is that of one more training (Student's t, "
+            f"{counted(len(models) - 1, 'degree')} of freedom), and is wide with few trainings.",
             *_odd(models),
         ),
         numbers={
@@ -159,9 +169,15 @@ def _odd(models: Sequence[Subject]) -> list[str]:
     """What makes siblings no siblings."""
     learnt = [one.method.learnt for one in models if one.method is not None and one.method.learnt is not None]
     notes = []
-    plans = [{k: v for k, v in one.plan.to_json().items() if k != "reasons"} for one in learnt]
-    if any(plan != plans[0] for plan in plans[1:]):
-        notes.append("The trainings differ in their plan, so this is not the spread of seeds alone.")
+    plans = [{k: v for k, v in one.plan.to_json().items() if k not in MEASURED} for one in learnt]
+    if (
+        other := [item for item in plans[0] if any(plan[item] != plans[0][item] for plan in plans)]
+        if plans
+        else []
+    ):
+        notes.append(
+            f"The trainings differ in their plan ({', '.join(other)}), so this is not the spread of seeds alone."
+        )
     steps = [one.record.steps for one in learnt]
     if steps and max(steps) > 1.2 * min(steps):
         notes.append(f"The trainings had {min(steps)} to {max(steps)} steps.")
@@ -195,7 +211,13 @@ def _next(means: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _ranked(scores: NDArray[np.float64]) -> NDArray[np.intp]:
-    return np.argsort(np.nan_to_num(np.nanmean(scores, axis=0)), kind="stable")
+    return np.argsort(np.nan_to_num([_of_defined(np.mean, column) for column in scores.T]), kind="stable")
+
+
+def _of_defined(summary: Callable[[NDArray[np.float64]], Any], values: NDArray[np.float64]) -> float:
+    """A summary of what is defined; nan where nothing is."""
+    defined = values[~np.isnan(values)]
+    return float(summary(defined)) if len(defined) else float("nan")
 
 
 def _pictures(case: Case, labels: Sequence[Labels]) -> tuple[Picture, ...]:

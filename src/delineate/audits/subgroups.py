@@ -90,7 +90,9 @@ def by_subgroups(
                 "Label some images of the weakest subgroup and learn from them too.",
                 "delineate train DATA -o MODEL",
             ),
-        ),
+        )
+        if telling
+        else (),
         notes=tuple(notes),
         numbers={title: [_plain(one) for one in several] for title, several in found.items()},
     )
@@ -180,7 +182,13 @@ def _objects_table(table: ScoreTable) -> Table:
     """Objects found by their own size; pieces of the foreground on both sides."""
     pooled = pool_objects(case.objects for case in table.cases if case.objects)
     rows = tuple(
-        (f"{one.low:g} to {one.high:g}", one.true, one.recall, one.true - one.touched, one.precision)
+        (
+            f"{one.low:g} {'and more' if math.isinf(one.high) else f'to {one.high:g}'}",
+            one.true,
+            one.recall,
+            one.true - one.touched,
+            one.precision,
+        )
         for one in pooled.by_size()
     )
     unit = table.cases[0].unit

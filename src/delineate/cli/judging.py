@@ -151,7 +151,10 @@ def audit(
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
     fail_on: Annotated[
-        str | None, typer.Option(help="warn or fail: exit status 1 where a verdict is as bad as this.")
+        str | None,
+        typer.Option(
+            help="warn or fail: exit status 1 where a verdict is as bad as this; open: where one is not judged as well."
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in OUT where an audit was interrupted.")
@@ -163,8 +166,9 @@ def audit(
     from delineate import flow
     from delineate.report.audit import audit_lines
 
-    if fail_on not in (None, "warn", "fail"):
-        raise typer.BadParameter("give warn or fail", param_hint="--fail-on")
+    stops = {"open": ("open", "warn", "fail"), "warn": ("warn", "fail"), "fail": ("fail",)}
+    if fail_on is not None and fail_on not in stops:
+        raise typer.BadParameter("give warn, fail or open", param_hint="--fail-on")
     with status() as (tell, watch):
         audited = flow.audit(
             model,
@@ -192,5 +196,5 @@ def audit(
         )
     print("\n".join(audit_lines(audited.sections)))
     print(f"Page: {audited.page}")
-    if fail_on and audited.verdict in {"warn": ("warn", "fail"), "fail": ("fail",)}[fail_on]:
+    if fail_on and audited.verdict in stops[fail_on]:
         raise typer.Exit(1)

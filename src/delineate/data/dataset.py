@@ -52,7 +52,7 @@ class DataSet:
     classes: what the labels index. notes: what was understood, in words, each said once.
     sources: the image file of each case, by name; for channel files the first. large: labelled images to train on that
     are too large to be loaded; of those to validate on, a few windows are among `validation`. unlabelled: images to train
-    on that have no labels (`labels` None).
+    on that have no labels (`labels` None). labels: the kind of labels that was asked for, None for the fullest of each image.
     """
 
     cases: tuple[Case, ...]
@@ -62,6 +62,7 @@ class DataSet:
     sources: Mapping[str, Path]
     large: tuple[LargeCase, ...] = ()
     unlabelled: tuple[Case, ...] = ()
+    labels: LabelKind | None = None
 
 
 def load(
@@ -190,6 +191,7 @@ def load(
         {entry.name: entry.images[0] for entry in (*labelled, *too_large, *joins)},
         tuple(c for c in large if c.name in to_train),
         joined,
+        labels,
     )
 
 

@@ -32,9 +32,10 @@ def reseeded(
 ) -> tuple[Path, ...]:
     """Train `number` models as `model` was, each with another seed, into out/seed1, out/seed2, ...; returns the folders.
 
-    The plan is that of the model, and so is the number of steps (or `steps` of them). data: what it was trained on; as
-    there, each seed holds other cases out. Called again, it goes on where it was interrupted, and a training that is done
-    is taken as it is. Raises DataError for data of other classes, ModelError for a method that is no U-Net, OutputError.
+    The plan is that of the model, and so is the number of steps (or `steps` of them). data: what it was trained on; of
+    several kinds of labels those are taken that it learnt from. Each seed holds other cases out, or none where the model
+    learnt from all. Called again, it goes on where it was interrupted, and a training that is done is taken as it is. Raises
+    DataError for data of other classes, ModelError for a method that is no U-Net, OutputError.
     """
     method = load(model)
     if method.name != "unet":
@@ -47,16 +48,27 @@ def reseeded(
     say = tell or (lambda _: None)
     before = method.learnt
     everybody: tuple[Case, ...] = ()
+    joined = before.plan.weak is not None and "unlabelled" in before.record.data
     if before.plan.annotators == "one":
-        found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+        found = data_set(
+            data,
+            unlabelled=unlabelled,
+            masks_are=masks_are,
+            labels=before.record.data.get("labels"),
+            all_images=joined,
+        )
     else:
         found, everybody = by_everybody(data, unlabelled=unlabelled, masks_are=masks_are)
-    joined = before.plan.weak is not None and "unlabelled" in before.record.data
     if found.classes.names != before.classes.names:
         raise DataError(
             f"the model tells {', '.join(before.classes.names)} apart, the data {', '.join(found.classes.names)}: give the data "
             "that it was trained on"
         )
+
+    def drawn(cases: Sequence[Case]) -> list[Case]:
+        by_crop = before.plan.annotators in ("random", "soft")
+        return as_drawn(cases, everybody) if by_crop else list(cases)
+
     folders = []
     for seed in [seed for seed in range(number + 1) if seed != before.record.seed][:number]:
         folder = Path(out) / f"seed{seed}"
@@ -65,10 +77,9 @@ def reseeded(
             say(f"{folder} is trained already")
             continue
         cases, validation = list(found.cases), list(found.validation)
-        if not validation:
+        if not validation and before.record.data.get("cases") != len(drawn(cases)) + len(found.large):
             cases, validation = split_off(cases, seed=seed)
-        if before.plan.annotators in ("random", "soft"):
-            cases = as_drawn(cases, everybody)
+        cases = drawn(cases)
         training = Training(
             cases,
             classes=before.classes,
@@ -81,6 +92,7 @@ def reseeded(
             judge=judged(len(before.classes)),
             folder=folder,
             resume=(folder / NAME).is_file(),
+            labels=found.labels,
         )
         say(f"seed {seed}: {steps or before.record.steps} steps into {folder}")
         for step in training:

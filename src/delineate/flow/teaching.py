@@ -171,6 +171,7 @@ def train(
         resume=resume,
         devices=devices,
         nodes=nodes,
+        labels=found.labels,
     )
     for step in training:
         if step.previews and folder is not None:

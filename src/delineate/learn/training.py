@@ -80,7 +80,8 @@ class Training:
     judge: (truth, predicted) -> a Dice between 0 and 1, both (*spatial) uint8. folder: where the model and
     checkpoints go (None: nothing is written). resume: go on from the checkpoint in `folder`. clock: seconds, for
     the budget; a test or a bench may bring its own. devices, nodes: processes that share each batch, on each of so many
-    machines; where torchrun or srun started them, these numbers are theirs. Only the first process writes.
+    machines; where torchrun or srun started them, these numbers are theirs. Only the first process writes. labels: the
+    kind of labels that was asked for, where several lay there; the record keeps it.
 
     Raises DataError for data that cannot be learnt from, TrainingError where the loss stops being finite,
     OutputError where the disk is full; the last model saved stays as it was.
@@ -112,6 +113,7 @@ class Training:
         clock: Callable[[], float] = time.monotonic,
         devices: int = 1,
         nodes: int = 1,
+        labels: str | None = None,
     ) -> None:
         if (minutes is None) == (steps is None) or (minutes or steps or 0) <= 0:
             raise DataError("a training needs either minutes or steps, a positive number: give one of them")
@@ -205,7 +207,8 @@ class Training:
                 ],
                 "unit": [*cases, *looks][0].unit,
             }
-            | ({"unlabelled": len(silent)} if silent else {}),
+            | ({"unlabelled": len(silent)} if silent else {})
+            | ({"labels": labels} if labels else {}),
         )
         if resume:
             self._restore(folder or Path())

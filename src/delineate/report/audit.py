@@ -35,7 +35,10 @@ def write_audit(
     subject: what was audited. facts: plain values about it and the data, for both. notes: sentences for the foot.
     """
     for name, text in (
-        ("audit.json", audit_json(sections, subject=subject, thresholds=thresholds, facts=facts)),
+        (
+            "audit.json",
+            audit_json(sections, subject=subject, thresholds=thresholds, facts=facts, notes=notes),
+        ),
         ("thresholds.toml", thresholds_toml(thresholds)),
         ("audit.html", _html(sections, subject=subject, facts=facts, notes=notes)),
     ):
@@ -45,13 +48,20 @@ def write_audit(
 
 
 def audit_json(
-    sections: Sequence[Section], *, subject: str, thresholds: Thresholds, facts: Mapping[str, Any]
+    sections: Sequence[Section],
+    *,
+    subject: str,
+    thresholds: Thresholds,
+    facts: Mapping[str, Any],
+    notes: Sequence[str] = (),
 ) -> str:
-    """Everything but the pictures as strict JSON; undefined is null, infinity "inf". Its keys are part of the interface."""
+    """Everything but the pixels of pictures as strict JSON; undefined is null, infinity "inf". Its keys are part of the
+    interface."""
     content = {
         "subject": subject,
         "verdict": worst([section.verdict for section in sections]),
         "facts": _plain(facts),
+        "notes": list(notes),
         "sections": [
             {
                 "name": section.name,
@@ -65,10 +75,11 @@ def audit_json(
                     for one in section.tables
                 ],
                 "curves": [
-                    {"chart": chart.title, "name": one.name, "x": _plain(one.x), "y": _plain(one.y)}
+                    {"chart": chart.title, **_plain(vars(one))}
                     for chart in section.charts
                     for one in chart.curves
                 ],
+                "pictures": [one.caption for one in section.pictures],
                 "remedies": [vars(one) for one in section.remedies],
                 "notes": list(section.notes),
                 "numbers": _plain(section.numbers),

@@ -54,8 +54,9 @@ def check_alpha(alpha: float, *, groups: int) -> None:
             f"alpha is {alpha:g}: give the share that may be missed, between 0 and 1, such as 0.1"
         )
     if alpha < least_alpha(groups) * (1 - 1e-12):
+        held = "1 case (or group)" if groups == 1 else f"{groups} cases (or groups)"
         raise DataError(
-            f"{groups} cases (or groups) with foreground cannot promise {alpha:g}: give {math.ceil(1 / alpha - 1 - 1e-9)} or "
+            f"{held} with foreground cannot promise {alpha:g}: give {math.ceil(1 / alpha - 1 - 1e-9)} or "
             f"more, or an alpha of {math.ceil(1000 * least_alpha(groups) - 1e-9) / 1000:.3g} or more"
         )
 

@@ -55,7 +55,7 @@ def habits_table(habits: Sequence[Habit]) -> Table:
             with_interval(one.small_missed, one.small_interval, ".1%"),
             f"{one.missed:.1%}",
             f"{one.extra:.1%}",
-            f"{one.moved_px[0]:+.2f}, {one.moved_px[1]:+.2f}",
+            "" if math.isnan(one.moved_px[0]) else f"{one.moved_px[0]:+.2f}, {one.moved_px[1]:+.2f}",
             one.wiggles_px,
         )
         for one in habits

@@ -18,15 +18,16 @@ from delineate.score.interval import Interval
 
 REMEDIES = (
     Remedy(
-        "Learn from everybody: for every crop one person is drawn at random, so that the model meets all styles.",
+        "Learn from everybody: for every crop one person is drawn at random, so that the model meets all styles. "
+        "Nuclei drawn by three simulated people: Dice with truth 0.83, learnt from one of them 0.76.",
         "delineate train DATA -o MODEL --annotators random",
     ),
     Remedy(
-        "Learn the share of people who drew each pixel, which is what `random` teaches on average, in one step.",
+        "Learn the share of people who drew each pixel, which is what `random` teaches on average, in one step. There: 0.83.",
         "delineate train DATA -o MODEL --annotators soft",
     ),
     Remedy(
-        "Learn what the majority drew, whose border runs between theirs.",
+        "Learn what the majority drew, whose border runs between theirs. There: 0.86.",
         "delineate train DATA -o MODEL --annotators consensus",
     ),
 )
@@ -57,12 +58,14 @@ def habit_findings(habits: Sequence[Habit], people: Sequence[str], evidence: Evi
         evidence.thresholds.judged(
             "annotators.border_px",
             abs(border.larger_px),
-            f"{border.name} draws {_sized(border)} than the consensus.",
+            f"{border.name} {_sized(border)}.",
         ),
         evidence.thresholds.judged(
             "annotators.small_missed",
             blind.small_missed,
-            f"{blind.name} leaves out {blind.small_missed:.1%} of the small objects"
+            "The consensus holds no small objects."
+            if math.isnan(blind.small_missed)
+            else f"{blind.name} leaves out {blind.small_missed:.1%} of the small objects"
             f"{between(blind.small_interval, '.1%')}.",
         ),
     ]
@@ -96,18 +99,20 @@ def model_findings(
         evidence.thresholds.judged(
             "annotators.model_border_px",
             abs(own.larger_px),
-            f"{model.name} draws {_sized(own)} than the consensus of people.",
+            f"{model.name} {_sized(own)} of people.",
         ),
         evidence.thresholds.judged("annotators.leaning", first.lean, likeness),
     ]
 
 
 def _sized(one: Habit) -> str:
+    if math.isnan(one.larger_px):
+        return "drew no object of the consensus"
     side = "larger" if one.larger_px >= 0 else "smaller"
     interval = one.larger_interval
     if interval is not None and one.larger_px < 0:
         interval = (-interval[1], -interval[0])
-    return f"{abs(one.larger_px):.2f} px {side}{between(interval, '.2f')}"
+    return f"draws {abs(one.larger_px):.2f} px {side}{between(interval, '.2f')} than the consensus"
 
 
 def with_interval(value: float, interval: Interval | None, form: str) -> str:

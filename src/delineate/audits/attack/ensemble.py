@@ -37,7 +37,11 @@ OBJECTIVES: dict[str, Objective] = {
 """What the members climb, in their order; to add one is a line."""
 
 STRIDE = 0.25  # of the plain members
-PLAIN = {f"{name}, plain steps": name for name in ("cross-entropy", "SegPGD", "CosPGD")}
+PLAIN = {
+    "PGD (cross-entropy), plain steps": "cross-entropy",
+    "SegPGD, plain steps": "SegPGD",
+    "CosPGD, plain steps": "CosPGD",
+}
 """Members as published: strides of one length, no momentum; against models that were taught to withstand they do most."""
 
 GOES_ON = ("masked cross-entropy", "Jensen-Shannon", "lost Dice")  # from the worst so far

@@ -30,10 +30,14 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = D
     ModelError where eps or steps are not positive, eps is less than a grey level, there is nothing to take away, or the surrogate
     is of another task.
     """
-    if not (settings.eps > 0 and settings.steps > 0 and settings.images > 0 and settings.queries > 0):
+    if not settings.eps > 0:
         raise DataError(
-            f"an attack of eps {settings.eps:g} in {settings.steps} steps on {settings.images} images changes nothing: "
-            "give positive numbers"
+            f"eps is {settings.eps:g}, which lets no pixel change: give a positive number of grey levels of 255, such as 4"
+        )
+    if not (settings.steps > 0 and settings.images > 0 and settings.queries > 0):
+        raise DataError(
+            f"an attack in {settings.steps} steps (black box: {settings.queries} queries) on {settings.images} images changes "
+            "nothing: give positive numbers"
         )
     cases = [case for case in evidence.cases if case.labels is not None] or list(evidence.cases)
     if not cases:

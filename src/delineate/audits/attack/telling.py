@@ -15,7 +15,7 @@ from delineate.audits.attack.sanity import Check, checks
 from delineate.audits.attack.settings import AttackSettings
 from delineate.audits.attack.showing import charts, close_table, pictures, target_table
 from delineate.audits.evidence import Evidence
-from delineate.audits.section import Remedy, Section, Table
+from delineate.audits.section import Remedy, Section, Table, with_gravest
 from delineate.audits.subject import Subject
 from delineate.data.intensities import Intensities
 from delineate.data.problem import counted
@@ -43,14 +43,16 @@ def told(
         judged(
             "attack.kept",
             kept,
-            f"With no pixel changed by more than {size}, {how} takes mean Dice from {clean.dice:.3f} to {worst.dice:.3f}: "
-            f"{kept:.0%} is kept; objects missed go from {clean.missed} to {worst.missed} of {clean.objects}."
+            f"With no pixel changed by more than {size}, {how} takes mean Dice from {clean.dice:.3f} to {worst.dice:.3f}"
+            + ("" if math.isnan(kept) else f": {kept:.0%} is kept")
+            + f"; objects missed go from {clean.missed} to {worst.missed} of {clean.objects}."
             + ("" if white else " An attack with gradients would do more harm, so this is the best case."),
         ),
         judged(
             "attack.noise",
             kept_in_noise,
-            f"Random noise of that size, which needs no adversary, leaves Dice {noise.dice:.3f} ({kept_in_noise:.0%}).",
+            f"Random noise of that size, which needs no adversary, leaves Dice {noise.dice:.3f}"
+            + ("." if math.isnan(kept_in_noise) else f" ({kept_in_noise:.0%})."),
         ),
     ]
     found = _checked(looks, closely, settings, valid) if closely else ()
@@ -91,15 +93,18 @@ def told(
         name="attack",
         title="Adversarial attack",
         question="How little must an image change for the mask to fall apart?",
-        sentence=_answer(kept, size),
+        sentence=_answer(kept, size)
+        if findings[0].verdict in ("warn", "fail")
+        else with_gravest(_answer(kept, size), findings),
         findings=tuple(findings),
         tables=tuple(tables),
         charts=charts(closely, pooled([look.outcomes[CLEAN] for look in looks[: len(closely)]]), settings),
         pictures=pictures(looks, valid.of_255(settings.eps)),
         remedies=(
             Remedy(
-                "Adversarial training: crops are changed to what the network finds hardest before it learns from them. A step "
-                "takes longer, and a little of the clean Dice is lost; audit the new model again.",
+                "Adversarial training: crops are changed to what the network finds hardest before it learns from them. Its "
+                "price: a step takes longer, and on nuclei clean Dice went from 0.912 to 0.893, of which 0.85 was kept under "
+                "such an attack. Audit the new model again.",
                 f"delineate train DATA -o ROBUST --adversarial {settings.eps:g}",
             ),
         ),
@@ -110,6 +115,8 @@ def told(
 
 def _answer(kept: float, size: str) -> str:
     """The answer to the question of the section."""
+    if math.isnan(kept):
+        return "On the clean images the masks do not overlap with the truth, so there is nothing that an attack could take."
     if kept >= 0.95:
         return f"Under changes of at most {size} the mask hardly moves."
     how_much = "part" if kept >= 0.8 else "much" if kept > 0.3 else "nearly all"

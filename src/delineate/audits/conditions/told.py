@@ -23,6 +23,9 @@ def of_family(family: str, ranked: Sequence[Course], evidence: Evidence) -> Find
     worst = mine[0]
     if math.isnan(worst.dice[0]):
         value, sentence = math.nan, f"{family}: no class occurs in the images that were looked at."
+    elif worst.dice[0] <= worst.fall:
+        value = math.nan
+        sentence = f"{family}: Dice is {worst.dice[0]:.2f} as it is, and has nothing to lose."
     elif math.isnan(worst.breaks):
         count = "the one condition" if len(mine) == 1 else f"all {len(mine)} conditions"
         value = float(SEVERITIES[-1])
@@ -39,7 +42,9 @@ def of_family(family: str, ranked: Sequence[Course], evidence: Evidence) -> Find
 def worst_said(ranked: Sequence[Course], fall: float) -> str:
     broken = [course for course in ranked if not math.isnan(course.breaks)]
     if not broken:
-        return f"No condition takes more than {fall:g} of Dice up to severity 5."
+        clean = [course.dice[0] for course in ranked if not math.isnan(course.dice[0])]
+        now = f"Dice is {max(clean):.2f} as it is; no" if clean else "No"
+        return f"{now} condition takes more than {fall:g} of Dice up to severity 5."
     worst = broken[0]
     stand = len(ranked) - len(broken)
     return (
@@ -142,12 +147,16 @@ def shift_table(second: Shift) -> Table:
 
 ALL = "Coins: with all families 12 of 15 conditions never took 0.05 of Dice, where it was 4."
 REMEDIES = {
-    "light": "Train on crops of other exposure, tone curve and evenness of light.",
-    "camera": "Train on crops out of focus, of coarser pixels, with noise, compression and few grey levels.",
+    "light": "Train on crops of other exposure, tone curve and evenness of light. Coins, all families: Dice under stray light of "
+    "severity 5 went from 0.71 to 0.98.",
+    "camera": "Train on crops out of focus, of coarser pixels, with noise, compression and few grey levels. Coins, all families: "
+    "Dice under noise of severity 5 went from 0.58 to 0.99, under blur from 0.85 to 0.97.",
     "stain": "Train on crops in other dyes; a model of grey images then reads colour images by the dye that they hold. "
     "Nuclei: Dice on stained tissue went from 0.16 to 0.80, on fluorescence from 0.91 to 0.90.",
-    "inversion": "Train on crops with bright and dark exchanged.",
-    "motion": "Train on crops that moved, and volumes that lost slices.",
+    "inversion": "Train on crops with bright and dark exchanged. Coins, all families: Dice on the negative went from "
+    "0.30 to 0.99.",
+    "motion": "Train on crops that moved, and volumes that lost slices. Coins, all families: Dice of severity 5 went from 0.87 "
+    "to 0.90.",
 }
 
 
@@ -168,7 +177,9 @@ def shift_remedy(second: Shift) -> Remedy:
     contrasted = second.exchanged > second.dice[1] + HELPS
     if second.converted or contrasted:
         return Remedy(
-            "Train on crops in other dyes, which exchange bright and dark as well.", _command("stain")
+            "Train on crops in other dyes, which exchange bright and dark as well. Nuclei: Dice on stained tissue, of which none "
+            "was learnt from, went from 0.16 to 0.80.",
+            _command("stain"),
         )
     return Remedy(
         f"Train on crops under all conditions; best, add labelled images from there. {ALL}", _command("all")

@@ -189,7 +189,8 @@ def _chart(ways: Mapping[str, Sequence[Moves]], shifts: Sequence[Shift]) -> Char
 def _remedies(subject: Subject) -> tuple[Remedy, ...]:
     model = subject.source or "MODEL"
     averaged = Remedy(
-        "Average over shifts: needs no training, takes as many times longer.",
+        "Average over shifts: needs no training, takes as many times longer. Nuclei, cut elsewhere: of 4 shifts 99.87 % of the "
+        "labels stay, of one 99.76 %.",
         f"delineate predict {model} IMAGES -o OUT --shifts 4",
     )
     plan = None if subject.method is None else subject.method.fitted().plan
@@ -197,11 +198,13 @@ def _remedies(subject: Subject) -> tuple[Remedy, ...]:
         return (averaged,)
     return (
         Remedy(
-            "Train a network that samples on grids which move with the image: no shift in a circle changes its answer.",
+            "Train a network that samples on grids which move with the image: no shift in a circle changes its answer. Nuclei: "
+            "100 % of the labels stay in a circle, of max pooling 99.72 %; cut elsewhere 99.80 and 99.79 %; Dice 0.906 both.",
             "delineate train DATA -o MODEL --equivariant",
         ),
         Remedy(
-            "Train with blur pooling, which keeps out what aliases.",
+            "Train with blur pooling, which keeps out what aliases. Nuclei, a small network, cut elsewhere: 99.59 % of the "
+            "labels stay, of max pooling 99.58 %.",
             "delineate train DATA -o MODEL --down blur",
         ),
         averaged,
@@ -210,7 +213,8 @@ def _remedies(subject: Subject) -> tuple[Remedy, ...]:
 
 def _notes(used: Sequence[Case], given: Sequence[Case], subject: Subject, period: int) -> tuple[str, ...]:
     reach = (
-        "How far its receptive field reaches is not known, so that nothing is said of pixels away from edges."
+        "How far its receptive field reaches is not known, so that nothing is said of pixels away from edges; "
+        "`subject_of_module(reach_px=...)` tells."
         if subject.reach_px is None
         else f"Away from edges: further than the {subject.reach_px} pixels from which anything can reach a pixel."
     )
