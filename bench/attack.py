@@ -185,7 +185,7 @@ class Run:
         kept = partial(held, images=one.images, ball=self.ball, valid=self.valid)
         found = ensemble(
             logits, one.images, one.labels, ball=self.ball, valid=self.valid, steps=self.steps, held=kept,
-            other=quick(subject, like=one.images),
+            exact=quick(subject, low=False, like=one.images),
             judge=lambda given: outcome(one.case, predict(one.image(given)).argmax(0)).harm,
         )  # fmt: skip
         return self.counted(predict, one, found.images)[2]

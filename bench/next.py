@@ -79,7 +79,9 @@ def one_seed(
         strokes, overrides=Overrides(width=wanted.width, patch=wanted.patch, batch=4, objects=False)
     )
     rng = np.random.default_rng(seed)
-    start = [every[i] for i in rng.permutation(len(every))[: wanted.regions]]
+    order = [every[i] for i in rng.permutation(len(every))]
+    starts = (order[i : i + wanted.regions] for i in range(len(order)))
+    start = next(found for found in starts if complete(strokes, found, classes))
     begin, before = taught(strokes, start, classes, first_plan, val, seed, wanted.steps)
     curves = {}
     for way in ("next", "random"):
@@ -108,6 +110,12 @@ def drawn(case: Case, boxes: list[Bounds], *, share: float, seed: int) -> Case:
         part = replace(case, image=case.image[slices(box)], labels=case.labels[slices(box)], objects=None)
         labels[slices(box)] = scribbled(part, share=share, seed=seed).labels
     return replace(case, labels=labels, objects=None)
+
+
+def complete(strokes: list[Case], chosen: list[Region], classes: ClassTable) -> bool:
+    """Whether the strokes in these regions show every class: nothing can be taught without."""
+    shown = {int(label) for i, box in chosen for label in np.unique(strokes[i].labels[slices(box)])}
+    return shown >= set(range(len(classes)))
 
 
 def slices(box: Bounds) -> tuple[slice, ...]:

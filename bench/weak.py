@@ -69,7 +69,7 @@ def points(_: Path) -> Weaken:
 SMALL = Overrides(objects=False, patch=160, batch=4, width=16)  # steps of a tenth of a second
 HEARTS = replace(SMALL, width=32, augmentation="upright")
 SORTS = {
-    "cardiac": Sort("cardiac", by_people, HEARTS, 600, 0.95),
+    "cardiac": Sort("cardiac", by_people, HEARTS, 1200, 0.95),
     "nuclei 1 %": Sort("nuclei", strokes(0.01), SMALL, 400, 0.98),
     "nuclei points": Sort("nuclei", points, SMALL, 400, 0.93),
     "membranes 2 %": Sort("membranes", strokes(0.02), SMALL, 400, 0.95),

@@ -9,7 +9,7 @@ from torch import nn
 
 from delineate.audits.attack import L2, OBJECTIVES, LInf, ensemble, fgsm, lost, pgd, square
 from delineate.audits.attack.climb import climbed, fading
-from delineate.audits.attack.ensemble import PLAIN
+from delineate.audits.attack.ensemble import MEMBERS
 from delineate.audits.attack.files import attacked, held, windowed
 from delineate.audits.attack.objectives import cospgd, masked_cross_entropy, segpgd
 from delineate.audits.attack.targeted import Target, achieved, appearing, targeted, vanishing
@@ -134,8 +134,8 @@ def test_the_ensemble_is_at_least_as_bad_as_each_member_and_as_the_clean_image()
 
     found = ensemble(bright, noisy, labels, ball=LInf(2.5), valid=EIGHT, steps=3, judge=judge)
     assert found.harm == max(seen) == pytest.approx(float(lost(bright(found.images), labels)))
-    assert len(seen) == len(OBJECTIVES) + len(PLAIN) + 1
-    assert list(found.each) == [*OBJECTIVES, *PLAIN]
+    assert len(seen) == len(MEMBERS) + 1
+    assert list(found.each) == [*MEMBERS]
 
 
 def test_rounding_to_the_file_never_leaves_the_ball():

@@ -1,7 +1,7 @@
 """Several attacks, and for each image the one that hurts it most: what one objective spares, another finds.
 
 Members take the same number of steps each, shrinking from long to short, with momentum, and keep the worst point that they
-passed. Half of them start from noise; the later ones go on from the worst image so far, so that their gains add up.
+passed. Most of them start from noise; the last ones go on from the worst image so far, so that their gains add up.
 After SEA (Croce, Singh & Hein 2024, arXiv:2306.12941), with the score itself as one more objective.
 """
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from delineate.audits.attack.ball import Ball
-from delineate.audits.attack.climb import Logits, climbed, lost, settling, started
+from delineate.audits.attack.climb import FIRST, MOMENTUM, Logits, climbed, fading, lost, started
 from delineate.audits.attack.objectives import (
     Objective,
     cospgd,
@@ -34,17 +34,38 @@ OBJECTIVES: dict[str, Objective] = {
     "Jensen-Shannon": jensen_shannon,
     "lost Dice": lost_dice,
 }
-"""What the members climb, in their order; to add one is a line."""
+"""What an attack may climb; to add one is a line."""
 
-STRIDE = 0.25  # of the plain members
-PLAIN = {
-    "PGD (cross-entropy), plain steps": "cross-entropy",
-    "SegPGD, plain steps": "SegPGD",
-    "CosPGD, plain steps": "CosPGD",
+STRIDE = 0.25  # of the plain members, as a share of eps
+SHORT = 0.2  # the longest stride where long ones lead away from what was found
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a member climbs (a name in OBJECTIVES), and how.
+
+    first: its longest stride, as a share of eps. plain: as published, strides of one length and no momentum. goes_on: from the
+    worst so far, not from noise. exact: along the more exact of two slopes.
+    """
+
+    objective: str
+    first: float = FIRST
+    plain: bool = False
+    goes_on: bool = False
+    exact: bool = False
+
+
+MEMBERS: dict[str, Member] = {
+    **{name: Member(name) for name in ("cross-entropy", "SegPGD", "CosPGD")},
+    "PGD (cross-entropy), plain steps": Member("cross-entropy", plain=True, exact=True),
+    "SegPGD, plain steps": Member("SegPGD", plain=True),
+    "CosPGD, plain steps": Member("CosPGD", plain=True),
+    "masked cross-entropy": Member("masked cross-entropy", goes_on=True, exact=True),
+    "Jensen-Shannon": Member("Jensen-Shannon", first=SHORT, goes_on=True, exact=True),
+    "lost Dice": Member("lost Dice", goes_on=True, exact=True),
+    "lost Dice, short strides": Member("lost Dice", first=SHORT, goes_on=True, exact=True),
 }
-"""Members as published: strides of one length, no momentum; against models that were taught to withstand they do most."""
-
-GOES_ON = ("masked cross-entropy", "Jensen-Shannon", "lost Dice")  # from the worst so far
+"""All in their order. Plain steps and short ones do most against models that were taught to withstand."""
 
 Judge = Callable[[Tensor], float]
 """Images (n, channels, *spatial) -> how bad the answer to them is, as finally counted."""
@@ -71,55 +92,37 @@ def ensemble(
     seed: int = 0,
     judge: Judge | None = None,
     held: Callable[[Tensor], Tensor] = torch.clone,
-    other: Logits | None = None,
+    exact: Logits | None = None,
 ) -> Worst:
     """The worst that any member does to one image, or one stack of slices, (n, channels, *spatial) float32 intensities.
 
     labels: (n, *spatial). judge: what decides between members (None: 1 - Dice by `logits`). held: what a file keeps of the
-    images, before they are judged; see `files.held`. other: another slope of the same model, for cross-entropy in plain steps;
-    see `quick`. The images themselves are judged first, so no attack makes a score better;
-    then the members, in their order.
+    images, before they are judged; see `files.held`. exact: a more exact slope of the same model (see `quick`), for the
+    members that want one. The images themselves are judged first, so no attack makes a score better; then the members, in
+    their order.
     Raises DataError as `climbed`.
     """
     count = judge or (lambda given: float(lost(_no_grad(logits, given), labels).mean()))
-    worst = Worst(images, count(images), "none", {})
-    each: dict[str, float] = {}
-    for number, (name, objective) in enumerate(OBJECTIVES.items()):
-        goes_on = name in GOES_ON and worst.by != "none"
+    worst, each = Worst(images, count(images), "none", {}), {}
+    for number, (name, member) in enumerate(MEMBERS.items()):
+        noise = started(images, ball=ball, valid=valid, seed=seed if member.plain else seed + number)
         found = held(
-            settling(
-                logits,
+            climbed(
+                exact if exact and member.exact else logits,
                 images,
                 labels,
-                objective=objective,
+                objective=OBJECTIVES[member.objective],
                 ball=ball,
                 valid=valid,
-                steps=steps,
-                start=worst.images
-                if goes_on
-                else started(images, ball=ball, valid=valid, seed=seed + number),
+                strides=[STRIDE] * steps if member.plain else fading(steps, first=member.first),
+                momentum=0.0 if member.plain else MOMENTUM,
+                start=worst.images if member.goes_on and worst.by != "none" else noise,
+                harm=lost,
             )
         )
         each[name] = count(found)
         if each[name] > worst.harm:
             worst = Worst(found, each[name], name, {})
-    for called, name in PLAIN.items():
-        found = held(
-            climbed(
-                other if other is not None and name == "cross-entropy" else logits,
-                images,
-                labels,
-                objective=OBJECTIVES[name],
-                ball=ball,
-                valid=valid,
-                strides=[STRIDE] * steps,
-                start=started(images, ball=ball, valid=valid, seed=seed),
-                harm=lost,
-            )
-        )
-        each[called] = count(found)
-        if each[called] > worst.harm:
-            worst = Worst(found, each[called], called, {})
     return Worst(worst.images, worst.harm, worst.by, each)
 
 

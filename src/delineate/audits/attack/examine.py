@@ -59,7 +59,9 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = D
             steps=settings.steps,
             queries=settings.queries,
             seed=evidence.seed,
-            like=(lambda images: quick(subject, like=images)) if subject.logits is not None else None,
+            like=(lambda images: quick(subject, low=False, like=images))
+            if subject.logits is not None
+            else None,
         )
         chosen = replace(evidence, most=min(settings.images, evidence.most)).some(cases)
         ones = [

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from delineate.audits.attack.ball import L2, LInf
 from delineate.audits.attack.climb import Logits, fgsm, pgd, settling, started
-from delineate.audits.attack.ensemble import OBJECTIVES, PLAIN, Worst, ensemble
+from delineate.audits.attack.ensemble import MEMBERS, Worst, ensemble
 from delineate.audits.attack.files import Attacked, held
 from delineate.audits.attack.objectives import cross_entropy, lost_dice
 from delineate.audits.attack.outcome import Outcome, outcome
@@ -107,7 +107,7 @@ class Examiner:
         if self.logits is not None:
             plain = fgsm(self.logits, one.images, one.labels, ball=LInf(self.eps), valid=self.valid)
             judged("FGSM", one.image(self.kept(one, plain)))
-            names = iter([CLEAN, *OBJECTIVES, *PLAIN])
+            names = iter([CLEAN, *MEMBERS])
             self.ensembled(one, self.logits, lambda given: judged(next(names), one.image(given)))
         else:
             judged(SQUARE, self.squared(one))
@@ -188,7 +188,7 @@ class Examiner:
             seed=self.seed,
             judge=judge,
             held=partial(held, images=one.images, ball=ball, valid=self.valid),
-            other=self.like(one.images) if self.like and logits is self.logits else None,
+            exact=self.like(one.images) if self.like and logits is self.logits else None,
         )
 
     def squared(self, one: Attacked) -> NDArray[Any]:
