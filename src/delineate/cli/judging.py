@@ -56,7 +56,7 @@ def score(
     """
     from delineate import flow
     from delineate.core import DataError, new_folder
-    from delineate.flow.scoring import asked as told
+    from delineate.flow import scoring
     from delineate.report.score_text import paired_lines, score_lines, subgroup_lines
 
     if len(folders) < 2:
@@ -93,7 +93,7 @@ def score(
         print("\n".join(paired_lines(tables)))
     if by:
         method, table = next(iter(tables.items()))
-        column = told(truth, sizes=None, by=by, metadata=metadata)
+        column = scoring.asked(truth, sizes=None, by=by, metadata=metadata)
         print("\n".join(subgroup_lines(table, column, method=method)))
     print(f"Report: {out / 'report.html'}")
     for note in dict.fromkeys(note for table in tables.values() for note in table.notes):
