@@ -101,12 +101,16 @@ def test_killed_and_started_again_it_goes_on_and_the_file_is_the_same(work, whol
     ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     chunks = out / ".unfinished" / "big.ome.zarr" / "0" / "c"
+
+    def finished() -> int:
+        return len([path for path in chunks.glob("*/*") if path.suffix != ".partial"])
+
     until = time.monotonic() + 60
-    while len(list(chunks.glob("*/*"))) < 3 and time.monotonic() < until:
+    while finished() < 3 and time.monotonic() < until:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = len([p for p in chunks.glob("*/*") if p.suffix != ".partial"])
+    done = finished()
     assert 3 <= done < 30, "it was killed in the middle"
     told = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True).stderr
     assert f"{done} of 30 tiles are done already" in told
