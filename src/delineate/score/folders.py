@@ -125,7 +125,9 @@ def _read(
     try:
         return _understood(path, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
     except DataError as error:
-        raise error if str(path) in str(error) else DataError(f"{side}: {error}") from error
+        if str(path) in str(error):
+            raise
+        raise DataError(f"{side}: {error}") from error
 
 
 def _understood(
