@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from delineate.nets.blocks import CONVOLUTION, Block
 from delineate.nets.equivariant import evened, origins, phases, rolled, whole_blocks
+from delineate.nets.joined import joined
 from delineate.nets.sampling import DOWN, UP, Sampling
 
 Intervals = tuple[tuple[int, int], ...]
@@ -92,9 +93,7 @@ class UNet(nn.Module):
     ) -> Float[Tensor, "batch classes *spatial"]:
         """Logits, one channel a class."""
         if self.equivariant:
-            return cropped(
-                self._anywhere(whole_blocks(images, self.divisor)), like=images, training=self.training
-            )
+            return cropped(self._anywhere(whole_blocks(images, self.divisor)), like=images)
         finer = []
         x = self.first(blocks_to_channels(images, self.shuffle))
         for down, encoder in zip(self.downs, self.encoders, strict=True):
@@ -103,9 +102,9 @@ class UNet(nn.Module):
         for up, decoder, skip in zip(
             reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True
         ):
-            x = cropped(up(x), like=skip, training=self.training)
-            x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
-        return cropped(channels_to_blocks(self.head(x), self.shuffle), like=images, training=self.training)
+            x = cropped(up(x), like=skip)
+            x = decoder(joined(x, skip, training=self.training) if self.skips else x)
+        return cropped(channels_to_blocks(self.head(x), self.shuffle), like=images)
 
     def _anywhere(
         self, images: Float[Tensor, "batch in_channels *spatial"]
@@ -126,7 +125,7 @@ class UNet(nn.Module):
             reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True
         ):
             x = rolled(up(x), chosen, back=True)
-            x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
+            x = decoder(joined(x, skip, training=self.training) if self.skips else x)
         x = rolled(channels_to_blocks(self.head(x), self.shuffle), first, back=True)
         return rolled(evened(x, found, divisor=self.divisor), places, back=True) if found else x
 
@@ -320,18 +319,14 @@ def channels_to_blocks(
 
 
 def cropped(
-    fine: Float[Tensor, "batch channels *doubled"],
-    *,
-    like: Float[Tensor, "batch others *spatial"],
-    training: bool = False,
+    fine: Float[Tensor, "batch channels *doubled"], *, like: Float[Tensor, "batch others *spatial"]
 ) -> Float[Tensor, "batch channels *spatial"]:
     """`fine` without the last pixels along each axis where `like` is shorter.
 
-    The gradient of a cut is a copy, so none is made where nothing is cut off. In training it is made all the same, as it always
-    was: its gradient is laid out otherwise, sums round otherwise then, and a training could not be repeated to the byte.
+    The gradient of a cut is a copy, so none is made where nothing is cut off.
     """
     traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    always = training or traced or torch.compiler.is_exporting()  # a graph shall not remember this size
+    always = traced or torch.compiler.is_exporting()  # a graph shall not remember this size
     for axis in range(2, fine.ndim):
         if always or fine.shape[axis] > like.shape[axis]:
             fine = fine.narrow(axis, 0, like.shape[axis])
