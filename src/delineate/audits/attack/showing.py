@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from delineate.audits.attack.measure import CLEAN, SQUARE, Close, Look
+from delineate.audits.attack.ensemble import CLEAN
+from delineate.audits.attack.measure import SQUARE, Close, Look
 from delineate.audits.attack.outcome import HEADER, Outcome, pooled, row
 from delineate.audits.attack.pictures import panels
 from delineate.audits.attack.settings import AttackSettings

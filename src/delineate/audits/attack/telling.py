@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from delineate.audits.attack.measure import CLEAN, NOISE, Close, Look
+from delineate.audits.attack.ensemble import CLEAN
+from delineate.audits.attack.measure import NOISE, Close, Look
 from delineate.audits.attack.outcome import HEADER, pooled, row
 from delineate.audits.attack.sanity import Check, checks
 from delineate.audits.attack.settings import AttackSettings
