@@ -45,7 +45,7 @@ class Converted:
         if not hasattr(net, "part_at"):
             return cut(self(batch), keep)
         if self._part is None:
-            path = None if self._keep is None else self._keep.with_name(f"{self._keep.stem}-part")
+            path = None if self._keep is None else self._keep.with_name(f"{self._keep.stem}-parts")
             self._part = _kept(lambda: part_graph(net, self._example), path, low=self.low)
         return self._part(batch, net.cuts(keep, tuple(batch.shape[2:])))
 
