@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ import delineate
 from delineate.audits import AUDITS, THRESHOLDS, Evidence, Picture, Section, Subject, Threshold
 from delineate.cli import app
 from delineate.core import ClassTable, DataError, DelineateError
-from delineate.data import load_annotators, write_annotations
+from delineate.data import load_annotators, write_annotations, write_labels
 from delineate.data.samples import coins, write
 from delineate.flow import audit, evidence, train
 from delineate.learn import Overrides
@@ -180,6 +181,16 @@ def test_an_audit_that_is_none_is_refused(model: Path, data: Path, tmp_path: Pat
 def test_predictions_of_any_tool_are_audited_as_well(data: Path, tmp_path: Path) -> None:
     audited = audit(data / "test", data / "test", out=tmp_path / "audit")
     assert audited["truth"].sentence == "There is."
+
+
+def test_one_prediction_of_another_size_does_not_stop_the_audit(data: Path, tmp_path: Path) -> None:
+    predicted = tmp_path / "predicted"
+    shutil.copytree(data / "test" / "masks", predicted)
+    spoilt = sorted(predicted.iterdir())[0]
+    write_labels(spoilt, np.ones((5, 7), np.uint8))
+    audited = audit(predicted, data / "test", out=tmp_path / "audit")
+    assert audited["truth"].sentence == "There is."
+    assert f"the prediction of {spoilt.stem} is 5 x 7" in (tmp_path / "audit" / "audit.html").read_text()
 
 
 def test_a_model_that_has_seen_the_images_is_told_so(data: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,33 @@ def test_a_folder_of_masks_answers_by_name_and_cannot_be_asked_again(tmp_path: P
         subject.labels(Case("other", case.image))
 
 
-def test_predictions_of_another_size_are_refused(tmp_path: Path) -> None:
+def test_a_prediction_that_does_not_fit_is_left_out_and_the_others_stay(tmp_path: Path) -> None:
+    cases = [replace(square(), name=name) for name in ("a", "b", "c", "d", "e", "f")]
+    for case in cases:
+        write_labels(tmp_path / f"{case.name}.png", case.labels)
+    write_labels(tmp_path / "b.png", np.ones((4, 4), np.uint8))
+    (tmp_path / "c.png").write_bytes(b"torn")
+    subject = subject_of_predictions(tmp_path, cases, classes=BRIGHT)
+    assert [subject.has(case) for case in cases] == [True, False, False, True, True, True]
+    size, torn = subject.notes
+    assert size == (
+        "left out: the prediction of b is 4 x 4 but its image is 9 x 11: predict on that image again"
+    )
+    assert torn.startswith("left out: ")
+    assert "c.png" in torn
+
+
+def test_of_many_predictions_that_do_not_fit_three_are_told_and_the_others_named(tmp_path: Path) -> None:
+    cases = [replace(square(), name=name) for name in ("a", "b", "c", "d", "e", "f")]
+    for case in cases:
+        write_labels(tmp_path / f"{case.name}.png", np.ones((4, 4), np.uint8))
+    write_labels(tmp_path / "a.png", cases[0].labels)
+    notes = subject_of_predictions(tmp_path, cases, classes=BRIGHT).notes
+    assert len(notes) == 4
+    assert notes[-1] == "left out as well, for such reasons: e and f"
+
+
+def test_predictions_none_of_which_fits_are_refused(tmp_path: Path) -> None:
     write_labels(tmp_path / "square.png", np.ones((4, 4), np.uint8))
     with pytest.raises(DataError, match="is 4 x 4 but its image is 9 x 11"):
         subject_of_predictions(tmp_path, [square()], classes=BRIGHT)

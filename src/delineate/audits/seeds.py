@@ -53,7 +53,9 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
             "there is one training only: give siblings of other seeds, or a number of them to train"
         )
     models = [subject, *(_sibling(subject, Path(folder)) for folder in settings.siblings)]
-    cases = evidence.some(evidence.labelled())
+    labelled = evidence.labelled()
+    known = [case for case in labelled if subject.has(case)]
+    cases = evidence.some(known)
     names = [_name(one, number) for number, one in enumerate(models)]
     scores = np.empty((len(models), len(cases)))
     quarrels, shown, drawn, most = list[float](), 0, list[Labels](), -1.0
@@ -133,6 +135,11 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
         notes=(
             f"{counted(len(cases), 'case')}; the interval is that of one more training (Student's t, "
             f"{counted(len(models) - 1, 'degree')} of freedom), and is wide with few trainings.",
+            *(
+                [f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out."]
+                if len(known) < len(labelled)
+                else []
+            ),
             *_odd(models),
         ),
         numbers={

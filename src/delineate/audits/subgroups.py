@@ -103,13 +103,13 @@ def _cases(
 ) -> tuple[tuple[Case, ...], list[str]]:
     """The labelled cases that the subject can say something about, at most so many."""
     labelled = evidence.labelled()
-    known = [case for case in labelled if subject.predict is not None or case.name in (subject.masks or {})]
+    known = [case for case in labelled if subject.has(case)]
     if not known:
         raise DataError(f"{subject.name} has no prediction of any labelled image: outline them first")
     count = min(len(known), settings.most)
     notes = []
     if len(known) < len(labelled):
-        notes.append(f"{len(labelled) - len(known)} labelled images without a prediction are left out")
+        notes.append(f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out")
     if count < len(known):
         notes.append(f"{count} of {len(known)} cases are scored, evenly chosen")
     return tuple(known[i * len(known) // count] for i in range(count)), notes

@@ -123,7 +123,7 @@ def audit(
         notes.append(sentence)
         say(sentence)
 
-    for sentence in caveats(subject, found):
+    for sentence in (*subject.notes, *caveats(subject, found)):
         note_down(sentence)
     evidence = Evidence(
         cases,
