@@ -187,7 +187,7 @@ def test_one_prediction_of_another_size_does_not_stop_the_audit(data: Path, tmp_
     predicted = tmp_path / "predicted"
     shutil.copytree(data / "test" / "masks", predicted)
     spoilt = sorted(predicted.iterdir())[0]
-    write_labels(spoilt, np.ones((5, 7), np.uint8))
+    write_labels(spoilt, np.full((5, 7), 255, np.uint8))
     audited = audit(predicted, data / "test", out=tmp_path / "audit")
     assert audited["truth"].sentence == "There is."
     assert f"the prediction of {spoilt.stem} is 5 x 7" in (tmp_path / "audit" / "audit.html").read_text()

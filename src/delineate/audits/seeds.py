@@ -136,7 +136,9 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
             f"{counted(len(cases), 'case')}; the interval is that of one more training (Student's t, "
             f"{counted(len(models) - 1, 'degree')} of freedom), and is wide with few trainings.",
             *(
-                [f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out."]
+                [
+                    f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out."
+                ]
                 if len(known) < len(labelled)
                 else []
             ),

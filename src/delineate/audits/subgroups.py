@@ -109,7 +109,9 @@ def _cases(
     count = min(len(known), settings.most)
     notes = []
     if len(known) < len(labelled):
-        notes.append(f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out")
+        notes.append(
+            f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out"
+        )
     if count < len(known):
         notes.append(f"{count} of {len(known)} cases are scored, evenly chosen")
     return tuple(known[i * len(known) // count] for i in range(count)), notes
