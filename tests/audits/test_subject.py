@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from delineate.audits import AUDITS, Evidence, subject_of_method, subject_of_module, subject_of_predictions
@@ -73,9 +74,51 @@ def test_a_grey_picture_in_three_channels_is_shown_to_a_module_of_one() -> None:
         subject.asked()(coloured)
 
 
-def test_a_module_that_answers_at_another_size_is_refused() -> None:
-    with pytest.raises(ModelError, match="nothing of the size of its input"):
-        subject_of_module(Answers(lambda x: x[..., ::2, ::2]))
+def test_a_module_that_cuts_its_edges_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"gives 1 x 1 x 48 x 48 for 1 x 1 x 64 x 64: wrap it"):
+        subject_of_module(Answers(lambda x: x[..., 8:-8, 8:-8]))
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda x: x, lambda x: {"loss": x.mean(), "logits": x}], ids=["bare", "dict"]
+)
+def test_scores_of_a_quarter_of_the_size_are_interpolated_as_their_users_do(answer: Any) -> None:
+    module = Answers(lambda x: answer(F.avg_pool2d(torch.cat([0.5 - x, x - 0.5], 1) * 20, 4)))
+    subject = subject_of_module(module, divisor=4, name="segmenter")
+    assert subject.notes == (
+        "segmenter answers at 1/4 of the size of an image: its scores are interpolated linearly to full size.",
+    )
+    image = np.zeros((8, 8, 1), np.uint8)
+    image[:, 4:] = (
+        255  # logits of class 1 less those of class 0 are -20 to the left of the middle and 20 to the right
+    )
+    differences = np.array([-20, -20, -15, -5, 5, 15, 20, 20], np.float32)
+    expected = np.broadcast_to(1 / (1 + np.exp(-differences)), (8, 8))
+    np.testing.assert_allclose(subject.asked()(image)[1], expected, atol=1e-6)
+    raw = torch.ones(1, 1, 8, 8, requires_grad=True)
+    subject.differentiable()(raw)[:, 1].sum().backward()
+    assert raw.grad is not None
+    assert (raw.grad > 0).all()
+
+
+def test_of_several_answers_the_one_at_full_size_is_taken_else_the_largest() -> None:
+    small = Answers(lambda x: (x[..., ::4, ::4], x[..., ::2, ::2]))
+    assert "1/2" in subject_of_module(small).notes[0]
+    assert subject_of_module(Answers(lambda x: (x[..., ::4, ::4], x))).notes == ()
+
+
+def test_a_module_that_takes_one_size_alone_has_it_as_its_divisor() -> None:
+    def answer(images: Tensor) -> Tensor:
+        return torch.cat([images, images], 1).reshape(-1, 2, 12, 12)
+
+    assert subject_of_module(Answers(answer), divisor=12).asked()(square().image).shape == (2, 9, 11)
+
+
+def test_other_classes_than_a_module_answers_with_are_refused() -> None:
+    with pytest.raises(
+        ModelError, match=r"answers with 3 classes but 2 were named \(background and bright\)"
+    ):
+        subject_of_module(nn.Conv2d(1, 3, 1), classes=BRIGHT)
 
 
 def test_a_module_asked_with_too_many_channels_says_so() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 from delineate.audits.subject import Subject, at_rest
 from delineate.core import ClassTable, ModelError
+from delineate.data.problem import listed
+from delineate.inference.coarse import enlarged, fraction_of, told
 from delineate.learn.prepare import as_grey
 
 
@@ -29,13 +32,16 @@ def subject_of_module(
 ) -> Subject:
     """A module that maps (n, channels, *spatial) to one score per class and pixel, (n, classes or 1, *spatial).
 
-    The scores may be logits or probabilities, alone, in a tuple or list (the first that fits is taken) or in a dict.
-    classes: numbered where None. channels: where None, those of its first convolution, if it takes an image of so many. A grey
-    picture stored in three equal channels is one of one channel to a module of one. white: the raw intensity that the module
-    sees as 1. divisor: images are padded at their ends, by repeating the edge, to multiples of this, and the answer is cut back.
-    reach_px: how far from a pixel its answer depends on the image, half the receptive field; where None, the audit of shifts
-    does not tell the neighbourhood of edges apart. The module is asked in evaluation mode, and is otherwise left as it was.
-    Raises ModelError, when asked, for channels and answers that do not fit and where the module fails.
+    The scores may be logits or probabilities, alone, in a tuple or list (the first that fits is taken) or in a dict (under
+    "out" or "logits", else the first that fits). Where they are of a whole fraction of the size of the image, a quarter say,
+    they are interpolated linearly, and `notes` of the subject say so. classes: numbered where None. channels: where None,
+    those of its first convolution, if it takes an image of so many. A grey picture stored in three equal channels is one of
+    one channel to a module of one. white: the raw intensity that the module sees as 1. divisor: images are padded at their
+    ends, by repeating the edge, to multiples of this, and the answer is cut back. reach_px: how far from a pixel its answer
+    depends on the image, half the receptive field; where None, the audit of shifts does not tell the neighbourhood of edges
+    apart. The module is asked in evaluation mode, and is otherwise left as it was.
+    A module that takes one size alone has that as its divisor. Raises ModelError for another number of classes than `classes`
+    has, and, at the latest when asked, for channels and answers that do not fit and where the module fails.
 
     >>> subject = subject_of_module(nn.Conv2d(1, 2, 1), divisor=8)
     >>> subject.asked()(np.zeros((5, 9, 1), np.uint8)).shape
@@ -86,10 +92,24 @@ def subject_of_module(
             answers = [logits(plane[None])[0].softmax(0).cpu().numpy() for plane in planes]
         return np.stack(answers, axis=1) if image.ndim - 1 > dims else answers[0]
 
-    table = classes or ClassTable.numbered(_counted(logits, channels or 1, dims, divisor, device))
+    by = 1
+    try:
+        example, answer = _tried(logits, channels or 1, dims, divisor, device)
+        with at_rest(module), torch.inference_mode():
+            by = fraction_of(_scores(module(example), example, name).shape[2:], example.shape[2:]) or 1
+    except ModelError:
+        if classes is None:
+            raise
+    else:
+        classes = classes or ClassTable.numbered(answer.shape[1])
+        if len(classes) != answer.shape[1]:
+            raise ModelError(
+                f"{name} answers with {answer.shape[1]} classes but {len(classes)} were named ({listed(classes.names)}): name "
+                "those that it answers with, in their order"
+            )
     return Subject(
         name,
-        table,
+        classes,
         dims=dims,
         channels=channels,
         divisor=divisor,
@@ -98,6 +118,7 @@ def subject_of_module(
         logits=logits,
         network=module,
         through=through,
+        notes=(told(name, by),) if by > 1 else (),
     )
 
 
@@ -118,33 +139,60 @@ def _taken(module: nn.Module, dims: int, divisor: int, device: torch.device) -> 
     first = next((one for one in module.modules() if isinstance(one, (nn.Conv2d, nn.Conv3d))), None)
     if first is None:
         return None
-    try:
-        with at_rest(module), torch.inference_mode():
-            module(torch.zeros(1, first.in_channels, *(2 * divisor,) * dims, device=device))
-    except Exception:  # anybody's code; what it says is told when it is asked in earnest
-        return None
-    return first.in_channels
+    for example in _examples(first.in_channels, dims, divisor, device):
+        with contextlib.suppress(Exception), at_rest(module), torch.inference_mode():
+            module(example)  # anybody's code; what it says is told when it is asked in earnest
+            return first.in_channels
+    return None
 
 
-def _counted(logits: Any, channels: int, dims: int, divisor: int, device: torch.device) -> int:
-    """The number of classes that it answers with."""
-    with torch.inference_mode():
-        return int(logits(torch.zeros(1, channels, *(2 * divisor,) * dims, device=device)).shape[1])
+def _tried(
+    logits: Callable[[Tensor], Tensor], channels: int, dims: int, divisor: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """An image that it takes, and its logits; raises ModelError as `logits` does where it takes none."""
+    refused = list[ModelError]()
+    for example in _examples(channels, dims, divisor, device):
+        try:
+            with torch.inference_mode():
+                return example, logits(example)
+        except ModelError as error:
+            if error.__cause__ is None:  # it took the image, and what it answered does not fit
+                raise
+            refused.append(error)
+    raise refused[0]
+
+
+def _examples(channels: int, dims: int, divisor: int, device: torch.device) -> Iterator[Tensor]:
+    """Images to try a module on: of twice its divisor, and, for one that takes no other size, of once."""
+    for times in (2, 1):
+        yield torch.zeros(1, channels, *(times * divisor,) * dims, device=device)
 
 
 def scores_in(answer: Any, images: Tensor, name: str) -> Tensor:
-    """The first tensor of an answer that has one value per class and pixel."""
+    """The first tensor of an answer that has one value per class and pixel; else the largest that has one per class and block of
+    pixels, interpolated."""
+    scores = _scores(answer, images, name)
+    return scores if scores.shape[2:] == images.shape[2:] else enlarged(scores, images.shape[2:])
+
+
+def _scores(answer: Any, images: Tensor, name: str) -> Tensor:
+    """The scores in an answer, at the size that they have there."""
     found: Sequence[Any] = [answer]
     if isinstance(answer, Mapping):
-        found = [answer["out"]] if "out" in answer else list(answer.values())
+        usual = [answer[key] for key in ("out", "logits") if key in answer]
+        found = usual[:1] or list(answer.values())
     elif isinstance(answer, (tuple, list)):
         found = answer
-    for one in found:
-        if isinstance(one, Tensor) and one.ndim == images.ndim and one.shape[2:] == images.shape[2:]:
-            return one.float()
+    tensors = [one for one in found if isinstance(one, Tensor) and one.ndim == images.ndim]
+    sides = images.shape[2:]
+    if same := [one for one in tensors if one.shape[2:] == sides]:
+        return same[0].float()
+    if coarse := [one for one in tensors if fraction_of(one.shape[2:], sides)]:
+        return max(coarse, key=lambda one: one.shape[2:].numel()).float()
+    given = listed(" x ".join(map(str, one.shape)) for one in found if isinstance(one, Tensor))
     raise ModelError(
-        f"{name} gives nothing of the size of its input {' x '.join(map(str, images.shape[2:]))}: wrap it so that it returns one "
-        "logit (or probability) per class and pixel"
+        f"{name} gives {given or 'no tensor'} for {' x '.join(map(str, images.shape))}: wrap it so that it returns one logit (or "
+        "probability) per class and pixel, at the size of the image or a whole fraction of it"
     )
 
 

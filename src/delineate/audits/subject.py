@@ -120,6 +120,7 @@ def subject_of_method(method: Any, *, name: str = "the model", source: Path | No
             channels=getattr(method, "channels", None),
             predict=method.predict,
             source=source,
+            notes=getattr(method, "notes", ()),
         )
     from delineate.learn.portable import scaled, seen
 
