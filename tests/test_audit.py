@@ -183,6 +183,14 @@ def test_predictions_of_any_tool_are_audited_as_well(data: Path, tmp_path: Path)
     assert audited["truth"].sentence == "There is."
 
 
+@pytest.mark.parametrize("option", ["taught_on", "val"])
+def test_data_of_a_training_without_a_training_is_refused(
+    model: Path, data: Path, tmp_path: Path, option: str
+) -> None:
+    with pytest.raises(DataError, match="say how many with --seeds"):
+        audit(model, data / "test", out=tmp_path / "audit", **{option: data / "train"})
+
+
 def test_one_prediction_of_another_size_does_not_stop_the_audit(data: Path, tmp_path: Path) -> None:
     predicted = tmp_path / "predicted"
     shutil.copytree(data / "test" / "masks", predicted)

@@ -275,6 +275,25 @@ def test_other_seeds_hold_nothing_out_where_the_model_was_validated_on_other_dat
     assert load(folder).learnt.record.data["cases"] == 6
 
 
+def test_other_seeds_of_a_weak_training_keep_the_best_of_their_steps_by_the_same_images(tmp_path):
+    cases, apart = [strokes(i) for i in range(3)], [square(6), square(7)]
+    train(cases, out=tmp_path / "model", steps=1, overrides=SMALL, val=apart)
+    with pytest.raises(DataError, match="name these images with --val"):
+        reseeded(tmp_path / "model", cases, out=tmp_path / "seeds", number=1)
+    [folder] = reseeded(tmp_path / "model", cases, out=tmp_path / "seeds", number=1, val=apart)
+    first, other = (load(one).learnt.record for one in (tmp_path / "model", folder))
+    assert other.data["validation"] == 2
+    assert other.data["fingerprint"] == first.data["fingerprint"]
+    assert "dice" in other.history[-1]
+
+
+def test_images_to_validate_on_are_refused_where_the_model_held_out_its_own(tmp_path):
+    cases = [square(i) for i in range(6)]
+    train(cases, out=tmp_path / "model", steps=1, overrides=SMALL)
+    with pytest.raises(DataError, match="leave --val out"):
+        reseeded(tmp_path / "model", cases, out=tmp_path / "seeds", number=1, val=[square(6)])
+
+
 def written(folder: Path) -> Path:
     """Three images with their masks, and strokes beside them."""
     for i in range(3):

@@ -35,6 +35,9 @@ Labels = NDArray[np.uint8]
 MEASURED = ("reasons", "object_radius_px", "smallest_object_px")
 """Of a plan, what follows from the cases that a seed holds out."""
 
+WHOLE = ("one", "consensus")
+"""Ways to learn from several people under which data have one fingerprint, whatever a seed holds out."""
+
 
 @dataclass(frozen=True)
 class SeedsSettings:
@@ -190,6 +193,13 @@ def _odd(models: Sequence[Subject]) -> list[str]:
     steps = [one.record.steps for one in learnt]
     if steps and max(steps) > 1.2 * min(steps):
         notes.append(f"The trainings had {min(steps)} to {max(steps)} steps.")
+    prints = {one.record.data.get("fingerprint") for one in learnt if one.plan.annotators in WHOLE}
+    if len(prints - {None}) > 1:
+        notes.append("The trainings had other data, so this is not the spread of seeds alone.")
+    if len({bool(one.record.data.get("validation")) for one in learnt if one.plan.weak}) > 1:
+        notes.append(
+            "Some trainings kept the best of their steps by images held out, others had none and kept their last."
+        )
     if len({one.record.seed for one in learnt}) < len(learnt):
         notes.append("Two of the trainings have the same seed.")
     return notes

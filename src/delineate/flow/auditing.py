@@ -60,6 +60,7 @@ def audit(
     siblings: Sequence[str | Path] = (),
     seeds: int = 0,
     taught_on: str | Path | None = None,
+    val: str | Path | None = None,
     every_shift: bool = False,
     settings: Mapping[str, Any] | None = None,
     most: int = 16,
@@ -80,8 +81,9 @@ def audit(
     eps: what an adversary may change, in grey levels of 255; attack_steps: its steps; surrogate: another model of the same
     task, whose attacks are tried as well. alpha: share of foreground that the guarantee lets be missed. siblings: models that
     were trained as this one was, with other seeds; seeds: train so many more on `taught_on`, the data that the model was
-    trained on, into out/seeds. every_shift: all shifts, not a spread of them. settings: audit -> a settings dataclass of its
-    own, for all else. most: at most so many images for an audit that is slow.
+    trained on, into out/seeds; val: what it was validated on, where `train` was given that. every_shift: all shifts, not a
+    spread of them. settings: audit -> a settings dataclass of its own, for all else. most: at most so many images for an
+    audit that is slow.
     resume: sections in `out` that answer the same question are kept, and shown besides those asked for; never for a subject
     of which nothing tells whether it is the same. tell: what was understood and found; watch: what is being
     done now.
@@ -115,6 +117,11 @@ def audit(
     if seeds and (taught_on is None or not isinstance(model, (str, Path))):
         raise DataError(
             "more trainings need a model folder and the data it was trained on: name it with --taught-on"
+        )
+    if not seeds and (taught_on is not None or val is not None):
+        raise DataError(
+            "data of the training are for trainings with other seeds: say how many with --seeds, or leave --taught-on and --val "
+            "out"
         )
     subject = _subject(method, model, cases, found.classes, unlabelled=unlabelled, masks_are=masks_are)
     notes: list[str] = []
@@ -152,6 +159,7 @@ def audit(
             taught_on or "",
             out=folder / "seeds",
             number=seeds,
+            val=val,
             unlabelled=unlabelled,
             masks_are=masks_are,
             tell=tell,

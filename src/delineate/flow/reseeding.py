@@ -12,7 +12,7 @@ from delineate.data.masks import MasksAre
 from delineate.data.sparse import sparse
 from delineate.flow.calibrating import after_training
 from delineate.flow.methods import Tell, data_set, finished, load
-from delineate.flow.teaching import as_drawn, by_everybody, judged, split_off
+from delineate.flow.teaching import as_drawn, by_everybody, judged, split_off, validation_of
 
 if TYPE_CHECKING:
     from delineate.learn import Step
@@ -24,6 +24,7 @@ def reseeded(
     *,
     out: str | Path,
     number: int = 2,
+    val: str | Path | Sequence[Case] | None = None,
     steps: int | None = None,
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
@@ -33,9 +34,11 @@ def reseeded(
     """Train `number` models as `model` was, each with another seed, into out/seed1, out/seed2, ...; returns the folders.
 
     The plan is that of the model, and so is the number of steps (or `steps` of them). data: what it was trained on; of
-    several kinds of labels those are taken that it learnt from. Each seed holds other cases out, or none where the model
-    learnt from all. Called again, it goes on where it was interrupted, and a training that is done is taken as it is. Raises
-    DataError for data of other classes, ModelError for a method that is no U-Net, OutputError.
+    several kinds of labels those are taken that it learnt from. val: what it was validated on, where `train` was given that.
+    Each seed holds other cases out, or none where the model learnt from all. One that was taught from weak labels has kept
+    the best of its steps by what was held out, so its siblings need that too. Called again, it goes on where it was
+    interrupted, and a training that is done is taken as it is. Raises DataError for data of other classes, ModelError for a
+    method that is no U-Net, OutputError.
     """
     method = load(model)
     if method.name != "unet":
@@ -69,6 +72,27 @@ def reseeded(
         by_crop = before.plan.annotators in ("random", "soft")
         return as_drawn(cases, everybody) if by_crop else list(cases)
 
+    apart = list(found.validation)
+    whole = before.record.data.get("cases") == len(drawn(found.cases)) + len(found.large)
+    if val is not None and not apart and not whole:
+        raise DataError(
+            "the model held some of its own images out, or learnt from others than these: leave --val out, or correct "
+            "--taught-on"
+        )
+    if val is not None:
+        apart = validation_of(
+            val,
+            classes=found.classes,
+            labels=before.record.data.get("labels"),
+            unlabelled=unlabelled,
+            masks_are=masks_are,
+            tell=say,
+        )
+    elif before.plan.weak is not None and before.record.data.get("validation") and whole and not apart:
+        raise DataError(
+            "the model kept the best of its steps by images of its own, and its siblings have to do so too: name these images "
+            "with --val, as for train"
+        )
     folders = []
     for seed in [seed for seed in range(number + 1) if seed != before.record.seed][:number]:
         folder = Path(out) / f"seed{seed}"
@@ -76,8 +100,8 @@ def reseeded(
         if finished(folder):
             say(f"{folder} is trained already")
             continue
-        cases, validation = list(found.cases), list(found.validation)
-        if not validation and before.record.data.get("cases") != len(drawn(cases)) + len(found.large):
+        cases, validation = list(found.cases), apart
+        if not apart and not whole:
             cases, validation = split_off(cases, seed=seed)
         cases = drawn(cases)
         training = Training(
