@@ -361,12 +361,12 @@ def test_siblings_of_another_plan_are_told_by_what_differs(tmp_path) -> None:
 
 def test_siblings_of_other_data_and_those_that_chose_their_step_otherwise_are_told(tmp_path) -> None:
     weak = replace(untaught(), plan=replace(untaught().plan, weak=Weak()))
-    first = replace(weak, record=Record(seed=0, data={"fingerprint": "f", "validation": 2}))
-    for folder, held in (
-        ("a", {"fingerprint": "f", "validation": 3}),
-        ("b", {"fingerprint": "g", "validation": 0}),
+    first = replace(weak, record=Record(seed=0, data={"fingerprint": "f", "learnt": [], "validation": 2}))
+    for folder, data in (
+        ("a", {"fingerprint": "f", "learnt": [], "validation": 3}),
+        ("b", {"fingerprint": "g", "learnt": [], "validation": 0}),
     ):
-        UNetMethod.of(replace(weak, record=Record(seed=1, data=held))).save(tmp_path / folder)
+        UNetMethod.of(replace(weak, record=Record(seed=1, data=data))).save(tmp_path / folder)
     said = [
         " ".join(
             seeds(

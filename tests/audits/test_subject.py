@@ -14,10 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from delineate.audits import AUDITS, Evidence, subject_of_method, subject_of_module, subject_of_predictions
+from delineate.audits.modules import Plain
 from delineate.audits.shift import shift
 from delineate.classical import Otsu
 from delineate.core import Case, ClassTable, DataError, ModelError
 from delineate.data import write_labels
+from delineate.inference.engines import opened
 from delineate.learn import Overrides, UNetMethod
 
 BRIGHT = ClassTable(("background", "bright"))
@@ -109,7 +111,7 @@ def test_of_several_answers_the_one_at_full_size_is_taken_else_the_largest() -> 
 
 def test_a_module_that_takes_one_size_alone_has_it_as_its_divisor() -> None:
     def answer(images: Tensor) -> Tensor:
-        return torch.cat([images, images], 1).reshape(-1, 2, 12, 12)
+        return torch.cat([-images, images + torch.zeros(12, 12)], 1)  # as with a position embedding
 
     assert subject_of_module(Answers(answer), divisor=12).asked()(square().image).shape == (2, 9, 11)
 
@@ -119,6 +121,47 @@ def test_other_classes_than_a_module_answers_with_are_refused() -> None:
         ModelError, match=r"answers with 3 classes but 2 were named \(background and bright\)"
     ):
         subject_of_module(nn.Conv2d(1, 3, 1), classes=BRIGHT)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda x: torch.cat([(9 * x - 5).sigmoid(), (9 * x - 4).sigmoid()], 1), "do not sum to 1"),
+        (lambda x: torch.cat([x, x], 1) * float("nan"), "not finite"),
+    ],
+    ids=["several classes per pixel", "not a number"],
+)
+def test_answers_that_are_neither_logits_nor_probabilities_are_refused(answer: Any, said: str) -> None:
+    subject = subject_of_module(Answers(answer), divisor=4)
+    with pytest.raises(ModelError, match=said):
+        subject.asked()(square().image)
+
+
+def test_a_module_that_answers_with_labels_is_refused() -> None:
+    with pytest.raises(ModelError, match="gives 1 x 1 x 64 x 64 whole numbers for"):
+        subject_of_module(Answers(lambda x: (x > 0.5).long()))
+
+
+def test_engines_take_modules_that_want_multiples_and_answer_in_dicts_at_a_fraction() -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    net = nn.Sequential(nn.Conv2d(1, 4, 4, stride=4), nn.ReLU(), nn.Conv2d(4, 2, 1)).requires_grad_(False)
+    images = torch.rand(2, 1, 32, 24)
+    plain = Plain(Answers(lambda x: {"aux": x.mean(), "out": net(x)}), images, divisor=8)
+    odd = torch.rand(1, 1, 19, 13)
+    padded = F.pad(odd, (0, 3, 0, 5), mode="replicate")
+    expected = F.interpolate(net(padded), size=(24, 16), mode="bilinear", align_corners=False)[..., :19, :13]
+    torch.testing.assert_close(plain(odd), expected)
+    torch.testing.assert_close(
+        opened("openvino", plain, images, low=False)(odd), expected.detach(), atol=1e-5, rtol=1e-4
+    )
+
+
+def test_a_module_in_another_precision_is_asked_in_it() -> None:
+    assert subject_of_module(nn.Conv2d(1, 2, 1).double()).asked()(square().image).dtype == np.float32
+
+
+def test_a_compiled_module_tells_its_channels_as_well() -> None:
+    assert subject_of_module(torch.jit.trace(nn.Conv2d(3, 2, 1), torch.zeros(1, 3, 8, 8))).channels == 3
 
 
 def test_a_module_asked_with_too_many_channels_says_so() -> None:
@@ -191,7 +234,7 @@ def test_sizes_are_padded_to_what_the_module_takes() -> None:
 
     def answer(images: Tensor) -> Tensor:
         seen.append(tuple(images.shape[2:]))
-        return torch.cat([images, images], 1)
+        return torch.cat([-images, images], 1)
 
     subject_of_module(Answers(answer), divisor=4).asked()(np.zeros((5, 9, 1), np.uint8))
     assert seen[-1] == (8, 12)

@@ -125,7 +125,12 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
         remedies=(
             Remedy(
                 f"Divide the logits by {temperature:.2f}: no label changes, and the error near borders goes from "
-                f"{_points(border)} to {_points(border_after)} (fitted on half of the cases, judged on the others)."
+                f"{_points(border)} to {_points(border_after)} ("
+                + (
+                    "fitted on half of the cases, judged on the others)."
+                    if len(temperatures) > 1
+                    else "on the same images)."
+                )
                 + (
                     ""
                     if subject.taught

@@ -59,7 +59,7 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
     labelled = evidence.labelled()
     known = [case for case in labelled if subject.has(case)]
     cases = evidence.some(known)
-    names = [_name(one, number) for number, one in enumerate(models)]
+    names = _names(models)
     scores = np.empty((len(models), len(cases)))
     quarrels, shown, drawn, most = list[float](), 0, list[Labels](), -1.0
     for at, case in enumerate(cases):
@@ -104,10 +104,10 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
         tables=(
             Table(
                 "Dice by training",
-                ("training", "mean Dice", "lowest case"),
+                ("training", "folder", "mean Dice", "lowest case"),
                 tuple(
-                    (name, float(mean), float(np.nanmin(row)))
-                    for name, mean, row in zip(names, means, scores, strict=True)
+                    (name, str(one.source or one.name), float(mean), float(np.nanmin(row)))
+                    for name, one, mean, row in zip(names, models, means, scores, strict=True)
                 ),
             ),
             Table(
@@ -171,10 +171,16 @@ def _sibling(subject: Subject, folder: Path) -> Subject:
     return subject_of_method(method, name=str(folder), source=folder)
 
 
-def _name(one: Subject, number: int) -> str:
-    if one.method is not None and one.method.learnt is not None:
-        return f"{'the model' if number == 0 else one.name}, seed {one.method.learnt.record.seed}"
-    return one.name
+def _names(models: Sequence[Subject]) -> list[str]:
+    """What to call each training: by its seed where these differ, else by its folder."""
+    learnt = [None if one.method is None else one.method.learnt for one in models]
+    called = [
+        one.name if had is None else f"seed {had.record.seed}"
+        for one, had in zip(models, learnt, strict=True)
+    ]
+    if len(set(called)) < len(called):
+        called = [one.name for one in models]
+    return [f"the model, {called[0]}" if learnt[0] is not None else called[0], *called[1:]]
 
 
 def _odd(models: Sequence[Subject]) -> list[str]:
@@ -193,8 +199,10 @@ def _odd(models: Sequence[Subject]) -> list[str]:
     steps = [one.record.steps for one in learnt]
     if steps and max(steps) > 1.2 * min(steps):
         notes.append(f"The trainings had {min(steps)} to {max(steps)} steps.")
-    prints = {one.record.data.get("fingerprint") for one in learnt if one.plan.annotators in WHOLE}
-    if len(prints - {None}) > 1:
+    data = [one.record.data for one in learnt if one.plan.annotators in WHOLE]
+    if (
+        len({one["fingerprint"] for one in data if "learnt" in one}) > 1
+    ):  # without it, fingerprints depended on the seed
         notes.append("The trainings had other data, so this is not the spread of seeds alone.")
     if len({bool(one.record.data.get("validation")) for one in learnt if one.plan.weak}) > 1:
         notes.append(

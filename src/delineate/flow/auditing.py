@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from delineate.core import Case, ClassTable, DataError, DelineateError, new_folder, written_whole
+from delineate.core import Case, ClassTable, DataError, DelineateError, ModelError, new_folder, written_whole
 from delineate.data import DataSet
 from delineate.data.fingerprint import fingerprint, fingerprint_of
 from delineate.data.masks import MasksAre
@@ -224,6 +224,11 @@ def _subject(
         return subject_of_predictions(
             method, cases, classes=classes, unlabelled=unlabelled, masks_are=masks_are
         )
+    if not (callable(getattr(method, "predict", None)) and hasattr(method, "classes")):
+        raise ModelError(
+            f"a {type(method).__name__} is no model: give a folder, an ONNX file, a fitted method, a torch module, or what "
+            "`delineate.audits.subject_of_module` makes of one"
+        )
     source = Path(model) if isinstance(model, (str, Path)) else None
     return subject_of_method(method, name=_named(source), source=source)
 
@@ -308,7 +313,7 @@ def _examined(name: str, subject: Subject, evidence: Any, settings: Any, *, plac
             name,
             name.capitalize(),
             "",
-            f"Not examined: an error inside Delineate or the model, {said}; please report it",
+            f"Not examined: an error inside Delineate or the model, {said}; please report it.",
             notes=(f"The whole error is in sections/{name}/{ERROR}.",),
         )
     return section
