@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import delineate
 from delineate.audits import AUDITS, THRESHOLDS, Evidence, Picture, Section, Subject, Threshold
 from delineate.cli import app
-from delineate.core import ClassTable, DataError, DelineateError
+from delineate.core import ClassTable, DataError, DelineateError, ModelError
 from delineate.data import load_annotators, write_annotations, write_labels
 from delineate.data.samples import coins, write
 from delineate.flow import audit, evidence, train
@@ -126,7 +126,7 @@ def test_an_audit_that_breaks_leaves_its_traceback_and_the_others_still_run(
     audited = audit(model, data / "test", out=tmp_path / "audit")
     said = "Not examined: an error inside Delineate or the model, KeyError: "
     assert audited["darkness"].sentence.startswith(said)
-    assert audited["darkness"].sentence.endswith("; please report it")
+    assert audited["darkness"].sentence.endswith("; please report it.")
     assert audited["darkness"].verdict == "open"
     assert audited["truth"].sentence == "There is."
     told = tmp_path / "audit" / "sections" / "darkness" / "error.txt"
@@ -315,6 +315,11 @@ def test_a_module_is_known_by_its_weights_and_what_cannot_be_known_is_examined_a
     for _ in range(2):
         audit(subject, out=tmp_path / "function", **asked)
     assert len(CALLS) == 4
+
+
+def test_what_is_no_model_is_refused_in_a_sentence(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="a function is no model"):
+        audit(lambda image: image, data / "test", out=tmp_path / "audit")
 
 
 def test_a_torch_module_is_audited_as_it_is(data: Path, tmp_path: Path) -> None:

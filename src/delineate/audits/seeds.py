@@ -53,7 +53,7 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
     """
     if not settings.siblings:
         raise DataError(
-            "there is one training only: give siblings of other seeds, or a number of them to train"
+            "there is one training only: name others with --sibling, or have some trained with --seeds"
         )
     models = [subject, *(_sibling(subject, Path(folder)) for folder in settings.siblings)]
     labelled = evidence.labelled()

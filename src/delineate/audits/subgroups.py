@@ -49,7 +49,7 @@ def by_subgroups(
     columns = {SIZE: _typical_sizes(cases), **evidence.facts}
     found = {title: subgroups(table, column) for title, column in columns.items()}
     notes += [
-        f"{title} is not stated for {sum(case.name not in column for case in cases)} of {len(cases)} cases"
+        f"{title} is not stated for {sum(case.name not in column for case in cases)} of {len(cases)} cases."
         for title, column in evidence.facts.items()
         if any(case.name not in column for case in cases)
     ]
@@ -62,7 +62,7 @@ def by_subgroups(
     telling = [(title, one) for title, one in judged if _beyond_chance(one) and one.difference < 0]
     if judged:
         notes.append(
-            f"{len(judged)} subgroups were compared: about one in twenty would seem to differ by chance alone"
+            f"{len(judged)} subgroups were compared: about one in twenty would seem to differ by chance alone."
         )
     if not judged:
         sentence, gap = "No subgroup has enough cases on either side to be compared.", math.nan
@@ -110,10 +110,10 @@ def _cases(
     notes = []
     if len(known) < len(labelled):
         notes.append(
-            f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out"
+            f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out."
         )
     if count < len(known):
-        notes.append(f"{count} of {len(known)} cases are scored, evenly chosen")
+        notes.append(f"{count} of {len(known)} cases are scored, evenly chosen.")
     return tuple(known[i * len(known) // count] for i in range(count)), notes
 
 

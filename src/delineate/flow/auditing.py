@@ -303,7 +303,7 @@ def _examined(name: str, subject: Subject, evidence: Any, settings: Any, *, plac
         examine = getattr(importlib.import_module(module), function)
         section: Section = examine(subject, evidence, **({} if settings is None else {"settings": settings}))
     except DelineateError as error:
-        return Section(name, name.capitalize(), "", f"Not examined: {error}")
+        return Section(name, name.capitalize(), "", f"Not examined: {error}.")
     except Exception as error:
         place.mkdir(parents=True, exist_ok=True)
         with written_whole(place / ERROR) as beside:
