@@ -322,6 +322,18 @@ def test_what_is_no_model_is_refused_in_a_sentence(data: Path, tmp_path: Path) -
         audit(lambda image: image, data / "test", out=tmp_path / "audit")
 
 
+def test_masks_without_foreground_are_told_beneath_the_verdicts(model: Path, tmp_path: Path) -> None:
+    empty = [replace(case, labels=np.zeros_like(case.labels)) for case in coins()[1]]
+    audit(model, empty, out=tmp_path / "audit")
+    assert "No mask shows any class but background" in (tmp_path / "audit" / "audit.html").read_text()
+
+
+def test_classes_that_the_model_does_not_know_are_refused(model: Path, tmp_path: Path) -> None:
+    more = [replace(case, labels=case.labels * 3) for case in coins()[1]]
+    with pytest.raises(DataError, match="go up to 3 but the model tells 2 classes apart"):
+        audit(model, more, out=tmp_path / "audit")
+
+
 def test_a_torch_module_is_audited_as_it_is(data: Path, tmp_path: Path) -> None:
     import torch
 

@@ -342,6 +342,16 @@ def test_trainings_that_find_nothing_differ_in_nothing(tmp_path) -> None:
         seeds(subject_of_method(UNetMethod.of(blind)), Evidence(tuple(cases[:1])), settings=settings)
 
 
+def test_calibration_needs_foreground_and_does_without_borders() -> None:
+    full = [replace(case, labels=np.ones_like(case.labels)) for case in honest_cases(2)]
+    section = calibration(subject_of_method(UNetMethod.of(untaught())), Evidence(tuple(full)))
+    assert judged(section)["calibration.border_ece"] == "open"
+    assert "nan" not in section.sentence + section.findings[1].sentence
+    empty = [replace(case, labels=np.zeros_like(case.labels)) for case in honest_cases(2)]
+    with pytest.raises(DataError, match="any class but background"):
+        calibration(subject_of_method(UNetMethod.of(untaught())), Evidence(tuple(empty)))
+
+
 def test_siblings_of_another_plan_are_told_by_what_differs(tmp_path) -> None:
     plan = replace(untaught().plan, object_radius_px=7.0)
     other = replace(untaught(seed=1), plan=plan)

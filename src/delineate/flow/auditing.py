@@ -14,7 +14,16 @@ from delineate.core import Case, ClassTable, DataError, DelineateError, ModelErr
 from delineate.data import DataSet
 from delineate.data.fingerprint import fingerprint, fingerprint_of
 from delineate.data.masks import MasksAre
-from delineate.flow.evidence import annotators, caveats, check_there, data_of, facts, or_without, second
+from delineate.flow.evidence import (
+    annotators,
+    caveats,
+    check_classes,
+    check_there,
+    data_of,
+    facts,
+    or_without,
+    second,
+)
 from delineate.flow.methods import Tell, load
 from delineate.flow.reseeding import reseeded
 
@@ -108,7 +117,7 @@ def audit(
     names = [name for name in AUDITS if not only or name in only]
     check_there(metadata=metadata, shifted=shifted)
     table = thresholds_in(None if thresholds is None else Path(thresholds))
-    method = _opened(model, say)
+    method = _opened(model)
     classes = getattr(method, "classes", None)
     found = data_of(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
     for note in found.notes:
@@ -124,6 +133,7 @@ def audit(
             "out"
         )
     subject = _subject(method, model, cases, found.classes, unlabelled=unlabelled, masks_are=masks_are)
+    check_classes(cases, subject.classes)
     notes: list[str] = []
 
     def note_down(sentence: str) -> None:
@@ -192,9 +202,9 @@ def audit(
     return Audited(tuple(sections), page)
 
 
-def _opened(model: Any, say: Tell) -> Any:
+def _opened(model: Any) -> Any:
     """The model at a path; the path itself where it is a folder without model.json: masks of some tool. What is no path, as it
-    is; a torch module as a subject."""
+    is; a torch module as a subject. What is assumed of it, `notes` of the subject tell."""
     if not isinstance(model, (str, Path)):
         from delineate.audits import Subject
 
@@ -204,7 +214,7 @@ def _opened(model: Any, say: Tell) -> Any:
             return subject_of_module(model, name=type(model).__name__)
         return model
     path = Path(model)
-    return path if path.is_dir() and not (path / "model.json").is_file() else load(path, tell=say)
+    return path if path.is_dir() and not (path / "model.json").is_file() else load(path)
 
 
 def _subject(
