@@ -287,6 +287,16 @@ def test_other_seeds_of_a_weak_training_keep_the_best_of_their_steps_by_the_same
     assert "dice" in other.history[-1]
 
 
+def test_other_data_than_those_of_the_training_are_refused_before_it_begins(tmp_path):
+    train([square(i) for i in range(3)], out=tmp_path / "model", steps=1, overrides=SMALL)
+    others = [square(i) for i in range(2, 6)]
+    with pytest.raises(DataError, match="learnt from 1 of these 4 images"):
+        reseeded(tmp_path / "model", others, out=tmp_path / "seeds", number=1)
+    coloured = [replace(one, image=np.random.default_rng(0).integers(0, 9, (48, 48, 3))) for one in others]
+    with pytest.raises(DataError, match="has 3 channels but the model learnt from 1"):
+        reseeded(tmp_path / "model", coloured, out=tmp_path / "seeds", number=1)
+
+
 def test_images_to_validate_on_are_refused_where_the_model_held_out_its_own(tmp_path):
     cases = [square(i) for i in range(6)]
     train(cases, out=tmp_path / "model", steps=1, overrides=SMALL)

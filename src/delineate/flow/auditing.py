@@ -173,6 +173,9 @@ def audit(
             unlabelled=unlabelled,
             masks_are=masks_are,
             tell=tell,
+            watch=lambda step: evidence.tell(
+                f"seeds: step {step.number} of a training, about {step.remaining / 60:.0f} minutes left of it"
+            ),
         )
         siblings = (*siblings, *others)
     wanted = _wanted(eps, attack_steps, alpha, surrogate, siblings, every_shift) | dict(settings or {})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from delineate.core import Case, DataError, ModelError
 from delineate.data import DataSet
+from delineate.data.fingerprint import seen
 from delineate.data.masks import MasksAre
 from delineate.data.sparse import sparse
 from delineate.flow.calibrating import after_training
@@ -16,6 +17,7 @@ from delineate.flow.teaching import as_drawn, by_everybody, judged, split_off, v
 
 if TYPE_CHECKING:
     from delineate.learn import Step
+    from delineate.learn.learnt import Learnt
 
 
 def reseeded(
@@ -67,6 +69,7 @@ def reseeded(
             f"the model tells {', '.join(before.classes.names)} apart, the data {', '.join(found.classes.names)}: give the data "
             "that it was trained on"
         )
+    _check_same(found, before)
 
     def drawn(cases: Sequence[Case]) -> list[Case]:
         by_crop = before.plan.annotators in ("random", "soft")
@@ -125,3 +128,24 @@ def reseeded(
         masks = [case for case in validation if not sparse(case)]
         after_training(training.learnt, masks, folder=folder, tell=say)
     return tuple(folders)
+
+
+def _check_same(found: DataSet, before: Learnt) -> None:
+    """Raise DataError for data that the model cannot have been trained on: of other channels, or hardly any image of which it
+    has learnt from."""
+    from delineate.learn.prepare import as_grey
+
+    cases = [*found.cases, *found.validation, *(look for one in found.large for look in one.looks)]
+    for case in cases:
+        count = (as_grey(case.image) if before.plan.grey else case.image).shape[-1]
+        if count != before.plan.channels:
+            raise DataError(
+                f"{case.name} has {count} channels but the model learnt from {before.plan.channels}: give the data that it was "
+                "trained on"
+            )
+    digests = before.record.data.get("learnt", ())
+    known = seen(cases, digests)
+    if digests and 2 * len(known) < len(cases):
+        raise DataError(
+            f"the model has learnt from {len(known)} of these {len(cases)} images: give the data that it was trained on"
+        )
