@@ -43,9 +43,7 @@ def status() -> Iterator[tuple[Callable[[str], None], Callable[[str], None]]]:
     from rich.console import Console
     from rich.markup import escape
 
-    logging.getLogger("lightning_fabric").setLevel(
-        logging.WARNING
-    )  # as in a training, which may be a part of it
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)  # as in a training
     console = Console(stderr=True, highlight=False)
     with console.status("") as status:
         yield (

@@ -126,7 +126,7 @@ def size_chart(habits: Sequence[Habit], edges: Sequence[float]) -> Chart:
         ]
         curves.append(Curve(one.name, (1.0, 2.0, 3.0, 4.0), tuple(shares)))
     ends = ", ".join(f"{edge:.0f}" for edge in edges[1:])
-    quarters = f"quarter of the objects, smallest first; they end at {ends} px"
+    quarters = f"objects by size: quarters, up to {ends} px"
     return Chart("Objects left out, by size", quarters, "share left out", tuple(curves))
 
 
