@@ -178,7 +178,7 @@ def audit(
             model,
             data,
             out=out,
-            only=only.replace(" ", "").split(",") if only else None,
+            only=[name.strip() for name in only.split(",") if name.strip()] if only else None,
             shifted=shifted,
             metadata=metadata,
             thresholds=thresholds,
