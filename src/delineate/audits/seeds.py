@@ -79,6 +79,18 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
     of_case = np.array([_of_defined(np.ptp, column) for column in scores.T])
     quarrel = _of_defined(np.mean, np.array(quarrels))
     order = np.argsort(-np.nan_to_num(of_case))
+    spreading = evidence.thresholds.judged(
+        "seeds.spread",
+        spread,
+        f"The mean Dice of {len(models)} trainings has a standard deviation of {spread:.4f}.",
+    )
+    disputed = evidence.thresholds.judged(
+        "seeds.disagreement",
+        quarrel,
+        f"Of the pixels that any of them outlines, {quarrel:.1%} are not outlined alike by all."
+        if not np.isnan(quarrel)
+        else "None of them outlines anything.",
+    )
     return Section(
         name="seeds",
         title="Other seeds",
@@ -86,21 +98,9 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
         sentence=(
             f"Over {len(models)} trainings the mean Dice is {means.mean():.3f} with a standard deviation of {spread:.4f} "
             f"({means.min():.3f} to {means.max():.3f}); another would come out between {low:.3f} and {high:.3f} (95 %)."
+            + (f" {disputed.sentence}" if disputed.verdict in ("warn", "fail") else "")
         ),
-        findings=(
-            evidence.thresholds.judged(
-                "seeds.spread",
-                spread,
-                f"The mean Dice of {len(models)} trainings has a standard deviation of {spread:.4f}.",
-            ),
-            evidence.thresholds.judged(
-                "seeds.disagreement",
-                quarrel,
-                f"Of the pixels that any of them outlines, {quarrel:.1%} are not outlined alike by all."
-                if not np.isnan(quarrel)
-                else "None of them outlines anything.",
-            ),
-        ),
+        findings=(spreading, disputed),
         tables=(
             Table(
                 "Dice by training",
