@@ -308,8 +308,10 @@ def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell) ->
             f"{whole} cannot be read in parts, which --geojson needs: save it as TIFF, or leave that out"
         )
     if asked and len(large) < len(found):
+        others = [entry.images[0].name for entry in found if entry.name not in large]
         say(
-            f"{len(found) - len(large)} of {len(found)} images are read whole: {listed(asked)} does nothing for them"
+            f"{listed(others)} {'is' if len(others) == 1 else 'are'} read whole, where {listed(asked)} "
+            f"{'does' if len(asked) == 1 else 'do'} nothing"
         )
     return large
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from delineate.core import ModelError
 from delineate.data.conditions import amount_of_dye, illumination_of
+from delineate.data.problem import counted
 from delineate.inference import shift_averaged, tiled
 from delineate.inference.engines import part_of
 from delineate.learn.engine import engine_of
@@ -142,7 +143,7 @@ def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor
     image = seen(plan, image)
     if image.shape[-1] != plan.channels:
         raise ModelError(
-            f"{name} has {image.shape[-1]} channels but the model was trained on {plan.channels}: "
+            f"{name} has {counted(image.shape[-1], 'channel')} but the model was trained on {plan.channels}: "
             "convert the image, or train a model on such images"
         )
     return torch.from_numpy(normalised(image, plan.normalisation, name=name))

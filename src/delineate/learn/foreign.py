@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import ClassTable, DataError, ModelError, tempered
+from delineate.data.problem import counted
 from delineate.inference.objects import objects_by_class
 from delineate.inference.tiles import tiled
 from delineate.learn.objects import LEARNT, apart
@@ -126,7 +127,8 @@ class OnnxModel:
             image = image[..., :1]  # a grey picture stored in colour
         if self.channels is not None and image.shape[-1] != self.channels:
             raise ModelError(
-                f"the image has {image.shape[-1]} channels but {self.path.name} takes {self.channels}: convert the image"
+                f"the image has {counted(image.shape[-1], 'channel')} but {self.path.name} takes {self.channels}: "
+                "convert the image"
             )
         ready = torch.from_numpy(np.ascontiguousarray(made_ready(image, self.sidecar)))
         if self.dims == 2 and image.ndim == 4:
