@@ -40,7 +40,7 @@ def answered(
     """Class probabilities, then offsets in pixels: (classes [+ dims], *spatial) for an image (*spatial, channels).
 
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
-    mirrored images. shifts: average over so many shifted copies, see `shift_averaged`. See `runner` for what computes it.
+    mirrored images. shifts: average over so many shifted copies, see `shift_averaged`. See `part_runner` for what computes it.
     Raises ModelError where the image has other axes or channels than the model, or where tiles are asked of an equivariant
     model, in which every pixel has a say in how the whole image is sampled.
 
@@ -57,7 +57,7 @@ def answered(
     if tile is not None and plan.equivariant:
         raise ModelError("an equivariant model looks at the whole image at once: leave --tile out")
     picture = ready(plan, image)
-    run = runner(learnt)
+    run = part_runner(learnt)
     divisor, halo = learnt.net.divisor, learnt.net.halo
 
     def whole(plane: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from delineate.core import ClassTable, DataError, ModelError, tempered
 from delineate.data.problem import counted
+from delineate.inference.engines import cut
 from delineate.inference.objects import objects_by_class
 from delineate.inference.tiles import tiled
 from delineate.learn.objects import LEARNT, apart
@@ -160,8 +161,8 @@ class OnnxModel:
             )
         halos = tuple(0 if c >= side else around for c, side in zip(core, sides, strict=True))
 
-        def run(window: Tensor) -> Tensor:
-            return torch.from_numpy(self._ran(window[0].numpy()))[None]
+        def run(window: Tensor, part: tuple[slice, ...]) -> Tensor:
+            return cut(torch.from_numpy(self._ran(window[0].numpy()))[None], part)
 
         return tiled(run, picture, core=tuple(core), halo=halos).numpy()
 
