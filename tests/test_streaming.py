@@ -388,6 +388,19 @@ def test_a_folder_that_holds_a_prediction_is_left_alone_and_resume_named(work, w
     )
 
 
+def test_a_volume_that_loses_its_place_in_the_body_is_told(work, tmp_path, capsys):
+    sitk = pytest.importorskip("SimpleITK")
+    volume = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 200, (3, 40, 50)).astype(np.int16))
+    volume.SetOrigin((5.0, -7.0, 11.0))
+    sitk.WriteImage(volume, str(tmp_path / "a.nii"))
+    words = ["predict", work / "model", tmp_path / "a.nii", "--memory", 1]
+    assert run(*words, "-o", tmp_path / "zarr", "--suffix", ".ome.zarr") == 0
+    assert ".ome.zarr has no place for where the volume lies in the body" in capsys.readouterr().err
+    assert run(*words, "-o", tmp_path / "nii") == 0
+    assert "no place" not in capsys.readouterr().err
+    assert sitk.ReadImage(str(tmp_path / "nii" / "a.nii")).GetOrigin() == (5.0, -7.0, 11.0)
+
+
 def test_a_small_image_goes_in_one_tile(work, tmp_path, capsys):
     tifffile.imwrite(tmp_path / "a.tif", np.arange(3000, dtype=np.uint8).reshape(50, 60))
     assert run("predict", work / "model", tmp_path / "a.tif", "-o", tmp_path / "out", "--memory", 1) == 0

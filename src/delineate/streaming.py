@@ -137,7 +137,15 @@ def outline_large(
             )
         place = folder.unfinished(name)
         prediction = _begun(
-            place, learnt, image, model=model, engine=engine, wishes=wishes, tell=tell, name=name
+            place,
+            learnt,
+            image,
+            model=model,
+            engine=engine,
+            wishes=wishes,
+            suffix=suffix,
+            tell=tell,
+            name=name,
         )
         last = _work_through(prediction, name=name, client=client, watch=watch)
         if left := len(prediction.todo()):
@@ -211,6 +219,7 @@ def _begun(
     model: str,
     engine: str,
     wishes: Wishes,
+    suffix: str,
     tell: Callable[[str], None],
     name: str,
 ) -> LargePrediction:
@@ -230,6 +239,10 @@ def _begun(
     )
     for note in image.notes:
         tell(f"{name}: {note}")
+    if image.affine is not None and suffix != ".nii":
+        tell(
+            f"{name}: {suffix} has no place for where the volume lies in the body: of a .nii, a .nii keeps it"
+        )
     if image.fixed_whole and image.nbytes > _COMFORT * available_bytes():
         raise DataError(
             f"{image.path} is compressed in one piece, so no part can be read alone: save it as a tiled TIFF or OME-Zarr"

@@ -422,7 +422,7 @@ def _on_workers(
     failures = []
     places = str(model.absolute()), str(folder.folder.absolute())
     absolute = [replace(e, images=tuple(path.absolute() for path in e.images)) for e in entries]
-    state = (model / "model.json").stat().st_mtime_ns
+    state = (model / "model.json" if model.is_dir() else model).stat().st_mtime_ns
     tasks = [(*places, state, replace(how, starts=_of(how.starts, entry.name)), entry) for entry in absolute]
     for done, ((*_, entry), outcome) in enumerate(spread(client, image_on_worker, tasks), start=1):
         if isinstance(outcome, str):
