@@ -186,7 +186,7 @@ class Run:
         found = ensemble(
             logits, one.images, one.labels, ball=self.ball, valid=self.valid, steps=self.steps, held=kept,
             exact=quick(subject, low=False, like=one.images),
-            judge=lambda given: outcome(one.case, predict(one.image(given)).argmax(0)).harm,
+            judge=lambda _name, given: outcome(one.case, predict(one.image(given)).argmax(0)).harm,
         )  # fmt: skip
         return self.counted(predict, one, found.images)[2]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,8 @@ from typer.testing import CliRunner
 import delineate
 from delineate.audits import AUDITS, THRESHOLDS, Evidence, Picture, Section, Subject, Threshold
 from delineate.cli import app
-from delineate.core import ClassTable, DataError, DelineateError
-from delineate.data import load_annotators, write_annotations
+from delineate.core import ClassTable, DataError, DelineateError, ModelError
+from delineate.data import load_annotators, write_annotations, write_labels
 from delineate.data.samples import coins, write
 from delineate.flow import audit, evidence, train
 from delineate.learn import Overrides
@@ -125,7 +126,7 @@ def test_an_audit_that_breaks_leaves_its_traceback_and_the_others_still_run(
     audited = audit(model, data / "test", out=tmp_path / "audit")
     said = "Not examined: an error inside Delineate or the model, KeyError: "
     assert audited["darkness"].sentence.startswith(said)
-    assert audited["darkness"].sentence.endswith("; please report it")
+    assert audited["darkness"].sentence.endswith("; please report it.")
     assert audited["darkness"].verdict == "open"
     assert audited["truth"].sentence == "There is."
     told = tmp_path / "audit" / "sections" / "darkness" / "error.txt"
@@ -180,6 +181,24 @@ def test_an_audit_that_is_none_is_refused(model: Path, data: Path, tmp_path: Pat
 def test_predictions_of_any_tool_are_audited_as_well(data: Path, tmp_path: Path) -> None:
     audited = audit(data / "test", data / "test", out=tmp_path / "audit")
     assert audited["truth"].sentence == "There is."
+
+
+@pytest.mark.parametrize("option", ["taught_on", "val"])
+def test_data_of_a_training_without_a_training_is_refused(
+    model: Path, data: Path, tmp_path: Path, option: str
+) -> None:
+    with pytest.raises(DataError, match="say how many with --seeds"):
+        audit(model, data / "test", out=tmp_path / "audit", **{option: data / "train"})
+
+
+def test_one_prediction_of_another_size_does_not_stop_the_audit(data: Path, tmp_path: Path) -> None:
+    predicted = tmp_path / "predicted"
+    shutil.copytree(data / "test" / "masks", predicted)
+    spoilt = sorted(predicted.iterdir())[0]
+    write_labels(spoilt, np.full((5, 7), 255, np.uint8))
+    audited = audit(predicted, data / "test", out=tmp_path / "audit")
+    assert audited["truth"].sentence == "There is."
+    assert f"the prediction of {spoilt.stem} is 5 x 7" in (tmp_path / "audit" / "audit.html").read_text()
 
 
 def test_a_model_that_has_seen_the_images_is_told_so(data: Path, tmp_path: Path) -> None:
@@ -296,6 +315,23 @@ def test_a_module_is_known_by_its_weights_and_what_cannot_be_known_is_examined_a
     for _ in range(2):
         audit(subject, out=tmp_path / "function", **asked)
     assert len(CALLS) == 4
+
+
+def test_what_is_no_model_is_refused_in_a_sentence(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="a function is no model"):
+        audit(lambda image: image, data / "test", out=tmp_path / "audit")
+
+
+def test_masks_without_foreground_are_told_beneath_the_verdicts(model: Path, tmp_path: Path) -> None:
+    empty = [replace(case, labels=np.zeros_like(case.labels)) for case in coins()[1]]
+    audit(model, empty, out=tmp_path / "audit")
+    assert "No mask shows any class but background" in (tmp_path / "audit" / "audit.html").read_text()
+
+
+def test_classes_that_the_model_does_not_know_are_refused(model: Path, tmp_path: Path) -> None:
+    more = [replace(case, labels=case.labels * 3) for case in coins()[1]]
+    with pytest.raises(DataError, match="go up to 3 but the model tells 2 classes apart"):
+        audit(model, more, out=tmp_path / "audit")
 
 
 def test_a_torch_module_is_audited_as_it_is(data: Path, tmp_path: Path) -> None:

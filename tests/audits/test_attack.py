@@ -58,6 +58,11 @@ def test_high_contrast_withstands_and_passes():
     assert finding(section, "attack.kept").value == 1
     assert section.verdict == "pass"
     assert finding(section, "attack.checks").value == 1
+    for title, sizes in (("size of the change", ["2", "4"]), ("steps of the attack", ["1", "4"])):
+        [table] = [one for one in section.tables if title in one.title]
+        assert table.header[1:] == ("Dice", "IoU", "pixels right", "objects missed")
+        assert [row[0] for row in table.rows] == sizes
+        assert all(row[1:] == (1.0, 1.0, 1.0, "0 of 1") for row in table.rows)
 
 
 def test_low_contrast_falls_apart_and_fails():

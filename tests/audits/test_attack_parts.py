@@ -9,7 +9,7 @@ from torch import nn
 
 from delineate.audits.attack import L2, OBJECTIVES, LInf, ensemble, fgsm, lost, pgd, square
 from delineate.audits.attack.climb import climbed, fading
-from delineate.audits.attack.ensemble import MEMBERS
+from delineate.audits.attack.ensemble import CLEAN, MEMBERS
 from delineate.audits.attack.files import attacked, held, windowed
 from delineate.audits.attack.objectives import cospgd, masked_cross_entropy, segpgd
 from delineate.audits.attack.targeted import Target, achieved, appearing, targeted, vanishing
@@ -126,16 +126,39 @@ def test_lost_is_one_less_dice_as_the_score_has_it():
 def test_the_ensemble_is_at_least_as_bad_as_each_member_and_as_the_clean_image():
     images, labels = picture()
     noisy = images + torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
-    seen: list[float] = []
+    seen: list[tuple[str, float]] = []
 
-    def judge(given: torch.Tensor) -> float:
-        seen.append(float(lost(bright(given), labels)))
-        return seen[-1]
+    def judge(name: str, given: torch.Tensor) -> float:
+        seen.append((name, float(lost(bright(given), labels))))
+        return seen[-1][1]
 
     found = ensemble(bright, noisy, labels, ball=LInf(2.5), valid=EIGHT, steps=3, judge=judge)
-    assert found.harm == max(seen) == pytest.approx(float(lost(bright(found.images), labels)))
-    assert len(seen) == len(MEMBERS) + 1
-    assert list(found.each) == [*MEMBERS]
+    assert (
+        found.harm
+        == max(harm for _, harm in seen)
+        == pytest.approx(float(lost(bright(found.images), labels)))
+    )
+    assert list(dict.fromkeys(name for name, _ in seen)) == [CLEAN, *MEMBERS]
+    assert found.each == {  # what each found is judged last
+        name: harm for name, harm in seen if name != CLEAN
+    }
+
+
+def test_a_judged_climb_keeps_the_point_that_its_judge_finds_worst():
+    images, labels = picture()
+    asked: list[torch.Tensor] = []
+
+    def judge(given: torch.Tensor) -> float:
+        asked.append(given.clone())
+        return -abs(len(asked) - 2.0)  # the second point
+
+    found = climbed(
+        bright, images, labels, objective=OBJECTIVES["cross-entropy"], ball=LInf(4), valid=EIGHT, strides=[0.25] * 4,
+        harm=lost, judge=judge,
+    )  # fmt: skip
+    assert len(asked) == 5  # where it started, and after each step
+    assert torch.equal(found, asked[1])
+    assert not torch.equal(found, asked[0])
 
 
 def test_rounding_to_the_file_never_leaves_the_ball():

@@ -25,6 +25,7 @@ from delineate.audits.seeds import SeedsSettings, seeds
 from delineate.core import Case, ClassTable, DataError, ModelError
 from delineate.learn import Overrides, Record, UNetMethod, planned
 from delineate.learn.learnt import Guarantee, Learnt, network
+from delineate.learn.weak import Weak
 
 CLASSES = ClassTable.numbered(2)
 
@@ -341,6 +342,16 @@ def test_trainings_that_find_nothing_differ_in_nothing(tmp_path) -> None:
         seeds(subject_of_method(UNetMethod.of(blind)), Evidence(tuple(cases[:1])), settings=settings)
 
 
+def test_calibration_needs_foreground_and_does_without_borders() -> None:
+    full = [replace(case, labels=np.ones_like(case.labels)) for case in honest_cases(2)]
+    section = calibration(subject_of_method(UNetMethod.of(untaught())), Evidence(tuple(full)))
+    assert judged(section)["calibration.border_ece"] == "open"
+    assert "nan" not in section.sentence + section.findings[1].sentence
+    empty = [replace(case, labels=np.zeros_like(case.labels)) for case in honest_cases(2)]
+    with pytest.raises(DataError, match="any class but background"):
+        calibration(subject_of_method(UNetMethod.of(untaught())), Evidence(tuple(empty)))
+
+
 def test_siblings_of_another_plan_are_told_by_what_differs(tmp_path) -> None:
     plan = replace(untaught().plan, object_radius_px=7.0)
     other = replace(untaught(seed=1), plan=plan)
@@ -356,6 +367,28 @@ def test_siblings_of_another_plan_are_told_by_what_differs(tmp_path) -> None:
     ]
     assert ["(learning_rate)" in " ".join(notes) for notes in said] == [False, True]
     assert not any("plan" in note for note in said[0])
+
+
+def test_siblings_of_other_data_and_those_that_chose_their_step_otherwise_are_told(tmp_path) -> None:
+    weak = replace(untaught(), plan=replace(untaught().plan, weak=Weak()))
+    first = replace(weak, record=Record(seed=0, data={"fingerprint": "f", "learnt": [], "validation": 2}))
+    for folder, data in (
+        ("a", {"fingerprint": "f", "learnt": [], "validation": 3}),
+        ("b", {"fingerprint": "g", "learnt": [], "validation": 0}),
+    ):
+        UNetMethod.of(replace(weak, record=Record(seed=1, data=data))).save(tmp_path / folder)
+    said = [
+        " ".join(
+            seeds(
+                subject_of_method(UNetMethod.of(first)),
+                Evidence(tuple(honest_cases(1))),
+                settings=SeedsSettings((str(tmp_path / folder),)),
+            ).notes
+        )
+        for folder in ("a", "b")
+    ]
+    assert ["other data" in notes for notes in said] == [False, True]
+    assert ["kept the best of their steps" in notes for notes in said] == [False, True]
 
 
 def test_the_next_training_lies_where_student_says() -> None:

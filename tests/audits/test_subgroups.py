@@ -57,7 +57,7 @@ def test_without_facts_cases_are_told_apart_by_the_size_of_their_objects() -> No
 def test_cases_that_the_facts_lack_are_counted() -> None:
     some = {name: value for name, value in SCANNER.items() if name != "c0"}
     section = by_subgroups(subject(), Evidence(CASES, facts={"scanner": some}))
-    assert "scanner is not stated for 1 of 16 cases" in section.notes
+    assert "scanner is not stated for 1 of 16 cases." in section.notes
 
 
 def test_without_truth_or_predictions_a_sentence_says_so() -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from delineate.audits import AUDITS, Evidence, subject_of_method, subject_of_module, subject_of_predictions
+from delineate.audits.modules import Plain
 from delineate.audits.shift import shift
 from delineate.classical import Otsu
 from delineate.core import Case, ClassTable, DataError, ModelError
 from delineate.data import write_labels
+from delineate.inference.engines import opened
 from delineate.learn import Overrides, UNetMethod
 
 BRIGHT = ClassTable(("background", "bright"))
@@ -72,9 +76,92 @@ def test_a_grey_picture_in_three_channels_is_shown_to_a_module_of_one() -> None:
         subject.asked()(coloured)
 
 
-def test_a_module_that_answers_at_another_size_is_refused() -> None:
-    with pytest.raises(ModelError, match="nothing of the size of its input"):
-        subject_of_module(Answers(lambda x: x[..., ::2, ::2]))
+def test_a_module_that_cuts_its_edges_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"gives 1 x 1 x 48 x 48 for 1 x 1 x 64 x 64: wrap it"):
+        subject_of_module(Answers(lambda x: x[..., 8:-8, 8:-8]))
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda x: x, lambda x: {"loss": x.mean(), "logits": x}], ids=["bare", "dict"]
+)
+def test_scores_of_a_quarter_of_the_size_are_interpolated_as_their_users_do(answer: Any) -> None:
+    module = Answers(lambda x: answer(F.avg_pool2d(torch.cat([0.5 - x, x - 0.5], 1) * 20, 4)))
+    subject = subject_of_module(module, divisor=4, name="segmenter")
+    assert subject.notes == (
+        "segmenter answers at 1/4 of the size of an image: its scores are interpolated linearly to full size.",
+    )
+    image = np.zeros((8, 8, 1), np.uint8)
+    image[:, 4:] = (
+        255  # logits of class 1 less those of class 0 are -20 to the left of the middle and 20 to the right
+    )
+    differences = np.array([-20, -20, -15, -5, 5, 15, 20, 20], np.float32)
+    expected = np.broadcast_to(1 / (1 + np.exp(-differences)), (8, 8))
+    np.testing.assert_allclose(subject.asked()(image)[1], expected, atol=1e-6)
+    raw = torch.ones(1, 1, 8, 8, requires_grad=True)
+    subject.differentiable()(raw)[:, 1].sum().backward()
+    assert raw.grad is not None
+    assert (raw.grad > 0).all()
+
+
+def test_of_several_answers_the_one_at_full_size_is_taken_else_the_largest() -> None:
+    small = Answers(lambda x: (x[..., ::4, ::4], x[..., ::2, ::2]))
+    assert "1/2" in subject_of_module(small).notes[0]
+    assert subject_of_module(Answers(lambda x: (x[..., ::4, ::4], x))).notes == ()
+
+
+def test_a_module_that_takes_one_size_alone_has_it_as_its_divisor() -> None:
+    def answer(images: Tensor) -> Tensor:
+        return torch.cat([-images, images + torch.zeros(12, 12)], 1)  # as with a position embedding
+
+    assert subject_of_module(Answers(answer), divisor=12).asked()(square().image).shape == (2, 9, 11)
+
+
+def test_other_classes_than_a_module_answers_with_are_refused() -> None:
+    with pytest.raises(
+        ModelError, match=r"answers with 3 classes but 2 were named \(background and bright\)"
+    ):
+        subject_of_module(nn.Conv2d(1, 3, 1), classes=BRIGHT)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda x: torch.cat([(9 * x - 5).sigmoid(), (9 * x - 4).sigmoid()], 1), "do not sum to 1"),
+        (lambda x: torch.cat([x, x], 1) * float("nan"), "not finite"),
+    ],
+    ids=["several classes per pixel", "not a number"],
+)
+def test_answers_that_are_neither_logits_nor_probabilities_are_refused(answer: Any, said: str) -> None:
+    subject = subject_of_module(Answers(answer), divisor=4)
+    with pytest.raises(ModelError, match=said):
+        subject.asked()(square().image)
+
+
+def test_a_module_that_answers_with_labels_is_refused() -> None:
+    with pytest.raises(ModelError, match="gives 1 x 1 x 64 x 64 whole numbers for"):
+        subject_of_module(Answers(lambda x: (x > 0.5).long()))
+
+
+def test_engines_take_modules_that_want_multiples_and_answer_in_dicts_at_a_fraction() -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    net = nn.Sequential(nn.Conv2d(1, 4, 4, stride=4), nn.ReLU(), nn.Conv2d(4, 2, 1)).requires_grad_(False)
+    images = torch.rand(2, 1, 32, 24)
+    plain = Plain(Answers(lambda x: {"aux": x.mean(), "out": net(x)}), images, divisor=8)
+    odd = torch.rand(1, 1, 19, 13)
+    padded = F.pad(odd, (0, 3, 0, 5), mode="replicate")
+    expected = F.interpolate(net(padded), size=(24, 16), mode="bilinear", align_corners=False)[..., :19, :13]
+    torch.testing.assert_close(plain(odd), expected)
+    torch.testing.assert_close(
+        opened("openvino", plain, images, low=False)(odd), expected.detach(), atol=1e-5, rtol=1e-4
+    )
+
+
+def test_a_module_in_another_precision_is_asked_in_it() -> None:
+    assert subject_of_module(nn.Conv2d(1, 2, 1).double()).asked()(square().image).dtype == np.float32
+
+
+def test_a_compiled_module_tells_its_channels_as_well() -> None:
+    assert subject_of_module(torch.jit.trace(nn.Conv2d(3, 2, 1), torch.zeros(1, 3, 8, 8))).channels == 3
 
 
 def test_a_module_asked_with_too_many_channels_says_so() -> None:
@@ -147,7 +234,7 @@ def test_sizes_are_padded_to_what_the_module_takes() -> None:
 
     def answer(images: Tensor) -> Tensor:
         seen.append(tuple(images.shape[2:]))
-        return torch.cat([images, images], 1)
+        return torch.cat([-images, images], 1)
 
     subject_of_module(Answers(answer), divisor=4).asked()(np.zeros((5, 9, 1), np.uint8))
     assert seen[-1] == (8, 12)
@@ -182,7 +269,33 @@ def test_a_folder_of_masks_answers_by_name_and_cannot_be_asked_again(tmp_path: P
         subject.labels(Case("other", case.image))
 
 
-def test_predictions_of_another_size_are_refused(tmp_path: Path) -> None:
+def test_a_prediction_that_does_not_fit_is_left_out_and_the_others_stay(tmp_path: Path) -> None:
+    cases = [replace(square(), name=name) for name in ("a", "b", "c", "d", "e", "f")]
+    for case in cases:
+        write_labels(tmp_path / f"{case.name}.png", case.labels)
+    write_labels(tmp_path / "b.png", np.ones((4, 4), np.uint8))
+    (tmp_path / "c.png").write_bytes(b"torn")
+    subject = subject_of_predictions(tmp_path, cases, classes=BRIGHT)
+    assert [subject.has(case) for case in cases] == [True, False, False, True, True, True]
+    size, torn = subject.notes
+    assert size == (
+        "left out: the prediction of b is 4 x 4 but its image is 9 x 11: predict on that image again"
+    )
+    assert torn.startswith("left out: ")
+    assert "c.png" in torn
+
+
+def test_of_many_predictions_that_do_not_fit_three_are_told_and_the_others_named(tmp_path: Path) -> None:
+    cases = [replace(square(), name=name) for name in ("a", "b", "c", "d", "e", "f")]
+    for case in cases:
+        write_labels(tmp_path / f"{case.name}.png", np.ones((4, 4), np.uint8))
+    write_labels(tmp_path / "a.png", cases[0].labels)
+    notes = subject_of_predictions(tmp_path, cases, classes=BRIGHT).notes
+    assert len(notes) == 4
+    assert notes[-1] == "left out as well, for such reasons: e and f"
+
+
+def test_predictions_none_of_which_fits_are_refused(tmp_path: Path) -> None:
     write_labels(tmp_path / "square.png", np.ones((4, 4), np.uint8))
     with pytest.raises(DataError, match="is 4 x 4 but its image is 9 x 11"):
         subject_of_predictions(tmp_path, [square()], classes=BRIGHT)

@@ -216,9 +216,42 @@ def test_two_inputs_are_refused(tmp_path):
 def test_label_numbers_and_other_sizes_are_refused(tmp_path):
     with pytest.raises(ModelError, match="one probability"):
         OnnxModel(threshold(tmp_path / "a.onnx", how="labels"))
-    pool = helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2])
-    with pytest.raises(ModelError, match=r"gives 1 x 1 x 32 x 32 for 1 x 1 x 64 x 64"):
-        OnnxModel(graph(tmp_path / "b.onnx", nodes=[pool], shape=["n", 1, "h", "w"]))
+    cut = helper.make_node("AveragePool", ["x"], ["y"], kernel_shape=[17, 17])
+    with pytest.raises(ModelError, match=r"gives 1 x 1 x 48 x 48 for 1 x 1 x 64 x 64"):
+        OnnxModel(graph(tmp_path / "b.onnx", nodes=[cut], shape=["n", 1, "h", "w"]))
+
+
+@pytest.mark.parametrize("tile", [None, 32])
+def test_logits_of_a_quarter_of_the_size_are_interpolated_whole_and_in_tiles(tmp_path, tile):
+    nodes = [
+        helper.make_node("AveragePool", ["x"], ["coarse"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Mul", ["coarse", "scale"], ["scaled"]),
+        helper.make_node("Sub", ["scaled", "half"], ["y"]),
+        helper.make_node(
+            "ArgMax", ["x"], ["labels"], axis=1, keepdims=1
+        ),  # integers of full size are no scores
+    ]
+    weights = [tensor("scale", np.float32(40)), tensor("half", np.float32(20))]
+    path = graph(
+        tmp_path / "a.onnx",
+        nodes=nodes,
+        shape=["n", 1, "h", "w"],
+        outputs=("labels", "y"),
+        kinds={"labels": TensorProto.INT64},
+        weights=weights,
+    )
+    said = []
+    model = OnnxModel(path, tell=said.append)
+    assert (
+        said[-1]
+        == "a.onnx answers at 1/4 of the size of an image: its scores are interpolated linearly to full size."
+    )
+    image = np.zeros((64, 320, 1), np.uint8)
+    image[:, 160:] = 255  # logits are -20 to the left of the middle and 20 to the right
+    expected = np.repeat(np.float32([-20, -15, -5, 5, 15, 20]), [158, 1, 1, 1, 1, 158])
+    np.testing.assert_allclose(
+        model.predict(image, tile=tile)[1], np.broadcast_to(1 / (1 + np.exp(-expected)), (64, 320)), atol=1e-6
+    )
 
 
 def test_several_classes_per_pixel_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 """Training learns, repeats itself to the byte, survives being killed, and says plainly when it cannot go on."""
 
 import errno
+import functools
 import hashlib
 import itertools
 import json
@@ -13,10 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError, OutputError, TrainingError
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn import training as module
+from delineate.learn.checkpoint import NAME
 
 CLASSES = ClassTable(("background", "square"))
 SMALL = Overrides(patch=32, batch=4, width=4, levels=2, shuffle=1)
@@ -140,6 +144,58 @@ def test_another_run_is_not_continued(tmp_path, monkeypatch):
         training(tmp_path, seed=9, resume=True)
     with pytest.raises(OutputError, match="no interrupted training"):
         training(tmp_path / "elsewhere", resume=True)
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [("plan", "annotators"), ("plan", "weak"), ("plan", "augmentation", "robust"), ("data", "learnt")],
+)
+def test_a_training_goes_on_that_was_begun_before_an_item_was_written(tmp_path, newer):
+    stopped(tmp_path)
+    *way, item = newer
+    reidentified(tmp_path, lambda identity: functools.reduce(dict.get, way, identity).pop(item))
+    assert [step.number for step in training(tmp_path, resume=True)] == [4, 5, 6, 7, 8]
+
+
+def test_a_training_is_not_continued_with_what_an_older_version_could_not_do(tmp_path):
+    stopped(tmp_path)
+    reidentified(tmp_path, lambda identity: identity["plan"].pop("adversarial"))
+    with pytest.raises(OutputError, match=r"had other plan \(adversarial\)"):
+        training(tmp_path, resume=True, adversarial=4.0)
+
+
+def test_a_checkpoint_without_weights_that_are_needed_now_is_told_in_a_sentence(tmp_path):
+    stopped(tmp_path)
+    held = load_file(tmp_path / NAME)
+    about = identity_in(tmp_path)
+    (tmp_path / NAME).write_bytes(
+        save({name: one for name, one in held.items() if not name.startswith("average.")}, metadata=about)
+    )
+    with pytest.raises(OutputError, match="kept other weights: train into another folder"):
+        training(tmp_path, resume=True)
+
+
+def stopped(folder: Path) -> None:
+    """A training that was killed after its third step."""
+    run = training(folder)
+    for step in run:
+        if step.number == 3:
+            run._checkpoint(folder)
+            return
+
+
+def identity_in(folder: Path) -> dict[str, str]:
+    with safe_open(folder / NAME, framework="pt") as file:
+        return dict(file.metadata())
+
+
+def reidentified(folder: Path, change) -> None:
+    """Change what the checkpoint says of its run, as another version would have written it."""
+    about = identity_in(folder)
+    identity = json.loads(about["identity"])
+    change(identity)
+    content = save(load_file(folder / NAME), metadata=about | {"identity": json.dumps(identity)})
+    (folder / NAME).write_bytes(content)
 
 
 def test_minutes_bound_a_training():

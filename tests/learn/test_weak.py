@@ -275,6 +275,35 @@ def test_other_seeds_hold_nothing_out_where_the_model_was_validated_on_other_dat
     assert load(folder).learnt.record.data["cases"] == 6
 
 
+def test_other_seeds_of_a_weak_training_keep_the_best_of_their_steps_by_the_same_images(tmp_path):
+    cases, apart = [strokes(i) for i in range(3)], [square(6), square(7)]
+    train(cases, out=tmp_path / "model", steps=1, overrides=SMALL, val=apart)
+    with pytest.raises(DataError, match="name these images with --val"):
+        reseeded(tmp_path / "model", cases, out=tmp_path / "seeds", number=1)
+    [folder] = reseeded(tmp_path / "model", cases, out=tmp_path / "seeds", number=1, val=apart)
+    first, other = (load(one).learnt.record for one in (tmp_path / "model", folder))
+    assert other.data["validation"] == 2
+    assert other.data["fingerprint"] == first.data["fingerprint"]
+    assert "dice" in other.history[-1]
+
+
+def test_other_data_than_those_of_the_training_are_refused_before_it_begins(tmp_path):
+    train([square(i) for i in range(3)], out=tmp_path / "model", steps=1, overrides=SMALL)
+    others = [square(i) for i in range(2, 6)]
+    with pytest.raises(DataError, match="learnt from 1 of these 4 images"):
+        reseeded(tmp_path / "model", others, out=tmp_path / "seeds", number=1)
+    coloured = [replace(one, image=np.random.default_rng(0).integers(0, 9, (48, 48, 3))) for one in others]
+    with pytest.raises(DataError, match="has 3 channels but the model learnt from 1"):
+        reseeded(tmp_path / "model", coloured, out=tmp_path / "seeds", number=1)
+
+
+def test_images_to_validate_on_are_refused_where_the_model_held_out_its_own(tmp_path):
+    cases = [square(i) for i in range(6)]
+    train(cases, out=tmp_path / "model", steps=1, overrides=SMALL)
+    with pytest.raises(DataError, match="leave --val out"):
+        reseeded(tmp_path / "model", cases, out=tmp_path / "seeds", number=1, val=[square(6)])
+
+
 def written(folder: Path) -> Path:
     """Three images with their masks, and strokes beside them."""
     for i in range(3):

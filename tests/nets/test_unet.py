@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from delineate.nets import DOWN, UP, UNet, folded
+from delineate.nets.joined import joined
 from delineate.nets.unet import blocks_to_channels, channels_to_blocks
 
 WAYS = list(itertools.product(DOWN, UP))
@@ -122,11 +123,11 @@ def test_a_setting_that_cannot_be_built_is_refused(wrong):
 
 
 @pytest.mark.parametrize("shuffle", [1, 2])
-@pytest.mark.parametrize("up", UP)
-def test_a_part_is_that_part_of_the_whole(up, shuffle):
+@pytest.mark.parametrize(("down", "up"), WAYS)
+def test_a_part_is_that_part_of_the_whole(down, up, shuffle):
     torch.manual_seed(0)
-    net = UNet(2, 3, dims=2, width=4, levels=4, up=up, shuffle=shuffle).eval()
-    image = torch.rand(1, 2, 101, 143)
+    net = settled(UNet(2, 3, dims=2, width=4, levels=4, down=down, up=up, shuffle=shuffle))
+    image = torch.rand(1, 2, 101, 143).double()
     with torch.no_grad():
         whole = net(image)
         for rows, columns in (
@@ -136,7 +137,7 @@ def test_a_part_is_that_part_of_the_whole(up, shuffle):
             ((17, 18), (142, 143)),
         ):
             part = net.part(image, (slice(*rows), slice(*columns)))
-            torch.testing.assert_close(part, whole[..., slice(*rows), slice(*columns)], rtol=0, atol=1e-5)
+            torch.testing.assert_close(part, whole[..., slice(*rows), slice(*columns)], rtol=0, atol=1e-12)
 
 
 def test_a_part_of_a_volume_costs_less():
@@ -151,3 +152,20 @@ def test_a_part_of_a_volume_costs_less():
             part = net.part(image, keep)
     torch.testing.assert_close(part, whole[(..., *keep)], rtol=0, atol=1e-5)
     assert some.get_total_flops() < 0.6 * all_of_it.get_total_flops()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_joined_maps_have_the_gradients_of_a_concatenation_whole_in_memory(layout):
+    first, second = torch.rand(2, 4, 6, 8, requires_grad=True), torch.rand(2, 3, 6, 8, requires_grad=True)
+    weight = torch.rand(2, 7, 6, 8).contiguous(memory_format=layout)
+    maps = joined(first, second, training=True)
+    expected = torch.cat([first, second], dim=1)
+    assert torch.equal(maps, expected)
+    for found, true in zip(
+        torch.autograd.grad(maps, (first, second), weight),
+        torch.autograd.grad(expected, (first, second), weight),
+        strict=True,
+    ):
+        assert torch.equal(found, true)
+        assert found.is_contiguous(memory_format=layout)
+        assert not true.is_contiguous(memory_format=layout)

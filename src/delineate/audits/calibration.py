@@ -7,6 +7,7 @@ other way round.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ from delineate.audits.drawn import (
 from delineate.audits.evidence import Evidence
 from delineate.audits.section import Chart, Curve, Picture, Remedy, Section, Table
 from delineate.audits.subject import Subject
-from delineate.core import UNLABELLED, Case, tempered
+from delineate.core import UNLABELLED, Case, DataError, tempered
 from delineate.data.problem import counted
 from delineate.score import Calibration, border_band, fitted_temperature, pool_calibrations
 from delineate.score import calibration as calibration_of
@@ -54,6 +55,10 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
     predict = subject.asked()
     labelled = evidence.labelled()
     cases = [labelled[i * len(labelled) // n] for n in [min(len(labelled), MOST_CASES)] for i in range(n)]
+    if not any((_truth(case) % UNLABELLED > 0).any() for case in cases):
+        raise DataError(
+            "no image shows any class but background, so there is nothing to be sure of: give others"
+        )
     seen, worst_case, worst = [], cases[0], -1.0
     evidence.tell(f"calibration: {len(cases)} cases")
     for case in cases:
@@ -76,6 +81,7 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
         if temperature < 0.98
         else "as sure as it should be"
     )
+    place = "all over" if math.isnan(border) else "near borders"
     confident, errors, sure_errors = _confidence(seen)
     findings = (
         evidence.thresholds.judged(
@@ -86,7 +92,9 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
         evidence.thresholds.judged(
             "calibration.border_ece",
             border,
-            f"Within 3 px of a border, where it matters, they are off by {_points(border)}.",
+            f"Within 3 px of a border, where it matters, they are off by {_points(border)}."
+            if not math.isnan(border)
+            else "Truth has no border to look near.",
         ),
     )
     rows = tuple(
@@ -104,7 +112,7 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
         title="Calibration",
         question="When the model says 80 %, is it right in 8 of 10 pixels?",
         sentence=(
-            f"The model is {way}: near borders its probabilities are off by {_points(border)}"
+            f"The model is {way}: {place} its probabilities are off by {_points(ece if math.isnan(border) else border)}"
             + (
                 f", and by {_points(border_after)} once a temperature of {temperature:.2f} is applied."
                 if border_after < border
@@ -125,7 +133,12 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
         remedies=(
             Remedy(
                 f"Divide the logits by {temperature:.2f}: no label changes, and the error near borders goes from "
-                f"{_points(border)} to {_points(border_after)} (fitted on half of the cases, judged on the others)."
+                f"{_points(border)} to {_points(border_after)} ("
+                + (
+                    "fitted on half of the cases, judged on the others)."
+                    if len(temperatures) > 1
+                    else "on the same images)."
+                )
                 + (
                     ""
                     if subject.taught

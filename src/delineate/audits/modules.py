@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 
 from delineate.audits.subject import Subject, at_rest
 from delineate.core import ClassTable, ModelError
+from delineate.data.problem import listed
+from delineate.inference.coarse import enlarged, fraction_of, told
+from delineate.inference.engines import cut
 from delineate.learn.prepare import as_grey
 
 
@@ -29,26 +33,28 @@ def subject_of_module(
 ) -> Subject:
     """A module that maps (n, channels, *spatial) to one score per class and pixel, (n, classes or 1, *spatial).
 
-    The scores may be logits or probabilities, alone, in a tuple or list (the first that fits is taken) or in a dict.
-    classes: numbered where None. channels: where None, those of its first convolution, if it takes an image of so many. A grey
-    picture stored in three equal channels is one of one channel to a module of one. white: the raw intensity that the module
-    sees as 1. divisor: images are padded at their ends, by repeating the edge, to multiples of this, and the answer is cut back.
-    reach_px: how far from a pixel its answer depends on the image, half the receptive field; where None, the audit of shifts
-    does not tell the neighbourhood of edges apart. The module is asked in evaluation mode, and is otherwise left as it was.
-    Raises ModelError, when asked, for channels and answers that do not fit and where the module fails.
+    The scores may be logits or probabilities, alone, in a tuple or list (the first that fits is taken) or in a dict (under
+    "out" or "logits", else the first that fits). Where they are of a whole fraction of the size of the image, a quarter say,
+    they are interpolated linearly, and `notes` of the subject say so. classes: numbered where None. channels: where None,
+    those of its first convolution, if it takes an image of so many. A grey picture stored in three equal channels is one of
+    one channel to a module of one. white: the raw intensity that the module sees as 1. divisor: images are padded at their
+    ends, by repeating the edge, to multiples of this, and the answer is cut back. reach_px: how far from a pixel its answer
+    depends on the image, half the receptive field; where None, the audit of shifts does not tell the neighbourhood of edges
+    apart. The module is asked in evaluation mode, and is otherwise left as it was.
+    A module that takes one size alone has that as its divisor. Raises ModelError for another number of classes than `classes`
+    has, and, at the latest when asked, for channels and answers that do not fit and where the module fails.
 
     >>> subject = subject_of_module(nn.Conv2d(1, 2, 1), divisor=8)
     >>> subject.asked()(np.zeros((5, 9, 1), np.uint8)).shape
     (2, 5, 9)
     """
-    first = next(module.parameters(), None)
-    device = torch.device("cpu") if first is None else first.device
-
+    like = next((one for one in module.parameters() if one.is_floating_point()), torch.zeros(0))
     if channels is None:
-        channels = _taken(module, dims, divisor, device)
+        channels = _taken(module, dims, divisor, like)
 
-    def through(one: nn.Module) -> Callable[[Tensor], Tensor]:
-        def logits(images: Tensor) -> Tensor:
+    def asking(one: nn.Module) -> Callable[[Tensor], Tensor]:
+        def scores(images: Tensor) -> Tensor:
+            """As the module gives them, logits or probabilities, at the size of the images."""
             if channels is not None and images.shape[1] != channels:
                 raise ModelError(
                     f"the image has {images.shape[1]} channels but {name} takes {channels}: convert the image"
@@ -58,21 +64,31 @@ def subject_of_module(
             padded = F.pad(images / white, short, mode="replicate") if any(short) else images / white
             try:
                 with at_rest(one):
-                    answer = one(padded)
+                    answer = one(padded.to(like.dtype))
             except Exception as error:  # anybody's code: it may raise anything
                 said = (str(error).splitlines() or [""])[0][:160]
                 raise ModelError(
                     f"{name} fails on {' x '.join(map(str, padded.shape))} ({type(error).__name__}: {said}): correct it, or "
-                    "name its channels and the divisor of its sizes"
+                    "name its channels and the divisor of its sizes to `delineate.audits.subject_of_module`"
                 ) from error
-            scores = scores_in(answer, padded, name)
+            found = scores_in(answer, padded, name)
             for axis, side in enumerate(sides):
-                scores = scores.narrow(axis + 2, 0, side)
-            return as_logits(scores)
+                found = found.narrow(axis + 2, 0, side)
+            return found
 
-        return logits
+        return scores
 
-    logits = through(module)
+    def through(one: nn.Module) -> Callable[[Tensor], Tensor]:
+        scores = asking(one)
+        return lambda images: as_logits(scores(images))
+
+    scores, logits = asking(module), through(module)
+
+    def likely(plane: Tensor) -> NDArray[np.float32]:
+        """Probabilities (classes, *spatial) of one picture (channels, *spatial)."""
+        found = scores(plane[None])
+        check_scores(found, name)
+        return np.asarray(as_logits(found)[0].softmax(0).cpu().numpy(), np.float32)
 
     def predict(image: NDArray[Any]) -> NDArray[np.float32]:
         if image.ndim not in (dims + 1, 4):
@@ -80,16 +96,31 @@ def subject_of_module(
                 f"the image has shape {image.shape} but {name} works on {dims} spatial axes: give (*spatial, channels)"
             )
         image = as_grey(image) if channels == 1 else image
-        raw = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0), np.float32)).to(device)
+        raw = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, 0), np.float32)).to(like.device)
         planes = raw.unbind(1) if image.ndim - 1 > dims else [raw]
         with torch.inference_mode():
-            answers = [logits(plane[None])[0].softmax(0).cpu().numpy() for plane in planes]
+            answers = [likely(plane) for plane in planes]
         return np.stack(answers, axis=1) if image.ndim - 1 > dims else answers[0]
 
-    table = classes or ClassTable.numbered(_counted(logits, channels or 1, dims, divisor, device))
+    by = 1
+    try:
+        example, answer = _tried(logits, channels or 1, dims, divisor, like)
+        with at_rest(module), torch.inference_mode():
+            given = module(example)
+            by = fraction_of(_at(given, _place(given, example, name)).shape[2:], example.shape[2:]) or 1
+    except ModelError:
+        if classes is None:
+            raise
+    else:
+        classes = classes or ClassTable.numbered(answer.shape[1])
+        if len(classes) != answer.shape[1]:
+            raise ModelError(
+                f"{name} answers with {answer.shape[1]} classes but {len(classes)} were named ({listed(classes.names)}): name "
+                "those that it answers with, in their order"
+            )
     return Subject(
         name,
-        table,
+        classes,
         dims=dims,
         channels=channels,
         divisor=divisor,
@@ -98,54 +129,131 @@ def subject_of_module(
         logits=logits,
         network=module,
         through=through,
+        notes=(told(name, by),) if by > 1 else (),
     )
 
 
 class Plain(nn.Module):
-    """A module with a single tensor as its answer, the scores: what other programs take."""
+    """A module with a single tensor as its answer, the scores, and for images of any size: what other programs take.
 
-    def __init__(self, module: nn.Module) -> None:
+    images: like those to come, of a size that it takes. What of its answer the scores are is found on them once, for a program
+    that traces it can take no choice along.
+    """
+
+    def __init__(self, module: nn.Module, images: Tensor, *, divisor: int = 1) -> None:
         super().__init__()
-        self.module = module
+        self.module, self.divisor = module, divisor
+        with at_rest(module), torch.inference_mode():
+            answer = module(images)
+        self.place = _place(answer, images, "the module")
+        self.coarse = _at(answer, self.place).shape[2:] != images.shape[2:]
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores (n, classes or 1, *spatial) of images (n, channels, *spatial)."""
-        return scores_in(self.module(images), images, "the module")
+        sides = images.shape[2:]
+        short = [pad for side in reversed(sides) for pad in (0, -side % self.divisor)]
+        padded = F.pad(images, short, mode="replicate") if self.divisor > 1 else images
+        scores = _at(self.module(padded), self.place).float()
+        if self.coarse:
+            scores = enlarged(scores, padded.shape[2:])
+        return cut(scores, tuple(slice(0, side) for side in sides)) if self.divisor > 1 else scores
 
 
-def _taken(module: nn.Module, dims: int, divisor: int, device: torch.device) -> int | None:
-    """The channels of an image that it takes, as its first convolution says; None where such an image is not taken."""
-    first = next((one for one in module.modules() if isinstance(one, (nn.Conv2d, nn.Conv3d))), None)
+def _taken(module: nn.Module, dims: int, divisor: int, like: Tensor) -> int | None:
+    """The channels of an image that it takes, as the kernels of its first convolution say; None where such an image is not
+    taken."""
+    first = next((one for one in module.parameters() if one.ndim == dims + 2), None)
     if first is None:
         return None
-    try:
-        with at_rest(module), torch.inference_mode():
-            module(torch.zeros(1, first.in_channels, *(2 * divisor,) * dims, device=device))
-    except Exception:  # anybody's code; what it says is told when it is asked in earnest
-        return None
-    return first.in_channels
+    for example in _examples(first.shape[1], dims, divisor, like):
+        with contextlib.suppress(Exception), at_rest(module), torch.inference_mode():
+            module(example)  # anybody's code; what it says is told when it is asked in earnest
+            return first.shape[1]
+    return None
 
 
-def _counted(logits: Any, channels: int, dims: int, divisor: int, device: torch.device) -> int:
-    """The number of classes that it answers with."""
-    with torch.inference_mode():
-        return int(logits(torch.zeros(1, channels, *(2 * divisor,) * dims, device=device)).shape[1])
+def _tried(
+    logits: Callable[[Tensor], Tensor], channels: int, dims: int, divisor: int, like: Tensor
+) -> tuple[Tensor, Tensor]:
+    """An image that it takes, and its logits; raises ModelError as `logits` does where it takes none."""
+    refused = list[ModelError]()
+    for example in _examples(channels, dims, divisor, like):
+        try:
+            with torch.inference_mode():
+                return example, logits(example)
+        except ModelError as error:
+            if error.__cause__ is None:  # it took the image, and what it answered does not fit
+                raise
+            refused.append(error)
+    raise refused[0]
+
+
+def _examples(channels: int, dims: int, divisor: int, like: Tensor) -> Iterator[Tensor]:
+    """Images to try a module on: of twice its divisor, and, for one that takes no other size, of once."""
+    for times in (2, 1):
+        yield torch.zeros(1, channels, *(times * divisor,) * dims, device=like.device, dtype=like.dtype)
 
 
 def scores_in(answer: Any, images: Tensor, name: str) -> Tensor:
-    """The first tensor of an answer that has one value per class and pixel."""
-    found: Sequence[Any] = [answer]
+    """The scores in an answer to images, (n, classes or 1, *spatial); where they are coarser, interpolated."""
+    scores = _at(answer, _place(answer, images, name)).float()
+    return scores if scores.shape[2:] == images.shape[2:] else enlarged(scores, images.shape[2:])
+
+
+def _at(answer: Any, place: Any) -> Tensor:
+    scores: Tensor = answer if place is None else answer[place]
+    return scores
+
+
+def _place(answer: Any, images: Tensor, name: str) -> Any:
+    """Where in an answer its scores are, None where they are all of it: the first tensor with one number per class and pixel;
+    else the largest with one per class and block of pixels."""
+    found: dict[Any, Any] = {None: answer}
     if isinstance(answer, Mapping):
-        found = [answer["out"]] if "out" in answer else list(answer.values())
+        usual = [key for key in ("out", "logits") if key in answer]
+        found = {key: answer[key] for key in usual[:1] or answer}
     elif isinstance(answer, (tuple, list)):
-        found = answer
-    for one in found:
-        if isinstance(one, Tensor) and one.ndim == images.ndim and one.shape[2:] == images.shape[2:]:
-            return one.float()
-    raise ModelError(
-        f"{name} gives nothing of the size of its input {' x '.join(map(str, images.shape[2:]))}: wrap it so that it returns one "
-        "logit (or probability) per class and pixel"
+        found = dict(enumerate(answer))
+    tensors = {key: one for key, one in found.items() if isinstance(one, Tensor)}
+    smaller = {
+        key: by
+        for key, one in tensors.items()
+        if one.is_floating_point()
+        and one.ndim == images.ndim
+        and len(one) == len(images)
+        and (by := fraction_of(one.shape[2:], images.shape[2:]))
+    }
+    if smaller:
+        return min(smaller, key=smaller.__getitem__)
+    given = listed(
+        " x ".join(map(str, one.shape)) + ("" if one.is_floating_point() else " whole numbers")
+        for one in tensors.values()
     )
+    raise ModelError(
+        f"{name} gives {given or 'no tensor'} for {' x '.join(map(str, images.shape))}: wrap it so that it returns one logit (or "
+        "probability) per class and pixel, at the size of the image or a whole fraction of it"
+    )
+
+
+def check_scores(scores: Tensor, name: str) -> None:
+    """Raise ModelError for scores of an image that are not finite, and for probabilities of several classes at once: these lie
+    between 0 and 1, as logits hardly ever do that come near both.
+
+    >>> check_scores(torch.tensor([[[0.99, 0.01], [0.99, 0.02]]]), "net")
+    Traceback (most recent call last):
+    delineate.core.errors.ModelError: net gives probabilities that do not sum to 1, several classes per pixel: wrap it ...
+    """
+    if not bool(scores.isfinite().all()):
+        raise ModelError(
+            f"{name} gives values that are not finite: it may want images of another range than 0 to 1 (`white`), or be damaged"
+        )
+    least, most = float(scores.min()), float(scores.max())
+    several = scores.shape[1] > 1 and bool(((scores.sum(1) - 1).abs() > 0.01).any())
+    if several and 0 <= least < 0.05 and 0.95 < most <= 1:
+        raise ModelError(
+            f"{name} gives probabilities that do not sum to 1, several classes per pixel: wrap it so that it ends in a softmax "
+            "over the classes, or gives logits"
+        )
 
 
 def as_logits(scores: Tensor) -> Tensor:

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from delineate.audits.subject import Subject
 from delineate.core import Case, ClassTable, DataError
 from delineate.data import load_masks
+from delineate.data.labelled import LabelledFile
 from delineate.data.masks import MasksAre
+from delineate.data.problem import listed
+
+SHOWN = 3  # predictions that do not fit are told with their reason, further ones by name
 
 
 def subject_of_predictions(
@@ -19,9 +26,10 @@ def subject_of_predictions(
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
 ) -> Subject:
-    """The masks in `folder`, matched to the cases by name; cases without one are left to the audit to complain about.
+    """The masks in `folder`, matched to the cases by name; a case without one that fits is as one that was not predicted.
 
-    Raises DataError where no mask has the name of a case, and where one has another size than its image.
+    Masks that cannot be read, or have another size than their image, are left out, and `notes` of the subject name them.
+    Raises DataError where no mask has the name of a case, and where none of those that have fits.
 
     >>> import tempfile
     >>> from delineate.data.samples import coins, write
@@ -32,22 +40,35 @@ def subject_of_predictions(
     True
     """
     found = load_masks(Path(folder), classes=classes, unlabelled=unlabelled, masks_are=masks_are, most=True)
-    masks = {}
-    for case in cases:
-        if case.name in found.files:
-            labels = found.files[case.name].read().labels
-            if labels.shape != case.spatial:
-                raise DataError(
-                    f"the prediction of {case.name} is {_by(labels.shape)} but its image is {_by(case.spatial)}: predict on "
-                    "that image again"
-                )
-            masks[case.name] = labels
-    if not masks:
+    named = [case for case in cases if case.name in found.files]
+    if not named:
         raise DataError(
-            f"no mask in {folder} has the name of an image ({', '.join(case.name for case in cases[:3])}): give the predictions "
-            "of these images"
+            f"no mask in {folder} has the name of an image ({listed((case.name for case in cases), most=3)}): give the "
+            "predictions of these images"
         )
-    return Subject(str(folder), classes, masks=masks, source=Path(folder))
+    masks, faults = dict[str, NDArray[np.uint8]](), dict[str, DataError]()
+    for case in named:
+        try:
+            masks[case.name] = _fitting(found.files[case.name], case)
+        except DataError as error:
+            faults[case.name] = error
+    if not masks:
+        raise next(iter(faults.values()))
+    notes = tuple(f"left out: {error}" for error in list(faults.values())[:SHOWN])
+    if len(faults) > SHOWN:
+        notes += (f"left out as well, for such reasons: {listed([*faults][SHOWN:])}",)
+    return Subject(str(folder), classes, masks=masks, source=Path(folder), notes=notes)
+
+
+def _fitting(file: LabelledFile, case: Case) -> NDArray[np.uint8]:
+    """The predicted labels of a case; raises DataError where they cannot be read or are of another size."""
+    labels = file.read().labels
+    if labels.shape != case.spatial:
+        raise DataError(
+            f"the prediction of {case.name} is {_by(labels.shape)} but its image is {_by(case.spatial)}: predict on that image "
+            "again"
+        )
+    return labels
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -35,6 +35,9 @@ Labels = NDArray[np.uint8]
 MEASURED = ("reasons", "object_radius_px", "smallest_object_px")
 """Of a plan, what follows from the cases that a seed holds out."""
 
+WHOLE = ("one", "consensus")
+"""Ways to learn from several people under which data have one fingerprint, whatever a seed holds out."""
+
 
 @dataclass(frozen=True)
 class SeedsSettings:
@@ -50,11 +53,13 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
     """
     if not settings.siblings:
         raise DataError(
-            "there is one training only: give siblings of other seeds, or a number of them to train"
+            "there is one training only: name others with --sibling, or have some trained with --seeds"
         )
     models = [subject, *(_sibling(subject, Path(folder)) for folder in settings.siblings)]
-    cases = evidence.some(evidence.labelled())
-    names = [_name(one, number) for number, one in enumerate(models)]
+    labelled = evidence.labelled()
+    known = [case for case in labelled if subject.has(case)]
+    cases = evidence.some(known)
+    names = _names(models)
     scores = np.empty((len(models), len(cases)))
     quarrels, shown, drawn, most = list[float](), 0, list[Labels](), -1.0
     for at, case in enumerate(cases):
@@ -74,6 +79,18 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
     of_case = np.array([_of_defined(np.ptp, column) for column in scores.T])
     quarrel = _of_defined(np.mean, np.array(quarrels))
     order = np.argsort(-np.nan_to_num(of_case))
+    spreading = evidence.thresholds.judged(
+        "seeds.spread",
+        spread,
+        f"The mean Dice of {len(models)} trainings has a standard deviation of {spread:.4f}.",
+    )
+    disputed = evidence.thresholds.judged(
+        "seeds.disagreement",
+        quarrel,
+        f"Of the pixels that any of them outlines, {quarrel:.1%} are not outlined alike by all."
+        if not np.isnan(quarrel)
+        else "None of them outlines anything.",
+    )
     return Section(
         name="seeds",
         title="Other seeds",
@@ -81,28 +98,16 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
         sentence=(
             f"Over {len(models)} trainings the mean Dice is {means.mean():.3f} with a standard deviation of {spread:.4f} "
             f"({means.min():.3f} to {means.max():.3f}); another would come out between {low:.3f} and {high:.3f} (95 %)."
+            + (f" {disputed.sentence}" if disputed.verdict in ("warn", "fail") else "")
         ),
-        findings=(
-            evidence.thresholds.judged(
-                "seeds.spread",
-                spread,
-                f"The mean Dice of {len(models)} trainings has a standard deviation of {spread:.4f}.",
-            ),
-            evidence.thresholds.judged(
-                "seeds.disagreement",
-                quarrel,
-                f"Of the pixels that any of them outlines, {quarrel:.1%} are not outlined alike by all."
-                if not np.isnan(quarrel)
-                else "None of them outlines anything.",
-            ),
-        ),
+        findings=(spreading, disputed),
         tables=(
             Table(
                 "Dice by training",
-                ("training", "mean Dice", "lowest case"),
+                ("training", "folder", "mean Dice", "lowest case"),
                 tuple(
-                    (name, float(mean), float(np.nanmin(row)))
-                    for name, mean, row in zip(names, means, scores, strict=True)
+                    (name, str(one.source or one.name), float(mean), float(np.nanmin(row)))
+                    for name, one, mean, row in zip(names, models, means, scores, strict=True)
                 ),
             ),
             Table(
@@ -133,6 +138,13 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
         notes=(
             f"{counted(len(cases), 'case')}; the interval is that of one more training (Student's t, "
             f"{counted(len(models) - 1, 'degree')} of freedom), and is wide with few trainings.",
+            *(
+                [
+                    f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out."
+                ]
+                if len(known) < len(labelled)
+                else []
+            ),
             *_odd(models),
         ),
         numbers={
@@ -159,10 +171,16 @@ def _sibling(subject: Subject, folder: Path) -> Subject:
     return subject_of_method(method, name=str(folder), source=folder)
 
 
-def _name(one: Subject, number: int) -> str:
-    if one.method is not None and one.method.learnt is not None:
-        return f"{'the model' if number == 0 else one.name}, seed {one.method.learnt.record.seed}"
-    return one.name
+def _names(models: Sequence[Subject]) -> list[str]:
+    """What to call each training: by its seed where these differ, else by its folder."""
+    learnt = [None if one.method is None else one.method.learnt for one in models]
+    called = [
+        one.name if had is None else f"seed {had.record.seed}"
+        for one, had in zip(models, learnt, strict=True)
+    ]
+    if len(set(called)) < len(called):
+        called = [one.name for one in models]
+    return [f"the model, {called[0]}" if learnt[0] is not None else called[0], *called[1:]]
 
 
 def _odd(models: Sequence[Subject]) -> list[str]:
@@ -181,6 +199,15 @@ def _odd(models: Sequence[Subject]) -> list[str]:
     steps = [one.record.steps for one in learnt]
     if steps and max(steps) > 1.2 * min(steps):
         notes.append(f"The trainings had {min(steps)} to {max(steps)} steps.")
+    data = [one.record.data for one in learnt if one.plan.annotators in WHOLE]
+    if (
+        len({one["fingerprint"] for one in data if "learnt" in one}) > 1
+    ):  # without it, fingerprints depended on the seed
+        notes.append("The trainings had other data, so this is not the spread of seeds alone.")
+    if len({bool(one.record.data.get("validation")) for one in learnt if one.plan.weak}) > 1:
+        notes.append(
+            "Some trainings kept the best of their steps by images held out, others had none and kept their last."
+        )
     if len({one.record.seed for one in learnt}) < len(learnt):
         notes.append("Two of the trainings have the same seed.")
     return notes

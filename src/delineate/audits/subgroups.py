@@ -49,7 +49,7 @@ def by_subgroups(
     columns = {SIZE: _typical_sizes(cases), **evidence.facts}
     found = {title: subgroups(table, column) for title, column in columns.items()}
     notes += [
-        f"{title} is not stated for {sum(case.name not in column for case in cases)} of {len(cases)} cases"
+        f"{title} is not stated for {sum(case.name not in column for case in cases)} of {len(cases)} cases."
         for title, column in evidence.facts.items()
         if any(case.name not in column for case in cases)
     ]
@@ -62,7 +62,7 @@ def by_subgroups(
     telling = [(title, one) for title, one in judged if _beyond_chance(one) and one.difference < 0]
     if judged:
         notes.append(
-            f"{len(judged)} subgroups were compared: about one in twenty would seem to differ by chance alone"
+            f"{len(judged)} subgroups were compared: about one in twenty would seem to differ by chance alone."
         )
     if not judged:
         sentence, gap = "No subgroup has enough cases on either side to be compared.", math.nan
@@ -103,15 +103,17 @@ def _cases(
 ) -> tuple[tuple[Case, ...], list[str]]:
     """The labelled cases that the subject can say something about, at most so many."""
     labelled = evidence.labelled()
-    known = [case for case in labelled if subject.predict is not None or case.name in (subject.masks or {})]
+    known = [case for case in labelled if subject.has(case)]
     if not known:
         raise DataError(f"{subject.name} has no prediction of any labelled image: outline them first")
     count = min(len(known), settings.most)
     notes = []
     if len(known) < len(labelled):
-        notes.append(f"{len(labelled) - len(known)} labelled images without a prediction are left out")
+        notes.append(
+            f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out."
+        )
     if count < len(known):
-        notes.append(f"{count} of {len(known)} cases are scored, evenly chosen")
+        notes.append(f"{count} of {len(known)} cases are scored, evenly chosen.")
     return tuple(known[i * len(known) // count] for i in range(count)), notes
 
 

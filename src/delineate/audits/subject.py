@@ -33,7 +33,8 @@ class Subject:
     differentiable, evaluation mode, the normalisation inside and differentiated through; where a volume is read slice by
     slice, n counts slices. network: the module itself, without normalisation. through: for anybody's module, `logits` by
     another one in its place. method: of ours, with its plan.
-    masks: predicted labels (*spatial) uint8 by the name of the case. source: the path that commands name.
+    masks: predicted labels (*spatial) uint8 by the name of the case. source: the path that commands name. notes: what was
+    understood of it and what was left out, a sentence each.
     """
 
     name: str
@@ -49,11 +50,16 @@ class Subject:
     method: UNetMethod | None = None
     masks: Mapping[str, NDArray[np.uint8]] | None = None
     source: Path | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def taught(self) -> str | None:
         """What commands call a U-Net of ours, whose folder can be calibrated; None for an ONNX file and for anybody else's."""
         return None if self.method is None or self.method.learnt is None else str(self.source or "MODEL")
+
+    def has(self, case: Case) -> bool:
+        """Whether it can say anything of a case: a folder of predictions cannot where there is none that fits."""
+        return self.predict is not None or case.name in (self.masks or {})
 
     def labels(self, case: Case) -> NDArray[np.uint8]:
         """The predicted labels (*spatial) of a case; raises DataError where there are none."""
@@ -114,6 +120,7 @@ def subject_of_method(method: Any, *, name: str = "the model", source: Path | No
             channels=getattr(method, "channels", None),
             predict=method.predict,
             source=source,
+            notes=getattr(method, "notes", ()),
         )
     from delineate.learn.portable import scaled, seen
 

@@ -145,6 +145,10 @@ def audit(
     taught_on: Annotated[
         Path | None, typer.Option(help="With --seeds: the data that the model was trained on.")
     ] = None,
+    val: Annotated[
+        Path | None,
+        typer.Option(help="With --seeds: the data it was validated on, if train was given --val."),
+    ] = None,
     most: Annotated[int, typer.Option(min=1, help="Images that a slow audit looks at, at most.")] = 16,
     every_shift: Annotated[
         bool, typer.Option("--every-shift", help="Move images by every shift there is, not a spread of them.")
@@ -174,7 +178,7 @@ def audit(
             model,
             data,
             out=out,
-            only=only.replace(" ", "").split(",") if only else None,
+            only=[name.strip() for name in only.split(",") if name.strip()] if only else None,
             shifted=shifted,
             metadata=metadata,
             thresholds=thresholds,
@@ -185,6 +189,7 @@ def audit(
             siblings=sibling or (),
             seeds=seeds,
             taught_on=taught_on,
+            val=val,
             every_shift=every_shift,
             most=most,
             seed=seed,

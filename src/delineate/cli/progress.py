@@ -38,9 +38,12 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def status() -> Iterator[tuple[Callable[[str], None], Callable[[str], None]]]:
     """(tell, watch): lines that stay, and under them, on a terminal, one line about what is being done now."""
+    import logging
+
     from rich.console import Console
     from rich.markup import escape
 
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)  # as in a training
     console = Console(stderr=True, highlight=False)
     with console.status("") as status:
         yield (

@@ -10,11 +10,20 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from delineate.core import Case, ClassTable, DataError, DelineateError, new_folder, written_whole
+from delineate.core import Case, ClassTable, DataError, DelineateError, ModelError, new_folder, written_whole
 from delineate.data import DataSet
 from delineate.data.fingerprint import fingerprint, fingerprint_of
 from delineate.data.masks import MasksAre
-from delineate.flow.evidence import annotators, caveats, check_there, data_of, facts, or_without, second
+from delineate.flow.evidence import (
+    annotators,
+    caveats,
+    check_classes,
+    check_there,
+    data_of,
+    facts,
+    or_without,
+    second,
+)
 from delineate.flow.methods import Tell, load
 from delineate.flow.reseeding import reseeded
 
@@ -60,6 +69,7 @@ def audit(
     siblings: Sequence[str | Path] = (),
     seeds: int = 0,
     taught_on: str | Path | None = None,
+    val: str | Path | None = None,
     every_shift: bool = False,
     settings: Mapping[str, Any] | None = None,
     most: int = 16,
@@ -80,8 +90,9 @@ def audit(
     eps: what an adversary may change, in grey levels of 255; attack_steps: its steps; surrogate: another model of the same
     task, whose attacks are tried as well. alpha: share of foreground that the guarantee lets be missed. siblings: models that
     were trained as this one was, with other seeds; seeds: train so many more on `taught_on`, the data that the model was
-    trained on, into out/seeds. every_shift: all shifts, not a spread of them. settings: audit -> a settings dataclass of its
-    own, for all else. most: at most so many images for an audit that is slow.
+    trained on, into out/seeds; val: what it was validated on, where `train` was given that. every_shift: all shifts, not a
+    spread of them. settings: audit -> a settings dataclass of its own, for all else. most: at most so many images for an
+    audit that is slow.
     resume: sections in `out` that answer the same question are kept, and shown besides those asked for; never for a subject
     of which nothing tells whether it is the same. tell: what was understood and found; watch: what is being
     done now.
@@ -106,7 +117,7 @@ def audit(
     names = [name for name in AUDITS if not only or name in only]
     check_there(metadata=metadata, shifted=shifted)
     table = thresholds_in(None if thresholds is None else Path(thresholds))
-    method = _opened(model, say)
+    method = _opened(model)
     classes = getattr(method, "classes", None)
     found = data_of(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
     for note in found.notes:
@@ -116,14 +127,20 @@ def audit(
         raise DataError(
             "more trainings need a model folder and the data it was trained on: name it with --taught-on"
         )
+    if not seeds and (taught_on is not None or val is not None):
+        raise DataError(
+            "data of the training are for trainings with other seeds: say how many with --seeds, or leave --taught-on and --val "
+            "out"
+        )
     subject = _subject(method, model, cases, found.classes, unlabelled=unlabelled, masks_are=masks_are)
+    check_classes(cases, subject.classes)
     notes: list[str] = []
 
     def note_down(sentence: str) -> None:
         notes.append(sentence)
         say(sentence)
 
-    for sentence in caveats(subject, found):
+    for sentence in (*subject.notes, *caveats(subject, found)):
         note_down(sentence)
     evidence = Evidence(
         cases,
@@ -152,9 +169,13 @@ def audit(
             taught_on or "",
             out=folder / "seeds",
             number=seeds,
+            val=val,
             unlabelled=unlabelled,
             masks_are=masks_are,
             tell=tell,
+            watch=lambda step: evidence.tell(
+                f"seeds: step {step.number} of a training, about {step.remaining / 60:.0f} minutes left of it"
+            ),
         )
         siblings = (*siblings, *others)
     wanted = _wanted(eps, attack_steps, alpha, surrogate, siblings, every_shift) | dict(settings or {})
@@ -184,9 +205,9 @@ def audit(
     return Audited(tuple(sections), page)
 
 
-def _opened(model: Any, say: Tell) -> Any:
+def _opened(model: Any) -> Any:
     """The model at a path; the path itself where it is a folder without model.json: masks of some tool. What is no path, as it
-    is; a torch module as a subject."""
+    is; a torch module as a subject. What is assumed of it, `notes` of the subject tell."""
     if not isinstance(model, (str, Path)):
         from delineate.audits import Subject
 
@@ -196,7 +217,7 @@ def _opened(model: Any, say: Tell) -> Any:
             return subject_of_module(model, name=type(model).__name__)
         return model
     path = Path(model)
-    return path if path.is_dir() and not (path / "model.json").is_file() else load(path, tell=say)
+    return path if path.is_dir() and not (path / "model.json").is_file() else load(path)
 
 
 def _subject(
@@ -215,6 +236,11 @@ def _subject(
     if isinstance(method, Path):
         return subject_of_predictions(
             method, cases, classes=classes, unlabelled=unlabelled, masks_are=masks_are
+        )
+    if not (callable(getattr(method, "predict", None)) and hasattr(method, "classes")):
+        raise ModelError(
+            f"a {type(method).__name__} is no model: give a folder, an ONNX file, a fitted method, a torch module, or what "
+            "`delineate.audits.subject_of_module` makes of one"
         )
     source = Path(model) if isinstance(model, (str, Path)) else None
     return subject_of_method(method, name=_named(source), source=source)
@@ -290,7 +316,7 @@ def _examined(name: str, subject: Subject, evidence: Any, settings: Any, *, plac
         examine = getattr(importlib.import_module(module), function)
         section: Section = examine(subject, evidence, **({} if settings is None else {"settings": settings}))
     except DelineateError as error:
-        return Section(name, name.capitalize(), "", f"Not examined: {error}")
+        return Section(name, name.capitalize(), "", f"Not examined: {error}.")
     except Exception as error:
         place.mkdir(parents=True, exist_ok=True)
         with written_whole(place / ERROR) as beside:
@@ -300,7 +326,7 @@ def _examined(name: str, subject: Subject, evidence: Any, settings: Any, *, plac
             name,
             name.capitalize(),
             "",
-            f"Not examined: an error inside Delineate or the model, {said}; please report it",
+            f"Not examined: an error inside Delineate or the model, {said}; please report it.",
             notes=(f"The whole error is in sections/{name}/{ERROR}.",),
         )
     return section

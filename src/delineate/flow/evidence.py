@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from delineate import data as files
-from delineate.core import Case, ClassTable, DataError, DelineateError
+from delineate.core import UNLABELLED, Case, ClassTable, DataError, DelineateError
 from delineate.data import DataSet
 from delineate.data.fingerprint import seen
 from delineate.data.folders import find_folder
 from delineate.data.masks import MasksAre
 from delineate.data.metadata import metadata_facts
-from delineate.data.problem import counted
+from delineate.data.problem import counted, listed
 from delineate.flow.methods import Tell
 
 if TYPE_CHECKING:
@@ -61,6 +61,24 @@ def check_there(*, metadata: str | Path | None, shifted: Any) -> None:
         raise DataError(f"there is no file {metadata}: give the CSV that describes the cases")
     if isinstance(shifted, (str, Path)) and not Path(shifted).exists():
         raise DataError(f"there is no data set {shifted}: check its name")
+
+
+def check_classes(cases: Sequence[Case], classes: ClassTable) -> None:
+    """Raises DataError where labels hold a class that the model does not know.
+
+    >>> import numpy as np
+    >>> threes = Case("a", np.zeros((1, 2, 1)), labels=np.array([[0, 3]], np.uint8))
+    >>> check_classes([threes], ClassTable.numbered(2))
+    Traceback (most recent call last):
+    delineate.core.errors.DataError: the labels of a go up to 3 but the model tells 2 classes apart (background ...
+    """
+    for case in cases:
+        top = 0 if case.labels is None else int(case.labels[case.labels != UNLABELLED].max(initial=0))
+        if top >= len(classes):
+            raise DataError(
+                f"the labels of {case.name} go up to {top} but the model tells {len(classes)} classes apart "
+                f"({listed(classes.names)}): give data of its classes"
+            )
 
 
 def or_without(read: Callable[[], Read], *, without: Read, tell: Tell) -> Read:
@@ -125,6 +143,12 @@ def caveats(subject: Subject, found: DataSet) -> list[str]:
             f"{counted(len(found.large), 'image')} too large to be loaded: {counted(windows, 'window')} stand in."
         )
     cases = found.validation or found.cases
+    labels = [case.labels for case in cases if case.labels is not None]
+    if labels and not any(((one > 0) & (one != UNLABELLED)).any() for one in labels):
+        said.append(
+            f"No mask shows any class but background, as they were read for {listed(subject.classes.names)}: audits that need "
+            "more are left out."
+        )
     learnt = getattr(subject.method, "learnt", None)
     known = () if learnt is None else seen(cases, learnt.record.data.get("learnt", ()))
     if known:

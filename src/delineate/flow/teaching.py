@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from delineate import data as files
-from delineate.core import Case, DataError, new_folder
+from delineate.core import Case, ClassTable, DataError, new_folder
 from delineate.data import DataSet
 from delineate.data.folders import LabelKind
 from delineate.data.masks import MasksAre
@@ -104,25 +104,9 @@ def train(
             say(note)
     cases, validation = list(found.cases), list(found.validation)
     if val is not None:
-        if isinstance(val, (str, Path)):
-            there = files.offered(files.find_folder(val))
-            given = files.load(
-                val,
-                labels=labels if labels in there else None,
-                all_images=False,
-                classes=found.classes,
-                unlabelled=unlabelled,
-                masks_are=masks_are,
-            )
-            validation = [
-                *given.cases,
-                *given.validation,
-                *(look for one in given.large for look in one.looks),
-            ]
-            for note in given.notes:
-                say(f"validation: {note}")
-        else:
-            validation = list(val)
+        validation = validation_of(
+            val, classes=found.classes, labels=labels, unlabelled=unlabelled, masks_are=masks_are, tell=say
+        )
     folder = None if out is None else Path(out)
     if folder is not None and not resume and first:
         new_folder(folder)
@@ -185,6 +169,31 @@ def train(
     if validation and not masks:
         say("no image held out has a full mask, so probabilities stay as they are (temperature 1)")
     return UNetMethod.of(after_training(learnt, masks, folder=folder, tell=say) if first else learnt)
+
+
+def validation_of(
+    val: str | Path | Sequence[Case],
+    *,
+    classes: ClassTable,
+    labels: LabelKind | None,
+    unlabelled: int | None,
+    masks_are: MasksAre | None,
+    tell: Tell,
+) -> list[Case]:
+    """The cases to validate on: those given, or all in a folder, of large images some windows; labels as `train` takes them."""
+    if not isinstance(val, (str, Path)):
+        return list(val)
+    given = files.load(
+        val,
+        labels=labels if labels in files.offered(files.find_folder(val)) else None,
+        all_images=False,
+        classes=classes,
+        unlabelled=unlabelled,
+        masks_are=masks_are,
+    )
+    for note in given.notes:
+        tell(f"validation: {note}")
+    return [*given.cases, *given.validation, *(look for one in given.large for look in one.looks)]
 
 
 def split_off(cases: Sequence[Case], *, seed: int) -> tuple[list[Case], list[Case]]:

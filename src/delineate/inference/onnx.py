@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,8 @@ def write_onnx(net: nn.Module, path: Path, *, example: Tensor, outputs: Sequence
     anything: Any = torch.export.Dim.DYNAMIC
     odd = torch.zeros(2, example.shape[1], *(19, 21, 23)[: example.ndim - 2])
     free = {axis: anything for axis in range(odd.ndim) if axis != 1}
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
-    exporter.setLevel(logging.ERROR)  # it tells of torchvision, which nothing here needs
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
+        with _silence():
             program: Any = torch.onnx.export(
                 net.cpu(),
                 (odd,),
@@ -55,10 +51,8 @@ def write_onnx(net: nn.Module, path: Path, *, example: Tensor, outputs: Sequence
             model = program.model_proto
     except Exception as error:
         raise ModelError(
-            f"this network cannot be written as ONNX ({error}): tell us of it, with the model's plan"
+            f"this network cannot be written as ONNX ({_reason(error)}): tell us of it, with the model's plan"
         ) from error
-    finally:
-        exporter.setLevel(level)
     for value in (*model.graph.input, *model.graph.output):
         shape = value.type.tensor_type.shape.dim
         for place, called in zip((0, *range(2, odd.ndim)), ("batch", *AXES[odd.ndim - 2]), strict=True):
@@ -67,3 +61,36 @@ def write_onnx(net: nn.Module, path: Path, *, example: Tensor, outputs: Sequence
     with written_whole(path) as beside:
         onnx.save_model(model, str(beside))
     return path
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """While it lasts torch tells nothing of its export: of torchvision, which nothing here needs, of graphs that it cannot trace.
+
+    What goes wrong is raised.
+    """
+    loggers = [
+        logging.getLogger(name)
+        for name in ("torch", "torch.onnx", "torch.export", "torch._dynamo", "torch.fx")
+    ]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what was raised first, for torch wraps it in pages of advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).splitlines() or [type(error).__name__])[0]

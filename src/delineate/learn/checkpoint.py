@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from delineate.core import OutputError, written_whole
+from delineate.learn.plan import Plan
 
 NAME = "training.safetensors"
 
@@ -51,7 +52,8 @@ def thaw(
 ) -> dict[str, Any]:
     """Load the checkpoint in `folder` into modules and optimisers; returns what was done.
 
-    Raises OutputError where there is none, where it cannot be read, or where it is of another run.
+    Raises OutputError where there is none, where it cannot be read, where it is of another run, or keeps less than this
+    version needs.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -75,21 +77,61 @@ def thaw(
         with safe_open(path, framework="pt") as file:
             about = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        before, done = json.loads(about["identity"]), json.loads(about["done"])
+        now = json.loads(json.dumps(identity))
+        before, done = _completed(json.loads(about["identity"]), now), json.loads(about["done"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise OutputError(f"{path} cannot be read ({error}): remove it and train again") from error
-    now = json.loads(json.dumps(identity))
     if before != now:
-        changed = ", ".join(key for key in now if before.get(key) != now[key])
+        changed = ", ".join(_changed(before, now))
         raise OutputError(
             f"the interrupted training in {folder} had other {changed}: resume it with the same data and settings"
         )
-    for name, module in modules.items():
-        module.load_state_dict(_under(f"{name}.", tensors))
-    for which, optimiser in enumerate(optimisers):
-        _load_moments(optimiser, _under(f"optimiser{which}.", tensors))
+    try:
+        for name, module in modules.items():
+            module.load_state_dict(_under(f"{name}.", tensors))
+        for which, optimiser in enumerate(optimisers):
+            _load_moments(optimiser, _under(f"optimiser{which}.", tensors))
+    except (RuntimeError, ValueError, KeyError, IndexError) as error:
+        raise OutputError(
+            f"the interrupted training in {folder} was begun by a version that kept other weights: train into another folder"
+        ) from error
     result: dict[str, Any] = done
     return result
+
+
+def _completed(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity as this version would have written it: what an older one did not write of the plan is at its default, and
+    of the data as it is now, for a fingerprint holds all of that.
+
+    >>> _completed({"seed": 0, "data": {"fingerprint": "f"}}, {"data": {"fingerprint": "g", "labels": "masks"}})
+    {'seed': 0, 'data': {'fingerprint': 'f', 'labels': 'masks'}}
+    """
+    completed = dict(before)
+    if "plan" in before:
+        plan = json.loads(json.dumps(Plan.from_json(before["plan"]).to_json()))
+        completed["plan"] = {item: plan[item] for item in plan if item != "reasons"}
+    if "fingerprint" in before.get("data", {}):
+        completed["data"] = {**now.get("data", {}), **before["data"]}
+    return completed
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two identities, and within the plan or the data which items do.
+
+    >>> _changed({"seed": 0, "plan": {"width": 4}}, {"seed": 1, "plan": {"width": 8}})
+    ['seed', 'plan (width)']
+    """
+    said = []
+    for key in now:
+        one, other = before.get(key), now[key]
+        if one != other:
+            inner = (
+                [item for item in {**one, **other} if one.get(item) != other.get(item)]
+                if isinstance(one, dict) and isinstance(other, dict)
+                else []
+            )
+            said.append(f"{key} ({', '.join(inner)})" if inner else key)
+    return said
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from delineate.core import ClassTable, DataError, ModelError, tempered
 from delineate.data.problem import counted
+from delineate.inference.coarse import enlarged, fraction_of, told
 from delineate.inference.engines import cut
 from delineate.inference.objects import objects_by_class
 from delineate.inference.tiles import tiled
@@ -67,11 +68,10 @@ class OnnxModel:
         self._batch = shape[0] if isinstance(shape[0], int) else 1
         beside = path.with_suffix(".json")
         self.sidecar = read_sidecar(beside) if beside.is_file() else Sidecar()
-        if tell and not beside.is_file():
-            tell(assumed(path, self.dims))
         self.divisor = self.sidecar.divisor or DIVISOR
         self._by_itself = self.sidecar.inside and self.sidecar.statistics
         self._logits: bool | None = None
+        self._smaller = 1  # by how much than its image an answer is
         outputs = [output.name for output in self._session.get_outputs()]
         self._offsets = outputs.index("offsets") if "offsets" in outputs else None
         probe = tuple(n or 2 * DIVISOR for n in self._fixed)
@@ -86,6 +86,14 @@ class OnnxModel:
             if self.sidecar.names
             else ClassTable.numbered(count)
         )
+
+        self.notes = tuple(
+            ([] if beside.is_file() else [assumed(path, self.dims)])
+            + ([told(path.name, self._smaller)] if self._smaller > 1 else [])
+        )
+        if tell:
+            for note in self.notes:
+                tell(note)
 
     def predict(
         self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
@@ -187,18 +195,24 @@ class OnnxModel:
                 f"{self.path} fails on {_shape(list(batch.shape))} ({_first_line(error)}): name its divisor in "
                 f"{self.path.with_suffix('.json').name}, or export it for any size"
             ) from error
-        fitting = [
-            i
-            for i, out in enumerate(outputs)
-            if i != self._offsets and np.ndim(out) == batch.ndim and out.shape[2:] == batch.shape[2:]
-        ]
-        if not fitting or outputs[fitting[0]].dtype.kind != "f":
+        pictures = [out for i, out in enumerate(outputs) if i != self._offsets and np.ndim(out) == batch.ndim]
+        fitting = {
+            by: out
+            for out in reversed(pictures)
+            if (by := fraction_of(out.shape[2:], batch.shape[2:])) and out.dtype.kind == "f"
+        }
+        if not fitting:
             raise ModelError(
                 f"{self.path} gives {', '.join(_shape(list(out.shape)) for out in outputs)} for {_shape(list(batch.shape))}: "
-                "export it with one probability (or logit) per class and pixel, at the size of its input"
+                "export it with one probability (or logit) per class and pixel, at the size of its input or a "
+                "whole fraction of it"
             )
+        self._smaller = min(fitting)
         inside = tuple(slice(0, side) for side in sides)
-        logits = outputs[fitting[0]][(0, slice(None), *inside)].astype(np.float32)
+        answer = fitting[self._smaller][:1].astype(np.float32)
+        if self._smaller > 1:
+            answer = enlarged(torch.from_numpy(answer), batch.shape[2:]).numpy()
+        logits = answer[(0, slice(None), *inside)]
         if probe:
             return np.asarray(logits, np.float32)
         likely = self._likely(logits)

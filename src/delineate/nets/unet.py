@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from delineate.nets.blocks import CONVOLUTION, Block
 from delineate.nets.equivariant import evened, origins, phases, rolled, whole_blocks
+from delineate.nets.joined import joined
 from delineate.nets.sampling import DOWN, UP, Sampling
 
 Intervals = tuple[tuple[int, int], ...]
@@ -92,9 +93,7 @@ class UNet(nn.Module):
     ) -> Float[Tensor, "batch classes *spatial"]:
         """Logits, one channel a class."""
         if self.equivariant:
-            return cropped(
-                self._anywhere(whole_blocks(images, self.divisor)), like=images, training=self.training
-            )
+            return cropped(self._anywhere(whole_blocks(images, self.divisor)), like=images)
         finer = []
         x = self.first(blocks_to_channels(images, self.shuffle))
         for down, encoder in zip(self.downs, self.encoders, strict=True):
@@ -103,9 +102,9 @@ class UNet(nn.Module):
         for up, decoder, skip in zip(
             reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True
         ):
-            x = cropped(up(x), like=skip, training=self.training)
-            x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
-        return cropped(channels_to_blocks(self.head(x), self.shuffle), like=images, training=self.training)
+            x = cropped(up(x), like=skip)
+            x = decoder(joined(x, skip, training=self.training) if self.skips else x)
+        return cropped(channels_to_blocks(self.head(x), self.shuffle), like=images)
 
     def _anywhere(
         self, images: Float[Tensor, "batch in_channels *spatial"]
@@ -126,7 +125,7 @@ class UNet(nn.Module):
             reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True
         ):
             x = rolled(up(x), chosen, back=True)
-            x = decoder(torch.cat([x, skip], dim=1) if self.skips else x)
+            x = decoder(joined(x, skip, training=self.training) if self.skips else x)
         x = rolled(channels_to_blocks(self.head(x), self.shuffle), first, back=True)
         return rolled(evened(x, found, divisor=self.divisor), places, back=True) if found else x
 
@@ -135,8 +134,8 @@ class UNet(nn.Module):
     ) -> Float[Tensor, "batch classes *kept"]:
         """The logits of a part of the images, a slice with start and stop along each spatial axis.
 
-        They are those of `forward`, but the expanding path computes no more than they depend on. That saves most of what the
-        halo of a tile costs, in time and in memory.
+        They are those of `forward`, but each level computes no more than they depend on. That saves most of what the halo of a
+        tile costs, in time and in memory.
 
         >>> net, image = UNet(1, 2, width=4, levels=3).eval(), torch.rand(1, 1, 64, 80)
         >>> part = net.part(image, (slice(20, 40), slice(24, 56)))
@@ -151,12 +150,11 @@ class UNet(nn.Module):
         self, images: Float[Tensor, "batch in_channels *spatial"], cuts: Int64[Tensor, "cuts axes 2"]
     ) -> Float[Tensor, "batch classes *kept"]:
         """What `part` gives; all that depends on sizes is in `cuts`, so that one graph of this holds for every part."""
-        finer = []
+        finer, at = [], iter(cuts)
         x = self.first(blocks_to_channels(images, self.shuffle))
         for down, encoder in zip(self.downs, self.encoders, strict=True):
             finer.append(x)
-            x = encoder(down(x))
-        at = iter(cuts)
+            x = encoder(cut(down(x), next(at)))
         x = cut(x, next(at))
         for up, decoder, skip in zip(
             reversed(self.ups), reversed(self.decoders), reversed(finer), strict=True
@@ -168,21 +166,41 @@ class UNet(nn.Module):
     def cuts(self, keep: tuple[slice, ...], spatial: tuple[int, ...]) -> Int64[Tensor, "cuts axes 2"]:
         """Where `part_at` cuts the maps of images of shape `spatial`, in its order: start and stop along each axis.
 
-        First of the coarsest level; then two for each finer one, of what was enlarged and of the skip; then of the logits.
+        First what each encoder looks at, then what is kept of the coarsest level; then two for each finer one, of what was
+        enlarged and of the skip; then of the logits.
         """
         pixels = tuple((side.start, side.stop) for side in keep)
         outputs = tuple((start // self.shuffle, -(-stop // self.shuffle)) for start, stop in pixels)
-        shape = tuple(-(-n // self.shuffle) for n in spatial)
-        inputs = []  # of the decoders, the finest first
+        shapes = [tuple(-(-n // self.shuffle) for n in spatial)]
+        skips = []  # what decoders look at, the finest first
         for up in cast("list[Sampling]", list(self.ups)):
-            inputs.append(clipped((Block.needs(*interval) for interval in outputs), shape))
-            shape = tuple(-(-n // 2) for n in shape)
-            outputs = clipped((up.needs(*interval) for interval in inputs[-1]), shape)
-        cuts = [outputs]
-        for seen, wanted in itertools.pairwise([outputs, *reversed(inputs)]):
-            cuts += [within(wanted, [2 * start for start, _ in seen]), wanted]
-        finest = [outputs, *reversed(inputs)][-1]
-        return torch.tensor([*cuts, within(pixels, [self.shuffle * start for start, _ in finest])])
+            skips.append(clipped((Block.needs(*interval) for interval in outputs), shapes[-1]))
+            shapes.append(tuple(-(-n // 2) for n in shapes[-1]))
+            outputs = clipped((up.needs(*interval) for interval in skips[-1]), shapes[-1])
+        seen, wanted = (
+            list[Intervals](),
+            outputs,
+        )  # what encoders look at, the coarsest first, and what is wanted of them
+        for level, down in reversed(list(enumerate(cast("list[Sampling]", list(self.downs))))):
+            reached = clipped((Block.needs(*interval) for interval in wanted), shapes[level + 1])
+            seen.append(
+                tuple((start - start % 2, stop) for start, stop in reached)
+            )  # halved from an even place
+            below = clipped((down.needs(*interval) for interval in seen[-1]), shapes[level])
+            wanted = hull(below, skips[level])
+        corners = [
+            [0] * self.dims,
+            *([start for start, _ in one] for one in reversed(seen)),
+        ]  # the finest first
+        cuts = [
+            within(one, [start // 2 for start in corner])
+            for one, corner in zip(reversed(seen), corners[:-1], strict=True)
+        ]
+        cuts.append(within(outputs, corners.pop()))
+        for skip, corner in zip(reversed(skips), reversed(corners), strict=True):
+            cuts += [within(skip, [2 * start for start, _ in outputs]), within(skip, corner)]
+            outputs = skip
+        return torch.tensor([*cuts, within(pixels, [self.shuffle * start for start, _ in outputs])])
 
     def features(self, images: Float[Tensor, "batch in_channels *spatial"]) -> dict[str, Tensor]:
         """What each block answers, by name, in the order of computation: (batch, channels, *coarser).
@@ -260,6 +278,15 @@ def clipped(intervals: Iterable[tuple[int, int]], shape: tuple[int, ...]) -> Int
     return tuple((max(start, 0), min(stop, n)) for (start, stop), n in zip(intervals, shape, strict=True))
 
 
+def hull(some: Intervals, others: Intervals) -> Intervals:
+    """The intervals along each axis that hold both.
+
+    >>> hull(((2, 5),), ((4, 9),))
+    ((2, 9),)
+    """
+    return tuple((min(a, c), max(b, d)) for (a, b), (c, d) in zip(some, others, strict=True))
+
+
 def within(intervals: Intervals, begins: Iterable[int]) -> Intervals:
     """Intervals counted from where a map begins.
 
@@ -320,18 +347,14 @@ def channels_to_blocks(
 
 
 def cropped(
-    fine: Float[Tensor, "batch channels *doubled"],
-    *,
-    like: Float[Tensor, "batch others *spatial"],
-    training: bool = False,
+    fine: Float[Tensor, "batch channels *doubled"], *, like: Float[Tensor, "batch others *spatial"]
 ) -> Float[Tensor, "batch channels *spatial"]:
     """`fine` without the last pixels along each axis where `like` is shorter.
 
-    The gradient of a cut is a copy, so none is made where nothing is cut off. In training it is made all the same, as it always
-    was: its gradient is laid out otherwise, sums round otherwise then, and a training could not be repeated to the byte.
+    The gradient of a cut is a copy, so none is made where nothing is cut off.
     """
     traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    always = training or traced or torch.compiler.is_exporting()  # a graph shall not remember this size
+    always = traced or torch.compiler.is_exporting()  # a graph shall not remember this size
     for axis in range(2, fine.ndim):
         if always or fine.shape[axis] > like.shape[axis]:
             fine = fine.narrow(axis, 0, like.shape[axis])

@@ -32,7 +32,8 @@ def write_audit(
 ) -> Path:
     """Write audit.html, audit.json and thresholds.toml into the folder `out`; gives the page.
 
-    subject: what was audited. facts: plain values about it and the data, for both. notes: sentences for the foot.
+    subject: what was audited. facts: plain values about it and the data, for both. notes: sentences on what was looked at,
+    beneath the verdicts.
     """
     for name, text in (
         (

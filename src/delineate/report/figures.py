@@ -125,6 +125,8 @@ def reliability(table: ScoreTable, *, theme: str) -> bytes:
 
 def curves(drawn: Chart, *, theme: str) -> bytes:
     """A PNG of curves over one axis, with their bands and the dashed marks."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(5.6, 3.3)
     axes = figure.add_subplot(1, 1, 1)
     styled(axes, theme)
@@ -137,6 +139,8 @@ def curves(drawn: Chart, *, theme: str) -> bytes:
     for name, value in drawn.marks.items():
         axes.axhline(value, color=INK[theme][1], linewidth=1, linestyle=(0, (4, 3)))
         _named(axes, name, value, theme)
+    if all(float(x).is_integer() for curve in drawn.curves for x in curve.x):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(drawn.title, loc="left", fontsize=11, color=INK[theme][0])
     axes.set_xlabel(drawn.x, color=INK[theme][1])
     axes.set_ylabel(drawn.y, color=INK[theme][1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 
 def template(name: str) -> Template:
@@ -22,7 +24,19 @@ def template(name: str) -> Template:
     loader = PackageLoader("delineate.report")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     pages.globals["version"] = _version()
+    pages.filters["coded"] = coded
     return pages.get_template(name)
+
+
+def coded(text: str) -> Markup:
+    """A sentence for a page, with what stands between backticks as code.
+
+    >>> print(coded("`predict` takes a < b"))
+    <code>predict</code> takes a &lt; b
+    """
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def source(png: bytes) -> str:

@@ -55,9 +55,7 @@ def disputed(group: Group) -> tuple[Picture, ...]:
     people = [(hand, PALETTE[1 + i % (len(PALETTE) - 1)]) for i, hand in enumerate(group.people)]
     last = [(group.agreed, _WHITE)]
     last += [(group.model, (222, 40, 140))] if group.model else []
-    heat = _with_legend(
-        _enlarged(_heat(grey, consensus.doubt[at]), scale), [("disagreement", (253, 231, 37))]
-    )
+    heat = _with_legend(_enlarged(_heat(grey, consensus.doubt[at]), scale), _shares(consensus.doubt[at]))
     panels = [outlined(people), heat, outlined(last)]
     height = max(len(panel) for panel in panels)
     padded = [np.pad(panel, ((0, height - len(panel)), (0, 8), (0, 0))) for panel in panels]
@@ -97,6 +95,14 @@ def _heat(grey: Rgb, doubt: NDArray[np.float32]) -> Rgb:
         ends[1] + (ends[2] - ends[1]) * (2 * share - 1),
     )
     return np.round(np.where(doubt[..., None] > 0, colour, grey * 0.5)).astype(np.uint8)
+
+
+def _shares(doubt: NDArray[np.float32]) -> list[tuple[str, Colour]]:
+    """The shares that disagree somewhere and their colours; of many the least and the largest."""
+    found = np.unique(np.round(doubt[doubt > 0], 3))
+    shown = found if len(found) <= 3 else found[[0, -1]]
+    colours = _heat(np.zeros((len(shown), 1, 3), np.uint8), shown[:, None].astype(np.float32))[:, 0].tolist()
+    return [(f"{share:.0%} disagree", (r, g, b)) for share, (r, g, b) in zip(shown, colours, strict=True)]
 
 
 def _enlarged(array: NDArray[Any], scale: int) -> NDArray[Any]:

@@ -123,8 +123,7 @@ def _model(
             labels.append(np.asarray(probabilities.argmax(0), np.uint8))
             objects.append(ids)
             continue
-        known = subject.predict is not None or case.name in (subject.masks or {})
-        labels.append(subject.labels(case) if known else None)
+        labels.append(subject.labels(case) if subject.has(case) else None)
         objects.append(None)
     without = sum(one is None for one in labels)
     if without == len(images):

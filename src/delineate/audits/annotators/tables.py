@@ -125,8 +125,9 @@ def size_chart(habits: Sequence[Habit], edges: Sequence[float]) -> Chart:
             float(seen.missed[quarter == q].mean()) if (quarter == q).any() else math.nan for q in range(4)
         ]
         curves.append(Curve(one.name, (1.0, 2.0, 3.0, 4.0), tuple(shares)))
-    title = f"Objects left out, by size (quarters end at {', '.join(f'{edge:.0f}' for edge in edges[1:])} px)"
-    return Chart(title, "quarter of the objects, smallest first", "share left out", tuple(curves))
+    ends = ", ".join(f"{edge:.0f}" for edge in edges[1:])
+    quarters = f"objects by size: quarters, up to {ends} px"
+    return Chart("Objects left out, by size", quarters, "share left out", tuple(curves))
 
 
 def plain(one: Agreement) -> dict[str, Any]:

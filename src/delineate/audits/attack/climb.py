@@ -26,6 +26,9 @@ FIRST = 0.5  # the longest stride, as a share of eps
 Harm = Callable[[Tensor, Tensor], Tensor]
 """(logits, labels) -> how bad it is, (n,)."""
 
+Judge = Callable[[Tensor], float]
+"""Images (n, channels, *spatial) -> how bad the answer to them is, as finally counted."""
+
 
 def fgsm(logits: Logits, images: Tensor, labels: Tensor, *, ball: Ball, valid: Intensities) -> Tensor:
     """One step of full length along the slope of cross-entropy; returns the changed images.
@@ -110,11 +113,13 @@ def climbed(
     start: Tensor | None = None,
     momentum: float = 0.0,
     harm: Harm | None = None,
+    judge: Judge | None = None,
 ) -> Tensor:
     """As many steps as there are strides, each a share of eps; images changed within `ball` and `valid`.
 
     start: the first point, or the images themselves. momentum: share of the former slope that is kept, each slope brought
-    to one length before. harm: the worst point of each image is returned, not the last. Raises DataError where eps is not
+    to one length before. harm: the worst point of each image is returned, not the last. judge: the same by a verdict on all
+    images together, in place of `harm`: dearer, for each point is answered once more. Raises DataError where eps is not
     positive, where shapes do not fit, or where the logits have no gradient with respect to the images.
     """
     if not ball.eps > 0 or not strides:
@@ -132,7 +137,9 @@ def climbed(
             raise DataError("the model's logits have no gradient: use the black-box attack")
         (slope,) = torch.autograd.grad(value, point)
         with torch.no_grad():
-            if harm is not None:
+            if judge is not None:
+                worst, most = _worse(torch.full_like(most, judge(point.detach())), point, most, worst)
+            elif harm is not None:
                 worst, most = _worse(harm(answer, labels), point, most, worst)
             if momentum:
                 length = slope.flatten(1).abs().mean(1).clamp(min=1e-30)
@@ -140,6 +147,8 @@ def climbed(
                 slope = heading
             change = ball.inside(point + ball.step(slope, size=stride) - images)
             point = (images + change).clamp(valid.low, valid.high)
+    if judge is not None:
+        return _worse(torch.full_like(most, judge(point.detach())), point, most, worst)[0].detach()
     if harm is None:
         return point.detach()
     with torch.no_grad():

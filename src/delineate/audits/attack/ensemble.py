@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from delineate.audits.attack.ball import Ball
-from delineate.audits.attack.climb import FIRST, MOMENTUM, Logits, climbed, fading, lost, started
+from delineate.audits.attack.climb import FIRST, MOMENTUM, Judge, Logits, climbed, fading, lost, started
 from delineate.audits.attack.objectives import (
     Objective,
     cospgd,
@@ -45,7 +45,8 @@ class Member:
     """What a member climbs (a name in OBJECTIVES), and how.
 
     first: its longest stride, as a share of eps. plain: as published, strides of one length and no momentum. goes_on: from the
-    worst so far, not from noise. exact: along the more exact of two slopes.
+    worst so far, not from noise. exact: along the more exact of two slopes. judged: each point that it passes is judged, not its
+    worst by logits alone.
     """
 
     objective: str
@@ -53,6 +54,7 @@ class Member:
     plain: bool = False
     goes_on: bool = False
     exact: bool = False
+    judged: bool = False
 
 
 MEMBERS: dict[str, Member] = {
@@ -64,11 +66,14 @@ MEMBERS: dict[str, Member] = {
     "Jensen-Shannon": Member("Jensen-Shannon", first=SHORT, goes_on=True, exact=True),
     "lost Dice": Member("lost Dice", goes_on=True, exact=True),
     "lost Dice, short strides": Member("lost Dice", first=SHORT, goes_on=True, exact=True),
+    "cross-entropy, judged": Member("cross-entropy", plain=True, goes_on=True, exact=True, judged=True),
 }
 """All in their order. Plain steps and short ones do most against models that were taught to withstand."""
 
-Judge = Callable[[Tensor], float]
-"""Images (n, channels, *spatial) -> how bad the answer to them is, as finally counted."""
+NamedJudge = Callable[[str, Tensor], float]
+"""(name of a member, or CLEAN; images) -> how bad the answer to them is, as finally counted."""
+
+CLEAN = "clean"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +95,7 @@ def ensemble(
     valid: Intensities,
     steps: int = 20,
     seed: int = 0,
-    judge: Judge | None = None,
+    judge: NamedJudge | None = None,
     held: Callable[[Tensor], Tensor] = torch.clone,
     exact: Logits | None = None,
 ) -> Worst:
@@ -99,11 +104,15 @@ def ensemble(
     labels: (n, *spatial). judge: what decides between members (None: 1 - Dice by `logits`). held: what a file keeps of the
     images, before they are judged; see `files.held`. exact: a more exact slope of the same model (see `quick`), for the
     members that want one. The images themselves are judged first, so no attack makes a score better; then the members, in
-    their order.
+    their order, what each found last.
     Raises DataError as `climbed`.
     """
-    count = judge or (lambda given: float(lost(_no_grad(logits, given), labels).mean()))
-    worst, each = Worst(images, count(images), "none", {}), {}
+    count = judge or (lambda _name, given: float(lost(_no_grad(logits, given), labels).mean()))
+
+    def judging(name: str) -> Judge:
+        return lambda point: count(name, held(point))
+
+    worst, each = Worst(images, count(CLEAN, images), "none", {}), {}
     for number, (name, member) in enumerate(MEMBERS.items()):
         noise = started(images, ball=ball, valid=valid, seed=seed if member.plain else seed + number)
         found = held(
@@ -118,9 +127,10 @@ def ensemble(
                 momentum=0.0 if member.plain else MOMENTUM,
                 start=worst.images if member.goes_on and worst.by != "none" else noise,
                 harm=lost,
+                judge=judging(name) if member.judged else None,
             )
         )
-        each[name] = count(found)
+        each[name] = count(name, found)
         if each[name] > worst.harm:
             worst = Worst(found, each[name], name, {})
     return Worst(worst.images, worst.harm, worst.by, each)

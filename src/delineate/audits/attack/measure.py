@@ -18,7 +18,7 @@ from torch import Tensor
 
 from delineate.audits.attack.ball import L2, LInf
 from delineate.audits.attack.climb import Logits, fgsm, pgd, settling, started
-from delineate.audits.attack.ensemble import MEMBERS, Worst, ensemble
+from delineate.audits.attack.ensemble import CLEAN, NamedJudge, Worst, ensemble
 from delineate.audits.attack.files import Attacked, held
 from delineate.audits.attack.objectives import cross_entropy, lost_dice
 from delineate.audits.attack.outcome import Outcome, outcome
@@ -28,12 +28,7 @@ from delineate.data.intensities import Intensities
 
 Predict = Callable[[NDArray[Any]], NDArray[np.float32]]
 
-CLEAN, NOISE, SQUARE, TRANSFER = (
-    "clean",
-    "noise of that size",
-    "square (no gradients)",
-    "transfer from the surrogate",
-)
+NOISE, SQUARE, TRANSFER = "noise of that size", "square (no gradients)", "transfer from the surrogate"
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +102,7 @@ class Examiner:
         if self.logits is not None:
             plain = fgsm(self.logits, one.images, one.labels, ball=LInf(self.eps), valid=self.valid)
             judged("FGSM", one.image(self.kept(one, plain)))
-            names = iter([CLEAN, *MEMBERS])
-            self.ensembled(one, self.logits, lambda given: judged(next(names), one.image(given)))
+            self.ensembled(one, self.logits, lambda name, given: judged(name, one.image(given)))
         else:
             judged(SQUARE, self.squared(one))
         if self.surrogate is not None:
@@ -175,7 +169,7 @@ class Examiner:
         sides = torch.randint(0, 2, one.images.shape, generator=generator) * 2 - 1
         return self.kept(one, (one.images + eps * sides).clamp(self.valid.low, self.valid.high), eps)
 
-    def ensembled(self, one: Attacked, logits: Logits, judge: Callable[[Tensor], float] | None) -> Worst:
+    def ensembled(self, one: Attacked, logits: Logits, judge: NamedJudge | None) -> Worst:
         """The ensemble on one image, against these logits."""
         ball = LInf(self.eps)
         return ensemble(

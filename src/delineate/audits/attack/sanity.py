@@ -67,7 +67,7 @@ def checks(
             unbounded <= NOTHING_LEFT * clean,
             f"Dice {unbounded:.3f}",
         ),
-        Check("gradients are there", dead == 0, f"no slope anywhere in {dead:.0%} of the images"),
+        Check("gradients are there", dead == 0, f"a slope in {1 - dead:.0%} of the images"),
     )
 
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from delineate.audits.attack.measure import CLEAN, SQUARE, Close, Look
+from delineate.audits.attack.ensemble import CLEAN
+from delineate.audits.attack.measure import SQUARE, Close, Look
 from delineate.audits.attack.outcome import HEADER, Outcome, pooled, row
 from delineate.audits.attack.pictures import panels
 from delineate.audits.attack.settings import AttackSettings
 from delineate.audits.attack.targeted import Achieved
 from delineate.audits.section import Chart, Curve, Picture, Table
+from delineate.data.problem import counted
 
 
 def close_table(closely: Sequence[Close], settings: AttackSettings) -> Table:
@@ -26,6 +28,20 @@ def close_table(closely: Sequence[Close], settings: AttackSettings) -> Table:
             row("no limit at all", [c.unbounded for c in closely]),
         ),
     )
+
+
+def size_table(closely: Sequence[Close], settings: AttackSettings) -> Table:
+    """What is left at each size of the change."""
+    rows = [row(f"{share * settings.eps:g}", [c.by_eps[share] for c in closely]) for share in settings.by_eps]
+    title = f"Against the size of the change, {counted(len(closely), 'image')}"
+    return Table(title, ("at most, of 255", *HEADER[1:]), tuple(rows))
+
+
+def steps_table(closely: Sequence[Close], settings: AttackSettings) -> Table:
+    """What is left after so many steps."""
+    rows = [row(f"{count}", [c.by_steps[count] for c in closely]) for count in settings.by_steps]
+    title = f"Against the steps of the attack, {counted(len(closely), 'image')}"
+    return Table(title, ("steps", *HEADER[1:]), tuple(rows))
 
 
 def target_table(closely: Sequence[Close]) -> Table:

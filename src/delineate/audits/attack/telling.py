@@ -9,11 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from delineate.audits.attack.measure import CLEAN, NOISE, Close, Look
+from delineate.audits.attack.ensemble import CLEAN
+from delineate.audits.attack.measure import NOISE, Close, Look
 from delineate.audits.attack.outcome import HEADER, pooled, row
 from delineate.audits.attack.sanity import Check, checks
 from delineate.audits.attack.settings import AttackSettings
-from delineate.audits.attack.showing import charts, close_table, pictures, target_table
+from delineate.audits.attack.showing import (
+    charts,
+    close_table,
+    pictures,
+    size_table,
+    steps_table,
+    target_table,
+)
 from delineate.audits.evidence import Evidence
 from delineate.audits.section import Remedy, Section, Table, with_gravest
 from delineate.audits.subject import Subject
@@ -80,6 +88,8 @@ def told(
         )
     ]
     if closely:
+        tables.append(size_table(closely, settings))
+        tables.append(steps_table(closely, settings))
         tables.append(close_table(closely, settings))
         tables.append(target_table(closely))
         tables.append(
@@ -119,7 +129,9 @@ def _answer(kept: float, size: str) -> str:
         return "On the clean images the masks do not overlap with the truth, so there is nothing that an attack could take."
     if kept >= 0.95:
         return f"Under changes of at most {size} the mask hardly moves."
-    how_much = "part" if kept >= 0.8 else "much" if kept > 0.3 else "nearly all"
+    if kept >= 0.8:
+        return f"Under changes of at most {size} the mask keeps most of its overlap with the truth."
+    how_much = "much" if kept > 0.3 else "nearly all"
     return f"Changes of at most {size} are enough: the mask loses {how_much} of its overlap with the truth."
 
 

@@ -76,7 +76,8 @@ def conditions(
         pictures.insert(0, _there(second))
         notes += [f"On the second data set {second.converted}."] if second.converted else []
         if judged[0].verdict in ("warn", "fail"):
-            remedies.insert(0, shift_remedy(second))
+            first = shift_remedy(second)
+            remedies = [first, *(one for one in remedies if one.command != first.command)]
     left_out = len(evidence.labelled()) - len(cases)
     if left_out:
         notes.append(f"{len(cases)} of {len(cases) + left_out} labelled images were looked at.")

@@ -95,7 +95,12 @@ def charts(ranked: Sequence[Course], *, fall: float, most: int) -> tuple[Chart, 
     if not shown:
         return ()
     steps = tuple(float(severity) for severity in SEVERITIES)
-    overlap = [Curve(course.condition.name, steps, course.dice, _band(course)) for course in shown]
+    overlap = [
+        Curve(
+            course.condition.name, steps, course.dice, None if number else _band(course)
+        )  # of the worst alone
+        for number, course in enumerate(shown)
+    ]
     far = []
     for course in shown:
         known = [(x, y) for x, y in zip(steps, course.hausdorff, strict=True) if math.isfinite(y)]

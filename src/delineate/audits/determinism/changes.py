@@ -69,6 +69,8 @@ def findings(changes: Sequence[Change], evidence: Evidence) -> Iterator[Finding]
         worst = max(of_kind, key=lambda change: (change.changed, change.furthest))
         start = f"{words[0].upper()}{words[1:]}"
         said = f"{start}, no pixel changes its label, and a probability by {worst.furthest:.1g} at most."
+        if worst.furthest == 0:
+            said = f"{start}, the model gives the same probabilities, bit for bit."
         if worst.changed:
             said = (
                 f"{start}, {100 * worst.changed:.2g} % of the pixels change their label, and a probability by "

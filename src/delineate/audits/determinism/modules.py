@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -59,9 +60,12 @@ def of_module(
         return subject.asked()(case.image) + (change(case) - reference(case))
 
     @cache
+    def plain() -> Plain:
+        return Plain(copy.deepcopy(network).cpu().float(), given(cases[0]).cpu(), divisor=subject.divisor)
+
+    @cache
     def running(name: str) -> Any:
-        example = torch.zeros(1, given(cases[0]).shape[1], *(2 * max(subject.divisor, 8),) * subject.dims)
-        return opened(name, Plain(network), example, low=False)
+        return opened(name, plain(), given(cases[0]).cpu(), low=False)
 
     def engine(case: Case, *, name: str) -> Answer:
         image = given(case).cpu()  # scaled to 0 to 1, for the module's own normalisation is outside of it

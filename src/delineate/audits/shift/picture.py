@@ -32,7 +32,7 @@ def tremble_picture(moves: Moves) -> Picture:
     share = float(np.nanmean(moves.trembling > 0))
     return Picture(
         f"{moves.case}{place}: left the outline that is predicted; right, from yellow to red, the pixels whose label depends on "
-        f"where the frame begins ({share:.1%} of them, at most in {float(heat.max()):.0%} of the shifts).",
+        f"where the frame begins ({share:.1%} of all pixels; the least steady one in {float(heat.max()):.0%} of the shifts).",
         both,
     )
 

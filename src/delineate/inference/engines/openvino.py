@@ -57,7 +57,7 @@ class Converted:
         if self._thin(batch):
             return self._by_torch.part(batch, keep)
         if self._part is None:
-            path = None if self._keep is None else self._keep.with_name(f"{self._keep.stem}-part")
+            path = None if self._keep is None else self._keep.with_name(f"{self._keep.stem}-parts")
             self._part = _kept(lambda: part_graph(net, self._example), path, low=self.low)
         return self._part(batch, net.cuts(keep, tuple(batch.shape[2:])))
 
