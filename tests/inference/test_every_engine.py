@@ -91,8 +91,8 @@ def test_openvino_keeps_both_its_graphs_and_mends_them(net, tmp_path):
         engine = opened("openvino", folded(net), batch, low=False, keep=tmp_path / "kept.json")
         answer = part_of(engine, batch, keep)
         names = {path.name for path in tmp_path.iterdir()}
-        assert names == {"kept.xml", "kept.bin", "kept-part.xml", "kept-part.bin"}
-        (tmp_path / "kept-part.xml").write_text("damaged")
+        assert names == {"kept.xml", "kept.bin", "kept-parts.xml", "kept-parts.bin"}
+        (tmp_path / "kept-parts.xml").write_text("damaged")
     torch.testing.assert_close(answer, engine(batch)[(..., *keep)], rtol=0, atol=1e-4)
 
 
