@@ -3,6 +3,8 @@
     python bench/large.py beside [--side 4096] [--repeats 1]
     python bench/large.py sizes [--megapixels 1 4 16 64 256]
     python bench/large.py slide [--side 32768]
+    python bench/large.py windows [--sides 128 256 512 1024]
+    python bench/large.py reads [--side 4096]
 
 `beside`: the classic U-Net of 7.8 million parameters, RGB to a label map, each path in a process of its own, in turns:
 our stream (exact halo, no blending) and MONAI's sliding_window_inference (windows of 256, overlap 0.25, Gaussian), in
@@ -11,6 +13,8 @@ network and the picture and run one window. MONAI lives in the environment of be
 `sizes`, `slide`: prediction of tiled RGB TIFF files with pyramids, from the file to the OME-TIFF of labels, with a
 quarter of the default width (8) so that what is not the network counts: processor seconds (of all threads, so that
 other work on the machine tells little) and the peak memory of the whole process. `slide` sets 32,768 beside 4,096.
+`windows`: whether a pixel costs more in a large window, where maps leave the caches, by engine, in turns.
+`reads`: how many pixels are read for each pixel of an image, tiles, emptiness and mirrors included, and what reading takes.
 """
 
 from __future__ import annotations
@@ -61,13 +65,22 @@ def main() -> None:
     sizes.add_argument("--megapixels", type=int, nargs="*", default=[1, 4, 16, 64, 256])
     slide = verbs.add_parser("slide")
     slide.add_argument("--side", type=int, default=32768)
-    for verb in (sizes, slide):
+    windows = verbs.add_parser("windows")
+    windows.add_argument("--sides", type=int, nargs="*", default=[128, 256, 512, 1024])
+    reads = verbs.add_parser("reads")
+    reads.add_argument("--side", type=int, default=4096)
+    for verb in (sizes, slide, reads):
         verb.add_argument("--scratch", type=Path, default=None, help="folder for files of gigabytes")
     wanted = parser.parse_args()
     if wanted.verb == "one":
         measure_one(wanted.path, wanted.side)
     elif wanted.verb == "file":
         measure_file(wanted.scratch, wanted.path)
+    elif wanted.verb == "windows":
+        measure_windows(wanted.sides)
+    elif wanted.verb == "reads":
+        with tempfile.TemporaryDirectory(dir=wanted.scratch) as scratch:
+            measure_reads(wanted.side, Path(scratch))
     elif wanted.verb == "beside":
         measure_beside(wanted.side, wanted.repeats, wanted.only, wanted.peers)
     else:
@@ -207,6 +220,62 @@ def measure_beside(side: int, repeats: int, only: list[str], peers: str) -> None
     print(f"{'path':34}{'seconds':>9}{'cpu s':>9}{'extra MB':>10}{'times ours':>12}")
     for name, m in median.items():
         print(f"{name:34}{m['seconds']:9.1f}{m['cpu']:9.1f}{m['megabytes']:10.0f}{m['seconds'] / best:12.2f}")
+
+
+def measure_windows(sides: list[int]) -> None:
+    """Processor time for each pixel of a window of every size, the least of three turns."""
+    import torch
+
+    from delineate.learn.engine import engine_of
+
+    learnt = network(width=32, levels=5, shuffle=1)
+    print(f"{'ns per pixel, windows of':26}" + "".join(f"{side:>8}" for side in sides))
+    for name in ("openvino", "torch"):
+        engine = engine_of(learnt, name)
+        least = dict.fromkeys(sides, math.inf)
+        for turn in range(4):  # the first is not counted
+            for side in sides:
+                window, times = torch.rand(1, 3, side, side), max(1, (max(sides) // side) ** 2 // 2)
+                begun = time.process_time()
+                for _ in range(times):
+                    engine(window)
+                each = (time.process_time() - begun) / times / side**2 * 1e9
+                least[side] = min(least[side], each) if turn else math.inf
+        print(f"{name:26}" + "".join(f"{least[side]:8.0f}" for side in sides), flush=True)
+
+
+def measure_reads(side: int, scratch: Path) -> None:
+    """Bytes read for each byte of a compressed picture, and the processor time of the thread that reads."""
+    from delineate.data.large import open_large
+    from delineate.learn.large import LargePrediction
+
+    learnt = network(width=8, levels=4, shuffle=2)
+    print(f"{'tiles':>6}{'mirrors':>9}{'times read':>12}{'reading s':>11}{'all cpu s':>11}")
+    for core in (512, 1024):
+        for flips in (False, True):
+            image = open_large(slide_file(scratch / f"{core}_{flips}.tif", side))
+            spent = [0.0, 0.0]
+
+            def read(box, level, inner=image.read, spent=spent):
+                begun = time.thread_time()
+                pixels = inner(box, level)
+                spent[0] += pixels.nbytes
+                spent[1] += time.thread_time() - begun
+                return pixels
+
+            store = scratch / f"{core}_{flips}.ome.zarr"
+            prediction = LargePrediction.begin(
+                store, learnt, replace(image, read=read), model="", core=(core, core), flips=flips
+            )
+            spent[:] = [0.0, 0.0]  # the sample is the same for all
+            begun = time.process_time()
+            for _ in prediction.predicted(prediction.tiles):
+                pass
+            took = time.process_time() - begun
+            mirrors = "4" if flips else "none"
+            print(
+                f"{core:6}{mirrors:>9}{spent[0] / image.nbytes:12.2f}{spent[1]:11.2f}{took:11.1f}", flush=True
+            )
 
 
 def measure_files(sides: list[int], scratch: Path) -> None:

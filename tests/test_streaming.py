@@ -88,7 +88,6 @@ def test_parts_give_what_the_whole_image_gives(work, whole, tmp_path):
         read_mask(whole / "big.ome.tif").array, read_mask(tmp_path / "at_once" / "big.tif").array
     )
     assert (whole / "overlays" / "big.png").is_file()
-    assert list((whole / ".unfinished").iterdir()) == []
 
 
 def test_killed_and_started_again_it_goes_on_and_the_file_is_the_same(work, whole, tmp_path):
@@ -376,6 +375,38 @@ def test_a_scheduler_without_workers_is_one_sentence(work, tmp_path, capsys, mon
 def test_an_array_in_memory_is_no_work_for_workers(work, tmp_path):
     with pytest.raises((DataError, ModelError), match="save it and give its folder"):
         flow.predict(flow.load(work / "model"), work / "big.ome.tif", out=tmp_path / "out", workers=1)
+
+
+def test_of_what_is_complete_nothing_unfinished_is_left(whole):
+    assert {path.name for path in whole.iterdir()} == {"big.ome.tif", "overlays", "prediction.json"}
+
+
+def test_a_folder_that_holds_a_prediction_is_left_alone_and_resume_named(work, whole, tmp_path, capsys):
+    said = refused(capsys, *predict(work, whole))
+    assert said.endswith(
+        "holds a prediction already: go on with it by --resume, choose another folder, or remove it"
+    )
+
+
+def test_a_volume_that_loses_its_place_in_the_body_is_told(work, tmp_path, capsys):
+    sitk = pytest.importorskip("SimpleITK")
+    volume = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 200, (3, 40, 50)).astype(np.int16))
+    volume.SetOrigin((5.0, -7.0, 11.0))
+    sitk.WriteImage(volume, str(tmp_path / "a.nii"))
+    words = ["predict", work / "model", tmp_path / "a.nii", "--memory", 1]
+    assert run(*words, "-o", tmp_path / "zarr", "--suffix", ".ome.zarr") == 0
+    assert ".ome.zarr has no place for where the volume lies in the body" in capsys.readouterr().err
+    assert run(*words, "-o", tmp_path / "nii") == 0
+    assert "no place" not in capsys.readouterr().err
+    assert sitk.ReadImage(str(tmp_path / "nii" / "a.nii")).GetOrigin() == (5.0, -7.0, 11.0)
+
+
+def test_a_small_image_goes_in_one_tile(work, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "a.tif", np.arange(3000, dtype=np.uint8).reshape(50, 60))
+    assert run("predict", work / "model", tmp_path / "a.tif", "-o", tmp_path / "out", "--memory", 1) == 0
+    said = capsys.readouterr().err
+    assert "a: 50 x 60 pixels in one tile, in at most" in said
+    assert "100% of 0.003 million pixels" in said
 
 
 def test_a_prediction_of_parts_is_indexed_like_any_other(whole):

@@ -7,6 +7,7 @@ The store lies in OUT/.unfinished until it is complete; whatever happens, what w
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import shutil
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from delineate.core import DataError, OutputError, available_bytes
 from delineate.data.large import LargeImage, is_large_kind, large_suffix_of, open_large
+from delineate.data.problem import by
 
 if TYPE_CHECKING:
     from delineate.core import ClassTable
@@ -135,7 +137,15 @@ def outline_large(
             )
         place = folder.unfinished(name)
         prediction = _begun(
-            place, learnt, image, model=model, engine=engine, wishes=wishes, tell=tell, name=name
+            place,
+            learnt,
+            image,
+            model=model,
+            engine=engine,
+            wishes=wishes,
+            suffix=suffix,
+            tell=tell,
+            name=name,
         )
         last = _work_through(prediction, name=name, client=client, watch=watch)
         if left := len(prediction.todo()):
@@ -153,6 +163,8 @@ def outline_large(
         files["labels"] = _written(prediction.store, image, folder.at(where), classes=learnt.classes)
         folder.record(name, source=path, **files)
         shutil.rmtree(place, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others may not be complete
+            place.parent.rmdir()
         return files["objects" if wishes.objects else "labels"]
 
 
@@ -207,6 +219,7 @@ def _begun(
     model: str,
     engine: str,
     wishes: Wishes,
+    suffix: str,
     tell: Callable[[str], None],
     name: str,
 ) -> LargePrediction:
@@ -226,6 +239,10 @@ def _begun(
     )
     for note in image.notes:
         tell(f"{name}: {note}")
+    if image.affine is not None and suffix != ".nii":
+        tell(
+            f"{name}: {suffix} has no place for where the volume lies in the body: of a .nii, a .nii keeps it"
+        )
     if image.fixed_whole and image.nbytes > _COMFORT * available_bytes():
         raise DataError(
             f"{image.path} is compressed in one piece, so no part can be read alone: save it as a tiled TIFF or OME-Zarr"
@@ -265,10 +282,10 @@ def _begun(
             foreground_above=wishes.foreground_above,
         )
     core = prediction.store.settings["core"]
-    shape, tiles = (" x ".join(map(str, sides)) for sides in (image.spatial, core))
+    tiles = f"tiles of {by(core)}" if len(prediction.tiles) > 1 else "one tile"
     needed = bytes_with(learnt, image, tuple(core), flips=wishes.flips, objects=with_objects)
     tell(
-        f"{name}: {shape} pixels in tiles of {tiles}, in at most {needed / 1e9:.2g} GB of memory for each process"
+        f"{name}: {by(image.spatial)} pixels in {tiles}, in at most {needed / 1e9:.2g} GB of memory for each process"
     )
     return prediction
 

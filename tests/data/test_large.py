@@ -167,6 +167,68 @@ def test_ome_zarr_gives_channels_last_and_the_size_of_a_pixel(tmp_path, version)
         np.testing.assert_array_equal(image.window(box), np.moveaxis(array, 0, -1)[box])
 
 
+def multiscale(path, *, levels=2, axes="yx", scale=(1.0, 1.0), named=3):
+    """An OME-Zarr whose metadata name `named` levels, of which `levels` are there."""
+    root = zarr.open_group(path, mode="w", zarr_format=3)
+    for level in range(levels):
+        root.create_array(
+            str(level), shape=(64 >> level,) * len(axes), chunks=(32,) * len(axes), dtype="uint8"
+        )[:] = 1
+    steps = [{"type": "scale", "scale": list(scale)}]
+    datasets = [{"path": str(n), "coordinateTransformations": steps} for n in range(named)]
+    named_axes = [{"name": axis, "type": "space"} for axis in "yx"]
+    root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": named_axes, "datasets": datasets}]}
+    return path
+
+
+def test_of_a_pyramid_without_its_coarse_levels_the_fine_ones_are_used(tmp_path):
+    with open_large(multiscale(tmp_path / "a.ome.zarr")) as image:
+        assert image.levels == ((64, 64), (32, 32))
+        assert image.notes == ("the level 2 that its metadata name is not there: finer levels are used",)
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"levels": 0}, "lacks its full resolution, the level 0: copy the folder again"),
+        ({"named": 0}, "lacks its full resolution, the level 0: copy the folder again"),
+        ({"axes": "zyx"}, "its array has 3 axes, but its metadata name 2"),
+        (
+            {"scale": (1.0,)},
+            "its array has 2 axes, but its metadata name 2 and give scales of 1: export it again",
+        ),
+    ],
+)
+def test_a_pyramid_whose_metadata_lie_is_told(tmp_path, how, says):
+    with pytest.raises(DataError, match=says):
+        open_large(multiscale(tmp_path / "a.ome.zarr", **how))
+
+
+def test_plain_arrays_that_are_no_image_are_told(tmp_path):
+    zarr.create_array(tmp_path / "a.zarr", shape=(2, 3, 4, 5, 6), dtype="uint8")
+    with pytest.raises(DataError, match="an array of 5 axes without names: save it as OME-Zarr"):
+        open_large(tmp_path / "a.zarr")
+    zarr.create_array(tmp_path / "b.zarr", shape=(0, 20), dtype="uint8")
+    with pytest.raises(DataError, match="has no pixels"):
+        open_large(tmp_path / "b.zarr")
+
+
+def test_a_broken_tile_is_told_by_its_place(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, np.arange(4096, dtype=np.uint16).reshape(64, 64), tile=(16, 16), compression="zlib"
+    )
+    with tifffile.TiffFile(path) as file:
+        offset = file.pages[0].dataoffsets[6]
+    data = path.read_bytes()
+    path.write_bytes(data[:offset] + b"\xff" * 16 + data[offset + 16 :])
+    with (
+        open_large(path) as image,
+        pytest.raises(DataError, match="the tile at row 16, column 32 is damaged"),
+    ):
+        image.whole()
+
+
 def test_a_zarr_that_lost_its_chunks_is_told(tmp_path):
     array = zarr.create_array(tmp_path / "a.zarr", shape=(64, 64), chunks=(32, 32), dtype="uint8")
     with pytest.raises(DataError, match="not one of its 4 chunks"):

@@ -72,6 +72,16 @@ def test_a_part_is_that_part_of_the_networks_own_answer(engine, net):
             )
 
 
+@pytest.mark.parametrize("thickness", [1, 2])
+def test_a_picture_of_a_row_or_two_has_an_answer_too(engine, net, thickness):
+    batch = torch.randn(1, 3, thickness, *(21, 17)[: net.dims - 1])
+    with torch.inference_mode():
+        expected = net(batch)
+    torch.testing.assert_close(engine(batch), expected, atol=1e-4, rtol=1e-4)
+    keep = (slice(0, 1), *(slice(3, 9) for _ in batch.shape[3:]))
+    torch.testing.assert_close(part_of(engine, batch, keep), expected[(..., *keep)], rtol=0, atol=1e-4)
+
+
 def test_openvino_keeps_both_its_graphs_and_mends_them(net, tmp_path):
     if not installed("openvino"):
         pytest.skip("OpenVINO is not installed")

@@ -31,6 +31,27 @@ def learnt():
     return Learnt(net, plan, classes, Record(seed=0))
 
 
+def test_of_a_tile_only_what_is_kept_is_asked_for_and_of_a_whole_image_all(learnt):
+    class Parts:
+        def __init__(self):
+            self.asked, self.inner = [], learnt.net
+
+        def __call__(self, batch):
+            self.asked.append("all")
+            return self.inner(batch).detach()
+
+        def part(self, batch, keep):
+            self.asked.append("part")
+            return self.inner.part(batch, keep).detach()
+
+    image = np.random.default_rng(2).random((101, 143, 1))
+    engine = Parts()
+    whole = answered(replace(learnt, engine=engine), image)
+    cut = answered(replace(learnt, engine=engine), image, tile=64)
+    assert engine.asked == ["all"] + 6 * ["part"]
+    np.testing.assert_allclose(cut, whole, atol=1e-4)
+
+
 @pytest.mark.parametrize("size", [(101, 143), (64, 64), (37, 200)])
 def test_tiles_of_any_size_give_the_whole_image(learnt, size):
     image = np.random.default_rng(1).random((*size, 1))

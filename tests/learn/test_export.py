@@ -178,6 +178,16 @@ def test_where_there_are_no_images_coins_stand_in(dims, channels):
     assert image.std() > 10
 
 
+def test_a_scale_drops_out_of_the_sizes_that_bioimageio_computes():
+    from delineate.learn.bioimageio import _cancelling
+
+    assert 168 * 0.9 / 0.9 != 168
+    for scale in (0.9, 0.8, 2.5, 1 / 3, 0.2479):
+        near = _cancelling(scale)
+        assert near == pytest.approx(scale, rel=1e-7)
+        assert all(n * near / near == n for n in range(1, 5000))
+
+
 def test_a_bioimageio_package_passes_its_own_validator_and_holds_what_torch_gives(
     flat, tmp_path, monkeypatch
 ):

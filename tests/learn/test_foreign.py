@@ -166,6 +166,18 @@ def test_the_command_line_predicts_with_it(tmp_path):
     np.testing.assert_array_equal(labels, bright(coins()[1][0].image))
 
 
+def test_workers_predict_with_it_too(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    write(tmp_path / "data")
+    path = threshold(tmp_path / "net.onnx", how="one sigmoid")
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        there = {"out": tmp_path / "there", "scheduler": cluster.scheduler_address}
+        written = flow.predict(path, tmp_path / "data/test", **there)
+    here = flow.predict(path, tmp_path / "data/test", out=tmp_path / "here")
+    assert [one.read_bytes() for one in written] == [one.read_bytes() for one in here]
+
+
 def test_a_model_for_three_channels_refuses_an_image_of_four(tmp_path):
     model = OnnxModel(threshold(tmp_path / "a.onnx", channels=3))
     with pytest.raises(ModelError, match=r"has 4 channels but a\.onnx takes 3: convert the image"):

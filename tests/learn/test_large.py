@@ -11,6 +11,7 @@ import torch
 from delineate.core import Case, ClassTable, ModelError, OutputError
 from delineate.data.large import LargeImage, box_of
 from delineate.data.large.labels import LabelStore
+from delineate.data.large.sample import is_empty
 from delineate.learn import Learnt, Overrides, Record, planned
 from delineate.learn import large as module
 from delineate.learn.answer import answered
@@ -106,6 +107,32 @@ def test_empty_blocks_are_background_whatever_the_tiles(tmp_path, small_chunks):
     np.testing.assert_array_equal(every[:, 128:], found[32][:, 128:])
     again = begun(tmp_path, learnt, pixels, core=(32, 32), name="counted")
     assert sum(skipped for _, skipped in again.predicted(again.tiles)) == 128 * 128
+
+
+def test_a_block_that_holds_something_is_read_no_further(tmp_path):
+    pixels = np.full((64, 64, 1), 7, np.uint8)
+    pixels[3, 3] = 9
+    reads = []
+    image = LargeImage.of(pixels)
+    whole = image.read
+    image = replace(image, chunk=(8, 8), read=lambda box, level: reads.append(box) or whole(box, level))
+    assert not is_empty(image, (slice(0, 64), slice(0, 64)), None)
+    assert [(rows.start, rows.stop) for rows, _ in reads] == [(0, 16)]
+    assert not is_empty(image, (slice(0, 64), slice(0, 64)), 8)
+    assert is_empty(image, (slice(4, 64), slice(0, 64)), None)
+    pixels[:4], pixels[4:] = 240, 9  # glass above, one dark value below: neither throughout
+    assert not is_empty(image, (slice(0, 64), slice(0, 64)), 215)
+
+
+def test_mirrors_are_read_once(tmp_path, small_chunks):
+    reads, image = [], LargeImage.of(np.random.default_rng(0).integers(0, 255, (101, 90, 1), np.uint8))
+    whole = image.read
+    image = replace(image, read=lambda box, level: reads.append(box) or whole(box, level))
+    prediction = LargePrediction.begin(
+        tmp_path / "a", untrained(), image, model="", core=(32, 32), flips=True, skip_empty=False
+    )
+    reads.clear()
+    assert len(list(prediction.predicted(prediction.tiles))) == len(reads) == 12
 
 
 def test_only_what_is_missing_is_predicted_again_and_it_is_the_same(tmp_path, small_chunks):
@@ -223,7 +250,7 @@ def test_what_is_stated_counts_mirrors_float32_and_the_decoder():
     stated = bytes_with(learnt, image, (512, 512))
     window = (512 + 2 * learnt.net.halo) ** 2
     mirrored = bytes_with(learnt, image, (512, 512), flips=True)
-    assert mirrored - stated >= 2 * 3 * (window * 3 * 4), "three more windows in float32, of two tiles"
+    assert mirrored - stated >= window * (3 * 4 + 2 * 8), "a turned window and a second answer in float32"
     assert bytes_with(learnt, replace(image, decoded=10**9), (512, 512)) - stated == 10**9
     low = replace(learnt, plan=replace(learnt.plan, precision="bf16-mixed"))
     unknown = replace(low, engine=lambda batch: batch)

@@ -7,6 +7,7 @@ Nothing heavy is imported before a verb runs, so that `--help` answers at once. 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -68,6 +69,8 @@ def main() -> None:
 
     # Threads that wait for each other shall sleep, not spin: on a busy machine a step is then several times faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # What Zarr was still reading when a chunk turned out to be damaged is nobody's concern.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         app()
     except DelineateError as error:

@@ -66,10 +66,15 @@ def pixel_bar() -> Iterator[Callable[[Streamed], None]]:
             return
         said_at = now.seconds
         left = f", {int(now.remaining) // 60}:{int(now.remaining) % 60:02d} left" if now.per_second else ""
-        speed = f", {now.per_second / 1e6:.2f} million pixels per second{left}" if now.per_second else ""
-        complain(f"{now.name}: {now.done / now.total:.0%} of {now.total / 1e6:.0f} million pixels{speed}")
+        speed = f", {_millions(now.per_second)} million pixels per second{left}" if now.per_second else ""
+        complain(f"{now.name}: {now.done / now.total:.0%} of {_millions(now.total)} million pixels{speed}")
 
     yield watch
+
+
+def _millions(number: float) -> str:
+    """Two digits, or all before the point: 0.005, 1.5, 1074."""
+    return f"{number / 1e6:.0f}" if number >= 1e7 else f"{number / 1e6:.2g}"
 
 
 @contextmanager

@@ -308,8 +308,10 @@ def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell) ->
             f"{whole} cannot be read in parts, which --geojson needs: save it as TIFF, or leave that out"
         )
     if asked and len(large) < len(found):
+        others = [entry.images[0].name for entry in found if entry.name not in large]
         say(
-            f"{len(found) - len(large)} of {len(found)} images are read whole: {listed(asked)} does nothing for them"
+            f"{listed(others)} {'is' if len(others) == 1 else 'are'} read whole, where {listed(asked)} "
+            f"{'does' if len(asked) == 1 else 'do'} nothing"
         )
     return large
 
@@ -420,7 +422,7 @@ def _on_workers(
     failures = []
     places = str(model.absolute()), str(folder.folder.absolute())
     absolute = [replace(e, images=tuple(path.absolute() for path in e.images)) for e in entries]
-    state = (model / "model.json").stat().st_mtime_ns
+    state = (model / "model.json" if model.is_dir() else model).stat().st_mtime_ns
     tasks = [(*places, state, replace(how, starts=_of(how.starts, entry.name)), entry) for entry in absolute]
     for done, ((*_, entry), outcome) in enumerate(spread(client, image_on_worker, tasks), start=1):
         if isinstance(outcome, str):

@@ -38,6 +38,7 @@ def crew(*, scheduler: str | None = None, workers: int | None = None) -> Iterato
         ) from error
     if workers is not None and workers < 1:
         raise DataError(f"{workers} workers cannot work: give at least 1")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told below
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=_ANSWER_SECONDS)
@@ -96,7 +97,7 @@ def spread(
         ) from error
     except (CancelledError, OSError) as error:
         raise OutputError(
-            f"the scheduler is gone ({error}): start it again and go on with --resume; what was finished is kept"
+            "the scheduler is gone: start it again and go on with --resume; what was finished is kept"
         ) from error
     finally:
         client.cancel(futures)

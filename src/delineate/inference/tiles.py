@@ -55,7 +55,7 @@ def tiles(spatial: tuple[int, ...], *, core: tuple[int, ...], halo: tuple[int, .
 
 
 def tiled(
-    run: Callable[[Tensor], Tensor],
+    run: Callable[[Tensor, tuple[slice, ...]], Tensor],
     image: Tensor,
     *,
     core: tuple[int, ...],
@@ -63,18 +63,18 @@ def tiled(
 ) -> Tensor:
     """`run` over the tiles of `image` (channels, *spatial), put together: (outputs, *spatial) float32.
 
-    `run` maps (1, channels, *window) to (1, outputs, *window).
+    `run` maps (1, channels, *window), and the part of the window that is wanted, to (1, outputs, *part).
 
-    >>> tiled(lambda x: x + 1, torch.zeros(1, 5, 7), core=(2, 4), halo=(1, 1)).unique()
+    >>> tiled(lambda x, part: x[(..., *part)] + 1, torch.zeros(1, 5, 7), core=(2, 4), halo=(1, 1)).unique()
     tensor([1.])
     """
     spatial = tuple(image.shape[1:])
     whole: Tensor | None = None
     for tile in tiles(spatial, core=core, halo=halo):
-        answer = run(image[(slice(None), *tile.read)][None])[0]
+        answer = run(image[(slice(None), *tile.read)][None], tile.inside)[0]
         if whole is None:
             whole = torch.empty((len(answer), *spatial), dtype=torch.float32)
-        whole[(slice(None), *tile.keep)] = answer[(slice(None), *tile.inside)].float()
+        whole[(slice(None), *tile.keep)] = answer.float()
     if whole is None:
         raise ValueError(f"an image of shape {tuple(image.shape)} has no pixels: nothing to predict")
     return whole

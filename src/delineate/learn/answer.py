@@ -17,6 +17,7 @@ from torch import Tensor
 
 from delineate.core import ModelError
 from delineate.data.conditions import amount_of_dye, illumination_of
+from delineate.data.problem import counted
 from delineate.inference import shift_averaged, tiled
 from delineate.inference.engines import part_of
 from delineate.learn.engine import engine_of
@@ -39,7 +40,7 @@ def answered(
     """Class probabilities, then offsets in pixels: (classes [+ dims], *spatial) for an image (*spatial, channels).
 
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
-    mirrored images. shifts: average over so many shifted copies, see `shift_averaged`. See `runner` for what computes it.
+    mirrored images. shifts: average over so many shifted copies, see `shift_averaged`. See `part_runner` for what computes it.
     Raises ModelError where the image has other axes or channels than the model, or where tiles are asked of an equivariant
     model, in which every pixel has a say in how the whole image is sampled.
 
@@ -56,7 +57,7 @@ def answered(
     if tile is not None and plan.equivariant:
         raise ModelError("an equivariant model looks at the whole image at once: leave --tile out")
     picture = ready(plan, image)
-    run = runner(learnt)
+    run = part_runner(learnt)
     divisor, halo = learnt.net.divisor, learnt.net.halo
 
     def whole(plane: Tensor) -> Tensor:
@@ -142,7 +143,7 @@ def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor
     image = seen(plan, image)
     if image.shape[-1] != plan.channels:
         raise ModelError(
-            f"{name} has {image.shape[-1]} channels but the model was trained on {plan.channels}: "
+            f"{name} has {counted(image.shape[-1], 'channel')} but the model was trained on {plan.channels}: "
             "convert the image, or train a model on such images"
         )
     return torch.from_numpy(normalised(image, plan.normalisation, name=name))

@@ -144,7 +144,7 @@ def _tensors(v0_5: Any, learnt: Learnt, folder: Path, names: Sequence[str]) -> t
     unit = METRES.get(str(learnt.record.data.get("unit", "px")))
     spacing = learnt.record.data.get("spacing", [1.0] * plan.dims)
     scales = [
-        {"scale": float(scale), "unit": unit} if unit else {} for scale in spacing
+        {"scale": _cancelling(float(scale)), "unit": unit} if unit else {} for scale in spacing
     ]  # without a unit a scale says nothing
     inputs = [
         v0_5.BatchAxis(),
@@ -188,6 +188,15 @@ def _tensors(v0_5: Any, learnt: Learnt, folder: Path, names: Sequence[str]) -> t
         preprocessing=_preprocessing(v0_5, learnt),
     )
     return [image], outputs
+
+
+def _cancelling(scale: float) -> float:
+    """A scale that drops out of n * scale / scale to the last bit: itself, or else rounded to seven digits.
+
+    bioimage.io computes the size of an output in this way, and refuses 168.00000000000003 pixels.
+    """
+    sizes = np.arange(1, 1 << 16, dtype=np.float64)
+    return scale if (sizes * scale / scale == sizes).all() else float(np.float32(scale))
 
 
 def _preprocessing(v0_5: Any, learnt: Learnt) -> list[Any]:

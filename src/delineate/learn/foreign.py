@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import ClassTable, DataError, ModelError, tempered
+from delineate.data.problem import counted
 from delineate.inference.coarse import enlarged, fraction_of, told
+from delineate.inference.engines import cut
 from delineate.inference.objects import objects_by_class
 from delineate.inference.tiles import tiled
 from delineate.learn.objects import LEARNT, apart
@@ -134,7 +136,8 @@ class OnnxModel:
             image = image[..., :1]  # a grey picture stored in colour
         if self.channels is not None and image.shape[-1] != self.channels:
             raise ModelError(
-                f"the image has {image.shape[-1]} channels but {self.path.name} takes {self.channels}: convert the image"
+                f"the image has {counted(image.shape[-1], 'channel')} but {self.path.name} takes {self.channels}: "
+                "convert the image"
             )
         ready = torch.from_numpy(np.ascontiguousarray(made_ready(image, self.sidecar)))
         if self.dims == 2 and image.ndim == 4:
@@ -166,8 +169,8 @@ class OnnxModel:
             )
         halos = tuple(0 if c >= side else around for c, side in zip(core, sides, strict=True))
 
-        def run(window: Tensor) -> Tensor:
-            return torch.from_numpy(self._ran(window[0].numpy()))[None]
+        def run(window: Tensor, part: tuple[slice, ...]) -> Tensor:
+            return cut(torch.from_numpy(self._ran(window[0].numpy()))[None], part)
 
         return tiled(run, picture, core=tuple(core), halo=halos).numpy()
 

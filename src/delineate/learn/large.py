@@ -25,6 +25,7 @@ from delineate.data.large import Box, LargeImage, open_large
 from delineate.data.large.labels import CHUNK, LabelStore, boxes
 from delineate.data.large.polygons import ObjectTable
 from delineate.data.large.sample import block_boxes, glass_of, is_empty, sampled
+from delineate.data.problem import counted
 from delineate.inference.regions import Owned, assembled, owned, regions
 from delineate.inference.stream import overlapped, window_of
 from delineate.learn.answer import mirrors, part_runner
@@ -227,7 +228,7 @@ class LargePrediction:
         for block in block_boxes(box, self.image.spatial, side):
             corner = tuple(s.start for s in block)
             if corner not in self._empty:
-                self._empty[corner] = is_empty(self.image.window(block), self._glass)
+                self._empty[corner] = is_empty(self.image, block, self._glass)
             if self._empty[corner]:
                 parts.append(shared(block, box))
         return parts
@@ -247,19 +248,23 @@ class LargePrediction:
         )
 
     def _windows(self, box: Box) -> list[Tensor]:
-        """What the network sees of a box, normalised: (slices, channels, *window) for every mirror."""
-        windows = []
-        for turn in self._turns():
-            pixels = self.image.window((*box[: -self.dims], *self._window(box, turn).read))
-            name = self.image.path.name
-            pixels = _shown(pixels, self.learnt.plan, self._illumination)
-            if pixels.shape[-1] != self.learnt.plan.channels:
-                raise ModelError(
-                    f"{name} is in colour in some places, and the model was trained on grey images: convert it to grey"
-                )
-            window = torch.from_numpy(scaled(pixels, self._scale, name=name))
-            windows.append(window.movedim(1, 0) if window.ndim > self.dims + 1 else window[None])
-        return windows
+        """What the network sees of a box, normalised: (slices, channels, *window) for every mirror, read once for all."""
+        asked = [self._window(box, turn).read for turn in self._turns()]
+        span = tuple(
+            slice(min(side.start for side in sides), max(side.stop for side in sides))
+            for sides in zip(*asked, strict=True)
+        )
+        pixels = self.image.window((*box[: -self.dims], *span))
+        name = self.image.path.name
+        pixels = _shown(pixels, self.learnt.plan, self._illumination)
+        if pixels.shape[-1] != self.learnt.plan.channels:
+            raise ModelError(
+                f"{name} is in colour in some places, and the model was trained on grey images: convert it to grey"
+            )
+        seen = torch.from_numpy(scaled(pixels, self._scale, name=name))
+        seen = seen.movedim(1, 0) if seen.ndim > self.dims + 1 else seen[None]
+        places: list[Any] = [(..., *within(read, span)) for read in asked]
+        return [seen[place] for place in places]
 
     def _answer(self, box: Box, windows: list[Tensor]) -> Tensor:
         """Outputs (outputs, *box), averaged over the mirrors."""
@@ -325,7 +330,7 @@ def fits(learnt: Learnt, image: LargeImage) -> None:
         )
     if image.channels != plan.channels and not ((plan.grey or plan.takes_colour) and image.channels == 3):
         raise ModelError(
-            f"{image.path} has {image.channels} channels but the model was trained on {plan.channels}: "
+            f"{image.path} has {counted(image.channels, 'channel')} but the model was trained on {plan.channels}: "
             "convert the image, or train a model on such images"
         )
 
@@ -389,19 +394,20 @@ def bytes_with(
 ) -> int:
     """An upper estimate of what the process takes with tiles that keep `core` pixels along each axis.
 
-    flips: the windows of all mirrors are there, of the tile that is computed and of the next. What a file's decoder takes
-    beside the window counts as well.
+    flips: mirrors are parts of one window, turned one after the other. What a file's decoder takes beside the window counts
+    as well.
     """
     plan, halo = learnt.plan, learnt.net.halo + (margin_px(learnt) if objects else 0)
     dims = plan.dims
-    sides = [min(c + 2 * halo, n) for c, n in zip(core[-dims:], image.spatial[-dims:], strict=True)]
+    around_core = 2 * halo + learnt.net.divisor * flips  # a mirror's grid begins elsewhere
+    sides = [min(c + around_core, n) for c, n in zip(core[-dims:], image.spatial[-dims:], strict=True)]
     window = math.prod(sides)
     number = 2 if getattr(learnt.engine, "low", learnt.engine is None and low_precision(learnt)) else 4
     outputs = len(learnt.classes) + plan.dims * plan.objects
     inside = 9 * plan.width * number / plan.shuffle**dims
     around = 2 * image.channels * (image.dtype.itemsize + 8) + 12 * outputs + 8
     if flips:
-        around += 8 * plan.channels * (len(mirrors(dims)) - 1) + 4 * plan.channels + 8 * outputs
+        around += 4 * plan.channels + 8 * outputs
     around += 80 * objects  # maps of votes, hills and basins
     block = math.prod(min(BLOCK[dims], n) for n in image.spatial[-dims:])
     judged = block * image.channels * (image.dtype.itemsize + 1)  # whether it is empty

@@ -109,6 +109,10 @@ class PredictionFolder(PredictionFiles):
         }
         if resume and (folder / INDEX).is_file():
             self._about["files"] = self._continued()
+        elif (folder / INDEX).is_file():
+            raise OutputError(
+                f"{folder} holds a prediction already: go on with it by --resume, choose another folder, or remove it"
+            )
         else:
             new_folder(folder)
             self._write_index()

@@ -20,6 +20,7 @@ LATTICE = {2: (12, 256), 3: (5, 96)}  # windows along each axis, and their side
 _GLASS = 200  # what shines through an empty slide is brighter than this in every colour
 _GLASS_SHARE = 0.05
 _DARKER = 25
+_SLABS = 4
 
 
 def sampled(image: LargeImage) -> NDArray[Any]:
@@ -61,16 +62,38 @@ def glass_of(sample: NDArray[Any]) -> int | None:
     return _GLASS + int(bright.argmax()) - _DARKER
 
 
-def is_empty(block: NDArray[Any], glass: int | None) -> bool:
-    """Whether a block (*window, channels) is nothing but glass, or one and the same value in each channel.
+def is_empty(image: LargeImage, block: Box, glass: int | None) -> bool:
+    """Whether a block of the image is nothing but glass, or one and the same value in each channel.
 
-    >>> is_empty(np.full((4, 4, 3), 230, np.uint8), 215), is_empty(np.eye(4)[..., None], None)
+    It is read in a few slabs, and no further than the first that holds something.
+
+    >>> whole = (slice(0, 4), slice(0, 4))
+    >>> slide, picture = LargeImage.of(np.full((4, 4, 3), 230, np.uint8)), LargeImage.of(np.eye(4)[..., None])
+    >>> is_empty(slide, whole, 215), is_empty(picture, whole, None)
     (True, False)
     """
-    if glass is not None and int(block.min()) >= glass:
-        return True
-    first = block.reshape(-1, block.shape[-1])[0]
-    return bool((block == first).all())
+    lit, even, first = glass is not None, True, None
+    for slab in _slabs(image, block):
+        pixels = image.window(slab)
+        if first is None:
+            first = pixels.reshape(-1, pixels.shape[-1])[0]
+        lit = lit and int(pixels.min()) >= (glass or 0)
+        even = even and bool((pixels == first).all())
+        if not (lit or even):
+            return False
+    return True
+
+
+def _slabs(image: LargeImage, block: Box) -> list[Box]:
+    """About a quarter of a block each, along the first axis that it is deep in; what is stored in one piece stays whole."""
+    axis = next((i for i, side in enumerate(block) if side.stop - side.start > 1), 0)
+    side, piece = block[axis], image.chunk[axis]
+    step = -(-(side.stop - side.start) // _SLABS // piece) * piece
+    starts = [side.start, *range(side.start // step * step + step, side.stop, step)]
+    return [
+        (*block[:axis], slice(start, stop), *block[axis + 1 :])
+        for start, stop in itertools.pairwise([*starts, side.stop])
+    ]
 
 
 def block_boxes(box: Box, shape: tuple[int, ...], side: tuple[int, ...]) -> list[Box]:

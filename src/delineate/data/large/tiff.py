@@ -177,13 +177,16 @@ def _page_window(page: Any, keyframe: TiffPage, box: Box, *, into: NDArray[Any])
     sizes = dict(zip(wanted, (page.databytecounts[i] for i in wanted), strict=True))
     target = into if keyframe.axes.endswith("S") or into.ndim == 3 else into[..., None]
     for content, number in cast("Iterable[tuple[bytes | None, int]]", segments):
+        plane, row, column = number // (across * down), number // across % down * tall, number % across * wide
+        decoded, place = None, None
         if content is None or len(content) < sizes[number]:
             if sizes[number]:
                 raise ValueError("the file is cut short")
-            decoded, place, _ = None, None, None
         else:
-            decoded, place, _ = keyframe.decode(content, number, **arguments)
-        plane, row, column = number // (across * down), number // across % down * tall, number % across * wide
+            try:
+                decoded, place, _ = keyframe.decode(content, number, **arguments)
+            except Exception as error:
+                raise ValueError(f"the tile at row {row}, column {column} is damaged: {error}") from error
         top, bottom = max(row, box[0].start), min(row + tall, box[0].stop)
         left, right = max(column, box[1].start), min(column + wide, box[1].stop)
         there = (

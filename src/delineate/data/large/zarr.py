@@ -7,6 +7,7 @@ refused. OME-NGFF: Moore et al. 2021, doi:10.1038/s41592-021-01326-w, and 2023, 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ def open_zarr(path: Path) -> LargeImage:
         ) from error
     if isinstance(node, zarr.Array):
         spatial = node.ndim if node.ndim == 2 or node.shape[-1] > _MOST_CHANNELS else node.ndim - 1
+        if not 2 <= spatial <= 3:
+            raise DataError(
+                f"{path} is an array of {node.ndim} axes without names: save it as OME-Zarr, or as (z, y, x) or "
+                "(z, y, x, channel)"
+            )
         axes = "zyx"[3 - spatial :] + ("c" if node.ndim > spatial else "")
         return _image(path, [node], axes, (1.0,) * spatial, "px")
     about = node.attrs.asdict()
@@ -46,19 +52,29 @@ def open_zarr(path: Path) -> LargeImage:
         )
     first = scales[0]
     axes, units = _axes(first, path)
-    arrays = []
-    for entry in first["datasets"]:
-        try:
-            arrays.append(node[entry["path"]])
-        except KeyError as error:
-            raise DataError(
-                f"{path} lacks the level {entry['path']} that its metadata names: copy the folder again"
-            ) from error
+    named, arrays, notes = [entry["path"] for entry in first["datasets"]], [], []
+    for name in named:
+        if name in node:
+            arrays.append(node[name])
+        elif arrays:
+            notes = [f"the level {name} that its metadata name is not there: finer levels are used"]
+            break
+        else:
+            break
+    if not arrays:
+        raise DataError(
+            f"{path} lacks its full resolution, the level {named[0] if named else '0'}: copy the folder again, all of it"
+        )
     steps = _scale(first["datasets"][0]) or [1.0] * len(axes)
     whole = _scale(first) or [1.0] * len(axes)
+    if {len(steps), len(whole), arrays[0].ndim} != {len(axes)}:
+        raise DataError(
+            f"{path} cannot be understood: its array has {arrays[0].ndim} axes, but its metadata name {len(axes)} and give "
+            f"scales of {min(len(steps), len(whole))}: export it again"
+        )
     unit = next((units[a] for a in "xyz" if units.get(a, "px") != "px"), "px")
     spacing = [s * w for a, s, w in zip(axes, steps, whole, strict=True) if a in "zyx"]
-    return _image(path, arrays, axes, tuple(s if s > 0 else 1.0 for s in spacing), unit)
+    return _image(path, arrays, axes, tuple(s if s > 0 else 1.0 for s in spacing), unit, notes)
 
 
 def zarr_library() -> Any:
@@ -92,8 +108,17 @@ def _scale(entry: dict[str, Any]) -> list[float] | None:
     return None
 
 
-def _image(path: Path, arrays: list[Any], axes: str, spacing: tuple[float, ...], unit: str) -> LargeImage:
+def _image(
+    path: Path,
+    arrays: list[Any],
+    axes: str,
+    spacing: tuple[float, ...],
+    unit: str,
+    notes: Sequence[str] = (),
+) -> LargeImage:
     first = arrays[0]
+    if 0 in first.shape:
+        raise DataError(f"{path} has no pixels: export it again")
     if "t" in axes and first.shape[axes.index("t")] > 1:
         raise DataError(
             f"{path} holds {first.shape[axes.index('t')]} time points: save one image per time point"
@@ -118,9 +143,7 @@ def _image(path: Path, arrays: list[Any], axes: str, spacing: tuple[float, ...],
 
     levels = tuple(tuple(int(a.shape[i]) for i in spatial) for a in arrays)
     chunk = tuple(int(first.chunks[i]) for i in spatial)
-    notes = _missing(
-        path, first, math.prod(-(-n // c) for n, c in zip(first.shape, first.chunks, strict=True))
-    )
+    chunks = math.prod(-(-n // c) for n, c in zip(first.shape, first.chunks, strict=True))
     return LargeImage(
         path=path,
         levels=levels,
@@ -132,7 +155,7 @@ def _image(path: Path, arrays: list[Any], axes: str, spacing: tuple[float, ...],
         suffix=".ome.zarr",
         chunk=chunk,
         read=read,
-        notes=notes,
+        notes=(*notes, *_missing(path, first, chunks)),
         decoded=2 * min(_AT_ONCE, first.nchunks) * math.prod(first.chunks) * first.dtype.itemsize,
     )
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from delineate.core import ModelError, OutputError, written_whole
 from delineate.inference.engines import Engine, cut
+from delineate.inference.engines.pytorch import Eager
 
 Run = Callable[..., Tensor]
 """Tensors in, the logits out."""
@@ -27,7 +29,8 @@ class Converted:
     """`net` as an OpenVINO graph of any size, compiled for this processor; kept in `keep`.xml and .bin.
 
     A network that can compute a part of its answer has a second graph, for parts, which is made when the first is asked for.
-    low: see `compiled`.
+    OpenVINO pools a side of one pixel to nothing; an image so thin that this would happen is computed by torch. low: see
+    `compiled`.
     """
 
     def __init__(self, net: nn.Module, example: Tensor, *, low: bool, keep: Path | None) -> None:
@@ -37,13 +40,22 @@ class Converted:
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Logits of a batch (n, channels, *spatial)."""
-        return self._whole(batch)
+        return self._by_torch(batch) if self._thin(batch) else self._whole(batch)
+
+    def _thin(self, batch: Tensor) -> bool:
+        return min(batch.shape[2:]) <= getattr(self.net, "divisor", 0) // 2
+
+    @cached_property
+    def _by_torch(self) -> Eager:
+        return Eager(self.net, self._example, low=self.low)
 
     def part(self, batch: Tensor, keep: tuple[slice, ...]) -> Tensor:
         """Logits of a part of a batch, a slice with start and stop along each spatial axis."""
         net: Any = self.net
         if not hasattr(net, "part_at"):
             return cut(self(batch), keep)
+        if self._thin(batch):
+            return self._by_torch.part(batch, keep)
         if self._part is None:
             path = None if self._keep is None else self._keep.with_name(f"{self._keep.stem}-parts")
             self._part = _kept(lambda: part_graph(net, self._example), path, low=self.low)
