@@ -241,7 +241,7 @@ def _begun(
         tell(f"{name}: {note}")
     if image.affine is not None and suffix != ".nii":
         tell(
-            f"{name}: {suffix} has no place for where the volume lies in the body: of a .nii, a .nii keeps it"
+            f"{name}: {suffix} does not hold where the volume lies in the body: save it as .nii, whose labels keep that"
         )
     if image.fixed_whole and image.nbytes > _COMFORT * available_bytes():
         raise DataError(
