@@ -63,9 +63,8 @@ def budget(
 
     out: a new folder for budget.html, budget.png, budget.json and trainings/. val: what to judge on; else the validation
     part of the data, else a quarter of the cases (whole groups), and no training sees any of it; images that are judged on
-    have full masks. shares: of the pixels of
-    every image that strokes cover. images: numbers of images with full masks (1, 2, 4, ...; all of them are the ceiling
-    and always tried). clicked: numbers of images that are clicked on, once an object; the others join without labels.
+    have full masks. shares: of the pixels of every image that strokes cover. images: numbers of images with full masks
+    (1, 2, 4, ..., up to three quarters of them; all are the ceiling and always tried). clicked: numbers of images that are clicked on, once an object; the others join without labels.
     minutes (2 where neither is given) or steps bound each training, and seeds repeats every one. resume: go on in an `out`
     that an interrupted run left behind.
     Fewer images are chosen so that the first hold every class; where one is still lacking, that training is left out.
@@ -174,7 +173,7 @@ def _plan(
         raise DataError(
             f"the share of pixels to draw on is {bad[0]}: give a number between 0 and 1, such as 0.01"
         )
-    numbers = [2**n for n in range(20)] if images is None else list(images)
+    numbers = [2**n for n in range(20) if 2**n <= 0.75 * count] if images is None else list(images)
     chosen = [max(1, round(share * count)) for share in CLICKED] if clicked is None else list(clicked)
     if bad := [n for n in (*(images or ()), *(clicked or ())) if not 1 <= n <= count]:
         raise DataError(f"{bad[0]} images shall be labelled, but there are {count} to train on: give fewer")
