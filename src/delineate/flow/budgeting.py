@@ -64,7 +64,8 @@ def budget(
     out: a new folder for budget.html, budget.png, budget.json and trainings/. val: what to judge on; else the validation
     part of the data, else a quarter of the cases (whole groups), and no training sees any of it; images that are judged on
     have full masks. shares: of the pixels of every image that strokes cover. images: numbers of images with full masks
-    (1, 2, 4, ..., up to three quarters of them; all are the ceiling and always tried). clicked: numbers of images that are clicked on, once an object; the others join without labels.
+    (1, 2, 4, ..., up to three quarters of them; all are the ceiling and always tried). clicked: numbers of images that are
+    clicked on, once an object; the others join without labels.
     minutes (2 where neither is given) or steps bound each training, and seeds repeats every one. resume: go on in an `out`
     that an interrupted run left behind.
     Fewer images are chosen so that the first hold every class; where one is still lacking, that training is left out.
