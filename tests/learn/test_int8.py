@@ -31,7 +31,7 @@ def made(tmp_path_factory):
     """A model folder with its 8-bit version, and what that costs."""
     folder = tmp_path_factory.mktemp("int8") / "model"
     tiny = Overrides(patch=32, batch=4, width=8, levels=2, shuffle=1, precision="32-true")
-    method = UNetMethod(ClassTable(("ground", "blob")), steps=60, overrides=tiny)
+    method = UNetMethod(ClassTable(("ground", "blob")), steps=100, overrides=tiny)
     method.fit([blob(i) for i in range(4)]).save(folder)
     cost = flow.quantise(folder, [blob(i) for i in range(10, 16)])
     return folder, cost
