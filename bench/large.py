@@ -126,11 +126,8 @@ def measure_one(path: str, side: int) -> None:
         core = tuple(int(side) for side in (how.split("x") * 2)[:2])
         learnt = replace(learnt, engine=engine_of(learnt, engine[0]))
         small = LargeImage.of(image[:512, :512])
-        list(
-            (
-                p := LargePrediction.begin(Path(scratch.name) / "warm", learnt, small, model="", core=core)
-            ).predicted(p.tiles)
-        )
+        warm = LargePrediction.begin(Path(scratch.name) / "warm", learnt, small, model="", core=(256, 512))
+        list(warm.predicted(warm.tiles))  # two parts: a picture that is one tile goes another way
 
         def run() -> None:
             large = LargePrediction.begin(
