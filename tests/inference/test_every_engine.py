@@ -96,19 +96,6 @@ def test_openvino_keeps_both_its_graphs_and_mends_them(net, tmp_path):
     torch.testing.assert_close(answer, engine(batch)[(..., *keep)], rtol=0, atol=1e-4)
 
 
-def test_openvino_joins_no_maps_for_a_part(net):
-    if not installed("openvino"):
-        pytest.skip("OpenVINO is not installed")
-    from delineate.inference.engines.openvino import graph, part_graph
-
-    def convolved(model):
-        found = [node for node in model.get_ops() if node.get_type_name() == "Convolution"]
-        return {node.input_value(0).get_node().get_type_name() for node in found}
-
-    assert "Concat" in convolved(graph(folded(net), batches(net)[0]))
-    assert "Concat" not in convolved(part_graph(folded(net), batches(net)[0]))
-
-
 def test_it_gives_float32_on_the_cpu_and_leaves_the_batch_alone(engine, net):
     for batch in batches(net):
         before = batch.clone()

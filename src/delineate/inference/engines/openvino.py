@@ -109,7 +109,7 @@ def part_graph(net: Any, example: Tensor) -> Any:
     odd = torch.zeros(1, example.shape[1], *(n - 1 for n in sides))
     cuts = net.cuts(tuple(slice(n // 8, n - n // 8) for n in sides), tuple(odd.shape[2:]))
     anything = (-1, example.shape[1], *(-1 for _ in sides))
-    return _summed(_traced(Part().eval(), (odd, cuts), anything, tuple(cuts.shape)))
+    return _traced(Part().eval(), (odd, cuts), anything, tuple(cuts.shape))
 
 
 def _traced(net: nn.Module, examples: tuple[Tensor, ...], *shapes: tuple[int, ...]) -> Any:
@@ -142,27 +142,6 @@ def _plain(model: Any) -> Any:
             "ceil",
         )
         node.output(0).replace(pool.output(0))
-    return model
-
-
-def _summed(model: Any) -> Any:
-    """The model with each convolution of joined maps as the sum of a convolution of each: what is joined needs no memory then,
-    which is a sixth of what a tile takes, and the second adds to the first in place."""
-    opset = importlib.import_module("openvino.opset1")
-    for node in model.get_ordered_ops():
-        if node.get_type_name() != "Convolution":
-            continue
-        joined, kernel = (value.get_node() for value in node.input_values())
-        if (joined.get_type_name(), kernel.get_type_name()) != ("Concat", "Constant"):
-            continue
-        about, parts, start = node.get_attributes(), [], 0
-        for value in joined.input_values():
-            stop = start + value.get_partial_shape()[1].get_length()
-            weight = opset.constant(kernel.data[:, start:stop].copy())
-            sides = (about[name] for name in ("strides", "pads_begin", "pads_end", "dilations"))
-            parts.append(opset.convolution(value, weight, *sides))
-            start = stop
-        node.output(0).replace(opset.add(*reversed(parts)).output(0))
     return model
 
 
