@@ -200,9 +200,10 @@ def _odd(models: Sequence[Subject]) -> list[str]:
     if steps and max(steps) > 1.2 * min(steps):
         notes.append(f"The trainings had {min(steps)} to {max(steps)} steps.")
     data = [one.record.data for one in learnt if one.plan.annotators in WHOLE]
-    if (
-        len({one["fingerprint"] for one in data if "learnt" in one}) > 1
-    ):  # without it, fingerprints depended on the seed
+    comparable = [
+        one for one in data if "learnt" in one
+    ]  # before it was kept, fingerprints depended on the seed
+    if len({one["fingerprint"] for one in comparable}) > 1:
         notes.append("The trainings had other data, so this is not the spread of seeds alone.")
     if len({bool(one.record.data.get("validation")) for one in learnt if one.plan.weak}) > 1:
         notes.append(

@@ -10,6 +10,7 @@ from delineate.core import Case, DataError, ModelError
 from delineate.data import DataSet
 from delineate.data.fingerprint import seen
 from delineate.data.masks import MasksAre
+from delineate.data.problem import counted
 from delineate.data.sparse import sparse
 from delineate.flow.calibrating import after_training
 from delineate.flow.methods import Tell, data_set, finished, load
@@ -140,8 +141,8 @@ def _check_same(found: DataSet, before: Learnt) -> None:
         count = (as_grey(case.image) if before.plan.grey else case.image).shape[-1]
         if count != before.plan.channels:
             raise DataError(
-                f"{case.name} has {count} channels but the model learnt from {before.plan.channels}: give the data that it was "
-                "trained on"
+                f"{case.name} has {counted(count, 'channel')} but the model learnt from {before.plan.channels}: give the data "
+                "that it was trained on"
             )
     digests = before.record.data.get("learnt", ())
     known = seen(cases, digests)

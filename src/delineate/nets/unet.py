@@ -177,21 +177,16 @@ class UNet(nn.Module):
             skips.append(clipped((Block.needs(*interval) for interval in outputs), shapes[-1]))
             shapes.append(tuple(-(-n // 2) for n in shapes[-1]))
             outputs = clipped((up.needs(*interval) for interval in skips[-1]), shapes[-1])
-        seen, wanted = (
-            list[Intervals](),
-            outputs,
-        )  # what encoders look at, the coarsest first, and what is wanted of them
+        seen: list[Intervals] = []  # what encoders look at, the coarsest first
+        wanted = outputs  # of an encoder
         for level, down in reversed(list(enumerate(cast("list[Sampling]", list(self.downs))))):
             reached = clipped((Block.needs(*interval) for interval in wanted), shapes[level + 1])
-            seen.append(
-                tuple((start - start % 2, stop) for start, stop in reached)
-            )  # halved from an even place
+            # from an even place, so that it is halved as the whole is
+            seen.append(tuple((start - start % 2, stop) for start, stop in reached))
             below = clipped((down.needs(*interval) for interval in seen[-1]), shapes[level])
             wanted = hull(below, skips[level])
-        corners = [
-            [0] * self.dims,
-            *([start for start, _ in one] for one in reversed(seen)),
-        ]  # the finest first
+        corners = [[0] * self.dims]  # where the map of each level begins, the finest first
+        corners += [[start for start, _ in one] for one in reversed(seen)]
         cuts = [
             within(one, [start // 2 for start in corner])
             for one, corner in zip(reversed(seen), corners[:-1], strict=True)

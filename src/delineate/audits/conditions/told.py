@@ -96,10 +96,8 @@ def charts(ranked: Sequence[Course], *, fall: float, most: int) -> tuple[Chart, 
         return ()
     steps = tuple(float(severity) for severity in SEVERITIES)
     overlap = [
-        Curve(
-            course.condition.name, steps, course.dice, None if number else _band(course)
-        )  # of the worst alone
-        for number, course in enumerate(shown)
+        Curve(course.condition.name, steps, course.dice, _band(course) if course is shown[0] else None)
+        for course in shown
     ]
     far = []
     for course in shown:
