@@ -1,8 +1,11 @@
 """What every engine promises: the reference's answer, for any size and batch, again and again."""
 
+import contextlib
+import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 import torch
@@ -122,6 +125,25 @@ def test_it_answers_several_threads_at_once(engine, net):
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(engine, windows))
     assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or not Path("/proc/self/task").is_dir(),
+    reason="only Linux tells on which processors a thread may run",
+)
+def test_its_threads_may_run_on_every_processor_or_programs_side_by_side_would_share_one(engine, net):
+    from concurrent.futures import ThreadPoolExecutor
+
+    allowed, found = os.sched_getaffinity(0), set()
+    if len(allowed) < 2:
+        pytest.skip("there is one processor only")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(engine, torch.zeros(1, 3, *((1024,) * 2 if net.dims == 2 else (96,) * 3)))
+        while not answer.done():
+            for thread in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(OSError):  # it has ended
+                    found.add(frozenset(os.sched_getaffinity(int(thread.name))))
+    assert found == {frozenset(allowed)}
 
 
 def test_in_bfloat16_it_stays_near_the_network(net):

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from delineate.core import ModelError, OutputError, available_bytes
+from delineate.core import ModelError, OutputError, available_bytes, release_freed
 from delineate.data.conditions import Illumination, amount_of_dye, illumination_of
 from delineate.data.large import Box, LargeImage, open_large
 from delineate.data.large.labels import CHUNK, LabelStore, boxes
@@ -82,6 +82,7 @@ class LargePrediction:
         self.tiles: tuple[Box, ...] = tuple(boxes(self.store.levels[0], tuple(about["core"])))
         self._run = part_runner(self.learnt)
         self._empty: dict[tuple[int, ...], bool] = {}
+        self._last_shapes: list[torch.Size] = []
 
     @classmethod
     def begin(
@@ -268,6 +269,9 @@ class LargePrediction:
 
     def _answer(self, box: Box, windows: list[Tensor]) -> Tensor:
         """Outputs (outputs, *box), averaged over the mirrors."""
+        if (shapes := [window.shape for window in windows]) != self._last_shapes:
+            release_freed()  # of windows of other shapes, before the engine takes memory for these
+            self._last_shapes = shapes
         total: Tensor | None = None
         count = len(self.learnt.classes)
         for turn, window in zip(self._turns(), windows, strict=True):

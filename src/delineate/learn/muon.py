@@ -74,8 +74,8 @@ def orthonormal(matrix: Tensor, *, rounds: int = 4) -> Tensor:
         once.diagonal().add_(a)
         product = once @ product
         square = once @ square @ once
-    x = product @ x
-    return x.T if tall else x
+    result: Tensor = product @ x
+    return result.T if tall else result
 
 
 def parted(net: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

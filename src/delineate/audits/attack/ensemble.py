@@ -1,7 +1,8 @@
 """Several attacks, and for each image the one that hurts it most: what one objective spares, another finds.
 
 Members take the same number of steps each, shrinking from long to short, with momentum, and keep the worst point that they
-passed. Most of them start from noise; the last ones go on from the worst image so far, so that their gains add up.
+passed. Most of them start from noise; the last ones go on from the worst image so far, so that their gains add up, and judge
+each point as it is finally counted.
 After SEA (Croce, Singh & Hein 2024, arXiv:2306.12941), with the score itself as one more objective.
 """
 
@@ -44,17 +45,16 @@ SHORT = 0.2  # the longest stride where long ones lead away from what was found
 class Member:
     """What a member climbs (a name in OBJECTIVES), and how.
 
-    first: its longest stride, as a share of eps. plain: as published, strides of one length and no momentum. goes_on: from the
-    worst so far, not from noise. exact: along the more exact of two slopes. judged: each point that it passes is judged, not its
-    worst by logits alone.
+    first: its longest stride, as a share of eps. plain: as published, strides of one length and no momentum. exact: along the
+    more exact of two slopes. goes_on: from the worst so far, not from noise, and each point that it passes is judged, not
+    its worst by logits alone.
     """
 
     objective: str
     first: float = FIRST
     plain: bool = False
-    goes_on: bool = False
     exact: bool = False
-    judged: bool = False
+    goes_on: bool = False
 
 
 MEMBERS: dict[str, Member] = {
@@ -62,11 +62,11 @@ MEMBERS: dict[str, Member] = {
     "PGD (cross-entropy), plain steps": Member("cross-entropy", plain=True, exact=True),
     "SegPGD, plain steps": Member("SegPGD", plain=True),
     "CosPGD, plain steps": Member("CosPGD", plain=True),
-    "masked cross-entropy": Member("masked cross-entropy", goes_on=True, exact=True),
-    "Jensen-Shannon": Member("Jensen-Shannon", first=SHORT, goes_on=True, exact=True),
-    "lost Dice": Member("lost Dice", goes_on=True, exact=True),
-    "lost Dice, short strides": Member("lost Dice", first=SHORT, goes_on=True, exact=True),
-    "cross-entropy, judged": Member("cross-entropy", plain=True, goes_on=True, exact=True, judged=True),
+    "masked cross-entropy": Member("masked cross-entropy", exact=True, goes_on=True),
+    "Jensen-Shannon": Member("Jensen-Shannon", first=SHORT, exact=True, goes_on=True),
+    "lost Dice": Member("lost Dice", exact=True, goes_on=True),
+    "lost Dice, short strides": Member("lost Dice", first=SHORT, exact=True, goes_on=True),
+    "cross-entropy from the worst": Member("cross-entropy", plain=True, exact=True, goes_on=True),
 }
 """All in their order. Plain steps and short ones do most against models that were taught to withstand."""
 
@@ -127,7 +127,7 @@ def ensemble(
                 momentum=0.0 if member.plain else MOMENTUM,
                 start=worst.images if member.goes_on and worst.by != "none" else noise,
                 harm=lost,
-                judge=judging(name) if member.judged else None,
+                judge=judging(name) if member.goes_on else None,
             )
         )
         each[name] = count(name, found)

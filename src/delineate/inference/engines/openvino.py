@@ -152,6 +152,7 @@ def compiled(model: Any, *, low: bool) -> Run:
         "INFERENCE_PRECISION_HINT": "bf16" if low else "f32",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,  # or programs side by side would all sit on the first cores
     }
     try:
         ready: Any = openvino.Core().compile_model(
