@@ -1,5 +1,7 @@
 """A prepared network is the same function with the same slope; only sooner."""
 
+import importlib
+
 import pytest
 import torch
 from torch import nn
@@ -103,3 +105,11 @@ def test_weights_that_are_computed_anew_at_each_call_are_left_to_torch():
     torch.manual_seed(0)
     normed = nn.Sequential(torch.nn.utils.spectral_norm(nn.Conv2d(1, 2, 3, padding=1)), nn.ReLU())
     assert not any(isinstance(module, Convolution) for module in Hastened(normed, torch.float32).modules())
+
+
+def test_where_the_processor_has_no_kernels_in_bfloat16_convolutions_stay_torchs_own(monkeypatch):
+    module = importlib.import_module("delineate.audits.attack.frozen")  # `attack` has a function of that name
+    monkeypatch.setattr(module, "_lays_out_bfloat16", lambda: False)
+    copy = Hastened(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU()), torch.bfloat16)
+    assert not any(isinstance(module, Convolution) for module in copy.modules())
+    assert copy(torch.rand(1, 1, 5, 7)).dtype == torch.bfloat16

@@ -20,7 +20,6 @@ from safetensors.torch import load_file, save
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError, OutputError, TrainingError
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn import training as module
-from delineate.learn.answer import answered
 from delineate.learn.checkpoint import NAME
 
 CLASSES = ClassTable(("background", "square"))
@@ -59,18 +58,6 @@ def test_a_square_is_learnt():
     assert overlap > 0.9
     _, ids = method.outline(new.image)
     assert ids.max() == 1
-
-
-def test_a_narrow_network_is_sure_of_itself_after_a_few_steps():
-    new, given = square(99, marked=False), [square(i, marked=False) for i in range(3)]
-    plan = planned(given, overrides=Overrides(**(vars(SMALL) | {"width": 8})))
-    of_truth = []
-    for seed in range(3):
-        brief = Training(given, classes=CLASSES, plan=plan, steps=40, seed=seed)
-        list(brief)
-        background, object_ = answered(brief.learnt, new.image)
-        of_truth.append(np.where(new.labels == 1, object_, background).mean())
-    assert np.mean(of_truth) > 0.7  # 0.60 where its head learns as slowly as all else
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path):

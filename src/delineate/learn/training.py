@@ -42,7 +42,6 @@ from delineate.learn.weak import Weak, decayed, held_out, leads, prepared, taugh
 from delineate.losses import cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
-HEAD_RATE = 128  # over the channels that the head reads, 8 or more: its learning rate over that of AdamW
 WARM_UP = 50  # steps over which the learning rate rises
 VALIDATIONS = 12  # over a whole training
 CHECKPOINT_SECONDS = 30.0
@@ -187,15 +186,9 @@ class Training:
         net = net.to(memory_format=memory_layout(plan.dims))
         self._average = copy.deepcopy(net)
         inner, others = parted(net)
-        last = list(net.head.parameters())
-        ids = {id(weight) for weight in last}
-        groups = [
-            {"params": [weight for weight in others if id(weight) not in ids]},
-            {"params": last, "lr": plan.learning_rate * HEAD_RATE / max(net.head.in_channels, 8)},
-        ]
-        adamw: Any = torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=1e-4, fused=True)
+        adamw: Any = torch.optim.AdamW(others, lr=plan.learning_rate, weight_decay=1e-4, fused=True)
         optimisers = [Muon(inner, lr=plan.learning_rate * MUON_RATE), adamw] if inner else [adamw]
-        self._rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
+        self._rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
         self._net, *self._optimisers = self._fabric.setup(net, *optimisers)
         self._average.to(self._fabric.device)
         chosen = plan.weak is not None and bool(validation) and judge is not None
@@ -319,8 +312,8 @@ class Training:
         """One batch: forward, loss, backward, a step down, the average updated. Returns the loss."""
         plan = self.plan
         share = min(1.0, (number + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
-        for optimiser, rates in zip(self._optimisers, self._rates, strict=True):
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        for optimiser, rate in zip(self._optimisers, self._rates, strict=True):
+            for group in optimiser.param_groups:
                 group["lr"] = rate * share + 1e-6
         images = self._fabric.to_device(crops.images.contiguous(memory_format=memory_layout(plan.dims)))
         if plan.adversarial:

@@ -25,7 +25,8 @@ def frozen(module: nn.Module) -> nn.Module:
 
 def prepared(net: nn.Module) -> nn.Module:
     """The network itself, frozen, its convolutions (followed by ReLU or not) replaced by prepared ones where there is a way:
-    those of stride 1 that keep the size, on a CPU, where torch was built with oneDNN. Its weights must not change after that.
+    those of stride 1 that keep the size, on a CPU, where oneDNN has kernels for their type (in bfloat16 for a part of the
+    processors alone). Its weights must not change after that.
 
     >>> net = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU()).eval()
     >>> image = torch.rand(1, 1, 5, 7)
@@ -104,7 +105,13 @@ def _fits(module: nn.Module) -> bool:
         and module.padding == tuple((side - 1) / 2 for side in sides)
         and module.padding_mode == "zeros"
         and module.weight.device.type == "cpu"
+        and (module.weight.dtype is not torch.bfloat16 or _lays_out_bfloat16())
     )
+
+
+def _lays_out_bfloat16() -> bool:
+    """Whether oneDNN brings weights in bfloat16 into its own order here; where it cannot, it raises."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class Convolution(nn.Module):
