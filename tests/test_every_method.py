@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -61,6 +64,12 @@ def factory(request):
     return request.param
 
 
+@cache
+def fitted(factory: Callable[..., Method], kind: str) -> Method:
+    """A method that learnt from CASES[kind] once for all tests, none of which fits it again."""
+    return factory(CLASSES).fit(CASES[kind])
+
+
 def blobs(*spatial, channels=1, seed=0, dtype=np.uint8):
     """A noisy picture with two bright boxes, its labels, and a corner about which nobody said anything."""
     generator = np.random.default_rng(seed)
@@ -83,8 +92,13 @@ CASES = {
 
 
 @pytest.fixture(params=CASES)
-def cases(request):
-    return CASES[request.param]
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def cases(kind):
+    return CASES[kind]
 
 
 def test_every_method_that_has_a_name_is_held_to_this():
@@ -95,15 +109,15 @@ def test_it_is_a_method(factory):
     assert isinstance(factory(CLASSES), Method)
 
 
-def test_it_learns_to_tell_bright_boxes_from_the_ground(factory, cases):
+def test_it_learns_to_tell_bright_boxes_from_the_ground(factory, kind, cases):
     new = blobs(*cases[0].spatial, channels=cases[0].channels, seed=9, dtype=cases[0].image.dtype)
-    predicted = factory(CLASSES).fit(cases).predict(new.image).argmax(0)
+    predicted = fitted(factory, kind).predict(new.image).argmax(0)
     said = new.labels != 255
     assert (predicted == new.labels)[said].mean() > 0.95
 
 
-def test_it_gives_float32_probabilities_that_sum_to_one_and_keeps_odd_sizes(factory, cases):
-    method = factory(CLASSES).fit(cases)
+def test_it_gives_float32_probabilities_that_sum_to_one_and_keeps_odd_sizes(factory, kind, cases):
+    method = fitted(factory, kind)
     odd = (*cases[0].spatial[:-2], 37, 29)
     probabilities = method.predict(blobs(*odd, channels=cases[0].channels, seed=3).image)
     assert probabilities.dtype == np.float32
@@ -112,19 +126,17 @@ def test_it_gives_float32_probabilities_that_sum_to_one_and_keeps_odd_sizes(fact
     np.testing.assert_allclose(probabilities.sum(0), 1, atol=1e-5)
 
 
-def test_fitted_twice_it_is_the_same(factory, cases):
+def test_fitted_twice_it_is_the_same(factory, kind, cases):
     image = blobs(*cases[0].spatial, channels=cases[0].channels, seed=4).image
-    method = factory(CLASSES).fit(cases)
-    first = method.predict(image)
-    np.testing.assert_array_equal(method.fit(cases).predict(image), first)
-    np.testing.assert_array_equal(factory(CLASSES).fit(cases).predict(image), first)
+    first = fitted(factory, kind).predict(image)
+    np.testing.assert_array_equal(copy.deepcopy(fitted(factory, kind)).fit(cases).predict(image), first)
 
 
 def test_what_it_learnt_before_does_not_linger(factory):
     inverted = [Case("dark", 255 - case.image, labels=case.labels) for case in CASES["2D"]]
     image = blobs(33, 31, seed=5).image
     method = factory(CLASSES).fit(inverted).fit(CASES["2D"])
-    np.testing.assert_array_equal(method.predict(image), factory(CLASSES).fit(CASES["2D"]).predict(image))
+    np.testing.assert_array_equal(method.predict(image), fitted(factory, "2D").predict(image))
 
 
 def test_it_leaves_images_and_labels_alone(factory, cases):
@@ -145,9 +157,9 @@ def test_before_fit_it_neither_predicts_nor_saves(factory, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_saved_and_loaded_it_predicts_the_same_classes(factory, cases, tmp_path):
+def test_saved_and_loaded_it_predicts_the_same_classes(factory, kind, cases, tmp_path):
     image = blobs(*cases[0].spatial, channels=cases[0].channels, seed=6).image
-    method = factory(CLASSES).fit(cases)
+    method = fitted(factory, kind)
     method.save(tmp_path / "new" / "model")
     loaded = type(method).load(tmp_path / "new" / "model")
     np.testing.assert_array_equal(loaded.predict(image), method.predict(image))
@@ -156,7 +168,7 @@ def test_saved_and_loaded_it_predicts_the_same_classes(factory, cases, tmp_path)
 
 
 def test_a_missing_or_damaged_model_is_refused(factory, tmp_path):
-    method = factory(CLASSES).fit(CASES["2D"])
+    method = fitted(factory, "2D")
     folder = tmp_path / "model"
     with pytest.raises(ModelError):
         type(method).load(folder)
@@ -170,6 +182,6 @@ def test_a_missing_or_damaged_model_is_refused(factory, tmp_path):
 
 
 def test_an_image_with_another_channel_count_is_refused(factory):
-    method = factory(CLASSES).fit(CASES["RGB"])
+    method = fitted(factory, "RGB")
     with pytest.raises(ModelError, match="channels"):
         method.predict(blobs(32, 32, channels=2).image)

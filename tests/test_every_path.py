@@ -26,6 +26,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from delineate import cli, flow, load
 from delineate.data import entry_image, images
+from delineate.report import figures
 
 TINY = (
     "--steps",
@@ -44,6 +45,12 @@ TINY = (
     "percentiles",
 )
 FLAT, DEEP = (40, 48), (5, 40, 48)
+
+
+@pytest.fixture(autouse=True)
+def _without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No kind of file changes how a report is drawn, which would take half of the time here."""
+    monkeypatch.setattr(figures, "png", lambda figure, **_: b"")
 
 
 def run(*words: Any) -> int:

@@ -243,9 +243,9 @@ def test_what_cannot_be_is_one_sentence(work, tmp_path, capsys, words, says):
 
 
 def test_objects_and_polygons_of_a_model_without_objects_are_connected_pieces(work, tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", np.tile(coins()[0][0].image[..., 0], (7, 4)), tile=(256, 256))
+    tifffile.imwrite(tmp_path / "a.tif", np.tile(coins()[0][0].image[..., 0], (3, 2)), tile=(256, 256))
     common = [work / "model", tmp_path / "a.tif", "--objects"]
-    assert run("predict", *common, "-o", tmp_path / "parts", "--geojson", "--tile", 512) == 0
+    assert run("predict", *common, "-o", tmp_path / "parts", "--geojson", "--tile", 256) == 0
     assert run("predict", *common, "-o", tmp_path / "at_once") == 0
     parts, whole = (
         read_mask(tmp_path / folder / name).array.astype(np.int64)

@@ -167,11 +167,12 @@ def untaught(*, seed: int = 0) -> Learnt:
     draw = np.random.default_rng(0)
     case = Case("a", draw.random((64, 64, 1)), labels=np.ones((64, 64), np.uint8))
     plan = planned(
-        [case], overrides=Overrides(width=4, levels=2, patch=32, objects=False, precision="32-true")
+        [case],
+        overrides=Overrides(width=4, levels=2, shuffle=1, patch=32, objects=False, precision="32-true"),
     )
     net = network(plan, CLASSES, seed=seed).eval()
     with torch.no_grad():
-        net.head.weight *= 5
+        net.head.weight *= 100
     return Learnt(net, plan, CLASSES, Record(seed=seed))
 
 

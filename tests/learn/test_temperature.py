@@ -31,12 +31,19 @@ def cold() -> Learnt:
     draw = np.random.default_rng(0)
     case = Case("a", draw.random((64, 64, 1)), labels=np.ones((64, 64), np.uint8))
     wanted = Overrides(
-        width=4, levels=2, patch=32, objects=True, precision="32-true", normalisation="zscore", dims=2
+        width=4,
+        levels=2,
+        shuffle=1,
+        patch=32,
+        objects=True,
+        precision="32-true",
+        normalisation="zscore",
+        dims=2,
     )
     plan = replace(planned([case], overrides=wanted), smallest_object_px=0, object_radius_px=4.0)
     net = network(plan, ClassTable.numbered(3), seed=0).eval()
     with torch.no_grad():
-        net.head.weight *= 5
+        net.head.weight *= 100
     return Learnt(net, plan, ClassTable.numbered(3), Record(seed=0))
 
 

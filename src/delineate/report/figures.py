@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ACCENT: dict[str, Colour] = {"light": (0, 122, 194), "dark": (92, 182, 235)}
 INK = {"light": ("#2b3440", "#7a8594", "#dfe4ea"), "dark": ("#e4e8ee", "#93a0b0", "#39434f")}
 
+DOTS_PER_INCH = 170
 _OTHERS = (PALETTE[1], *PALETTE[3:])  # curves after the first; not the blue that the accent is
 
 
@@ -205,12 +206,20 @@ def styled(axes: Axes, theme: str) -> None:
 
 
 def png(figure: Figure, *, solid: bool = False) -> bytes:
-    """The figure as a PNG without a background, or on white (`solid`)."""
+    """The figure as a PNG without a background, or on white (`solid`).
+
+    `Figure.savefig` draws everything twice and compresses hard: for the same picture it takes half as long again.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    figure.set_dpi(DOTS_PER_INCH)
+    figure.set_facecolor("white" if solid else "none")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     held = io.BytesIO()
-    ground = "white" if solid else "none"
-    figure.savefig(
-        held, format="png", dpi=170, facecolor=ground, transparent=not solid, metadata={"Software": None}
-    )
+    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba()))
+    pixels.save(held, "PNG", dpi=(DOTS_PER_INCH, DOTS_PER_INCH), compress_level=3)
     return held.getvalue()
 
 
