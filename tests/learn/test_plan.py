@@ -35,6 +35,8 @@ def test_grey_pictures_stored_as_colour_count_as_grey_only_if_all_are():
     assert planned([case((64, 64), channels=3, grey=True)]).channels == 1
     mixed = planned([case((64, 64), channels=3, grey=True), case((64, 64), channels=3)])
     assert (mixed.grey, mixed.channels) == (False, 3)
+    assert mixed.normalisation.kind == "percentiles"
+    assert "grey and colour images together" in mixed.reasons["normalisation"]
 
 
 def test_colour_keeps_its_balance_and_everything_else_is_scaled_by_percentiles():

@@ -377,12 +377,20 @@ def _weak(
 def _normalisation(
     cases: Sequence[Case], channels: int, wanted: str | None, reasons: dict[str, str]
 ) -> Normalisation:
-    """Percentiles of each image, except for colour pictures, whose colours mean something as they are."""
+    """Percentiles of each image, except for colour pictures, whose colours mean something as they are.
+
+    Where grey pictures, often of dim light, are among them, no one range suits both.
+    """
     if wanted is not None:
         return _chosen("normalisation", wanted, NORMALISATIONS)
     if channels == 3 and all(c.image.dtype == np.uint8 for c in cases):
-        reasons["normalisation"] = "8-bit colour: the balance of the channels is kept"
-        return NORMALISATIONS["bytes"]
+        if all(as_grey(c.image).shape[-1] == 3 for c in cases):
+            reasons["normalisation"] = "8-bit colour: the balance of the channels is kept"
+            return NORMALISATIONS["bytes"]
+        reasons["normalisation"] = (
+            "grey and colour images together: each channel of each is scaled by its own percentiles"
+        )
+        return NORMALISATIONS["percentiles"]
     reasons["normalisation"] = (
         "brightness and range differ between images: each is scaled by its own percentiles"
     )

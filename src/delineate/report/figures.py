@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,7 +215,7 @@ def png(figure: Figure, *, solid: bool = False) -> bytes:
 
     figure.set_dpi(DOTS_PER_INCH)
     figure.set_facecolor("white" if solid else "none")
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     held = io.BytesIO()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba()))
