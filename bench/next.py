@@ -1,11 +1,14 @@
 """Which region next? Dice after each round of scribbles, where `delineate next` chooses the regions and where chance does.
 
     python bench/next.py nuclei/train nuclei/val --seeds 3
+    python bench/next.py nuclei/train nuclei/val --also nuclei/histology nuclei/brightfield --regions 1 --rounds 3
 
 Every round adds as many regions, each with simulated scribbles on the same share of its own pixels, and a small network is
 taught anew on all that is labelled so far, as weak labels are, for as many steps. Both ways start from the same regions and
 the same weights. Printed: mean Dice over the validation images after each round, labelled pixels, and the difference with
 its standard error over seeds; then the mean over the rounds, with its interval and a test.
+
+--also: images of other kinds; of each folder every other image joins those to choose from, the rest those to judge on.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("train", type=Path)
     parser.add_argument("val", type=Path)
+    parser.add_argument("--also", type=Path, nargs="*", default=[], help="folders of other kinds of images")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=2)
@@ -49,7 +53,11 @@ def main() -> None:
     wanted = parser.parse_args()
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     loaded = data.load(wanted.train)
-    cases, val = list(loaded.cases), data.load(wanted.val).cases
+    cases, val = list(loaded.cases), list(data.load(wanted.val).cases)
+    for folder in wanted.also:
+        others = sorted(data.load(folder).cases, key=lambda case: case.name)
+        cases += others[::2]
+        val += others[1::2]
     print(f"{len(cases)} images to choose from, {len(val)} to judge on", flush=True)
     curves: dict[str, list[list[float]]] = {"next": [], "random": []}
     for seed in range(wanted.first_seed, wanted.first_seed + wanted.seeds):
