@@ -1,7 +1,7 @@
 """Which region next? Dice after each round of scribbles, where `delineate next` chooses the regions and where chance does.
 
     python bench/next.py nuclei/train nuclei/val --seeds 3
-    python bench/next.py nuclei/train nuclei/val --also nuclei/histology nuclei/brightfield --regions 1 --rounds 3
+    python bench/next.py nuclei/train nuclei/val --also nuclei/histology nuclei/brightfield --regions 2 --rounds 2
 
 Every round adds as many regions, each with simulated scribbles on the same share of its own pixels, and a small network is
 taught anew on all that is labelled so far, as weak labels are, for as many steps. Both ways start from the same regions and

@@ -20,21 +20,17 @@ SIZES = {2: [(19, 21), (16, 48), (5, 90)], 3: [(7, 19, 22), (8, 16, 16)]}
 NETS = {
     "2D": {"dims": 2, "shuffle": 2},
     "2D, no shuffle": {"dims": 2, "down": "strided", "up": "nearest"},
-    "3D": {"dims": 3, "down": "blur", "up": "transposed"},
+    "3D": {"dims": 3, "shuffle": 2, "down": "blur", "up": "transposed"},
 }
 CALLED = [name for name in ENGINES if name != "compiled"]  # compiled: a test of its own
 
 
 @pytest.fixture(scope="module", params=NETS)
 def net(request):
-    return network(request.param)
-
-
-def network(kind):
     """A small network with answers of about 1, its batch norms with statistics of their own."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = UNet(3, 4, width=4, levels=2, **NETS[kind]).eval()
+        net = UNet(3, 4, width=4, levels=2, **NETS[request.param]).eval()
         for module in net.modules():
             if isinstance(module, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)):
                 module.running_mean.uniform_(-0.5, 0.5)
@@ -89,10 +85,9 @@ def test_a_picture_of_a_row_or_two_has_an_answer_too(engine, net, thickness):
     torch.testing.assert_close(part_of(engine, batch, keep), expected[(..., *keep)], rtol=0, atol=1e-4)
 
 
-def test_openvino_keeps_both_its_graphs_and_mends_them(tmp_path):
+def test_openvino_keeps_both_its_graphs_and_mends_them(net, tmp_path):
     if not installed("openvino"):
         pytest.skip("OpenVINO is not installed")
-    net = network("2D, no shuffle")
     batch = batches(net)[0]
     keep = tuple(slice(0, 4) for _ in batch.shape[2:])
     for _ in range(2):

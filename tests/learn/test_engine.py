@@ -37,12 +37,6 @@ def learnt():
     return made()
 
 
-@pytest.fixture
-def only_torch(monkeypatch):
-    """Where it does not matter which engine is chosen: OpenVINO converts for seconds."""
-    monkeypatch.setattr(module, "candidates", lambda: ("torch",))
-
-
 def picture(learnt, *spatial):
     return ready(learnt.plan, np.random.default_rng(3).random((*spatial, 1)))
 
@@ -60,7 +54,7 @@ def test_the_choice_is_said_once_and_remembered(learnt, tmp_path):
     assert torch.equal(again.engine(window), first.engine(window))
 
 
-def test_another_network_is_tried_anew(learnt, tmp_path, only_torch):
+def test_another_network_is_tried_anew(learnt, tmp_path):
     said = []
     for one in (learnt, made(seed=1)):
         chosen(one, picture(one, 40, 40), tell=said.append, cache=tmp_path)
@@ -94,12 +88,12 @@ def test_a_conversion_is_kept_and_a_damaged_one_made_again(learnt, tmp_path, mon
     assert torch.equal(engine_of(learnt, name, keep=tmp_path / "a.json")(window), first)
 
 
-def test_a_home_that_cannot_be_written_to_does_no_harm(learnt, tmp_path, only_torch):
+def test_a_home_that_cannot_be_written_to_does_no_harm(learnt, tmp_path):
     (tmp_path / "file").write_text("")
     assert chosen(learnt, picture(learnt, 40, 40), cache=tmp_path / "file" / "folder").name
 
 
-def test_where_no_engine_agrees_torch_in_float32_is_taken(learnt, tmp_path, monkeypatch, only_torch):
+def test_where_no_engine_agrees_torch_in_float32_is_taken(learnt, tmp_path, monkeypatch):
     real = module.engine_of
 
     def wrong(learnt, name="torch", *, low=None, keep=None):
