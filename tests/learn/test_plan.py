@@ -41,6 +41,8 @@ def test_grey_pictures_stored_as_colour_count_as_grey_only_if_all_are():
 
 def test_colour_keeps_its_balance_and_everything_else_is_scaled_by_percentiles():
     assert planned([case((64, 64), channels=3)]).normalisation.kind == "fixed"
+    blank = Case("blank", np.full((64, 64, 3), 255, np.uint8), labels=np.zeros((64, 64), np.uint8))
+    assert planned([case((64, 64), channels=3), blank]).normalisation.kind == "fixed"
     assert planned([case((64, 64), dtype=np.uint16)]).normalisation.kind == "percentiles"
 
 

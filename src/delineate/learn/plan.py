@@ -379,12 +379,12 @@ def _normalisation(
 ) -> Normalisation:
     """Percentiles of each image, except for colour pictures, whose colours mean something as they are.
 
-    Where grey pictures, often of dim light, are among them, no one range suits both.
+    Where grey pictures, often of dim light, are among them, no one range suits both; a blank one tells nothing.
     """
     if wanted is not None:
         return _chosen("normalisation", wanted, NORMALISATIONS)
     if channels == 3 and all(c.image.dtype == np.uint8 for c in cases):
-        if all(as_grey(c.image).shape[-1] == 3 for c in cases):
+        if all(as_grey(c.image).shape[-1] == 3 or np.ptp(c.image) == 0 for c in cases):
             reasons["normalisation"] = "8-bit colour: the balance of the channels is kept"
             return NORMALISATIONS["bytes"]
         reasons["normalisation"] = (
