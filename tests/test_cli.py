@@ -620,6 +620,18 @@ def test_scoring_loads_no_torch(work, tmp_path):
     )
 
 
+def test_a_prediction_loads_nothing_that_only_trains(work, tmp_path):
+    script = (
+        "import sys; from delineate import flow; "
+        f"flow.predict({str(work / 'model')!r}, {str(work / 'data' / 'test')!r}, out={str(tmp_path / 'p')!r}, engine='torch'); "
+        "print({'lightning_fabric', 'torch._dynamo', 'matplotlib.pyplot'} & set(sys.modules))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        == "set()\n"
+    )
+
+
 def test_python_takes_cases_and_gives_a_method_back(tmp_path):
     import delineate
     from delineate.learn import Overrides

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -167,6 +166,8 @@ class Training:
         if plan.weak is not None:
             self._samples = prepared(self._samples, plan.weak)
         keep_big_blocks()
+        from lightning_fabric import Fabric  # takes as long to import as torch: a prediction goes without
+
         self._crew = Crew.found(devices=devices, nodes=nodes)
         self._crew.share_of(plan.batch)
         device = "cuda" if torch.cuda.is_available() else "cpu"
