@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -63,6 +64,12 @@ for verb in (
     app.command(verb.__name__.rstrip("_"))(verb)
 
 
+@cache
+def command() -> Any:
+    """All verbs with their options, parsed from their signatures once: calling it runs what `sys.argv` says."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Run the command line; the entry point `delineate`."""
     from delineate.core.errors import DelineateError
@@ -72,7 +79,7 @@ def main() -> None:
     # What Zarr was still reading when a chunk turned out to be damaged is nobody's concern.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
-        app()
+        command()()
     except DelineateError as error:
         complain(str(error))
         sys.exit(2)
