@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from delineate.nets import DOWN, UP, UNet, folded
 from delineate.nets.joined import joined
-from delineate.nets.unet import blocks_to_channels, channels_to_blocks
+from delineate.nets.shuffle import blocks_to_channels, channels_to_blocks
 
 WAYS = list(itertools.product(DOWN, UP))
 

@@ -8,9 +8,8 @@ followed by batch norm, and up-sampling may be interpolation. Read `forward` fir
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int64
@@ -19,10 +18,9 @@ from torch import Tensor, nn
 from delineate.nets.blocks import CONVOLUTION, Block
 from delineate.nets.equivariant import evened, origins, phases, rolled, whole_blocks
 from delineate.nets.joined import joined
+from delineate.nets.receptive import cut, cuts_for, reach_of
 from delineate.nets.sampling import DOWN, UP, Sampling
-
-Intervals = tuple[tuple[int, int], ...]
-"""A start and a stop along each axis."""
+from delineate.nets.shuffle import blocks_to_channels, channels_to_blocks
 
 
 class UNet(nn.Module):
@@ -169,33 +167,8 @@ class UNet(nn.Module):
         First what each encoder looks at, then what is kept of the coarsest level; then two for each finer one, of what was
         enlarged and of the skip; then of the logits.
         """
-        pixels = tuple((side.start, side.stop) for side in keep)
-        outputs = tuple((start // self.shuffle, -(-stop // self.shuffle)) for start, stop in pixels)
-        shapes = [tuple(-(-n // self.shuffle) for n in spatial)]
-        skips = []  # what decoders look at, the finest first
-        for up in cast("list[Sampling]", list(self.ups)):
-            skips.append(clipped((Block.needs(*interval) for interval in outputs), shapes[-1]))
-            shapes.append(tuple(-(-n // 2) for n in shapes[-1]))
-            outputs = clipped((up.needs(*interval) for interval in skips[-1]), shapes[-1])
-        seen: list[Intervals] = []  # what encoders look at, the coarsest first
-        wanted = outputs  # of an encoder
-        for level, down in reversed(list(enumerate(cast("list[Sampling]", list(self.downs))))):
-            reached = clipped((Block.needs(*interval) for interval in wanted), shapes[level + 1])
-            # from an even place, so that it is halved as the whole is
-            seen.append(tuple((start - start % 2, stop) for start, stop in reached))
-            below = clipped((down.needs(*interval) for interval in seen[-1]), shapes[level])
-            wanted = hull(below, skips[level])
-        corners = [[0] * self.dims]  # where the map of each level begins, the finest first
-        corners += [[start for start, _ in one] for one in reversed(seen)]
-        cuts = [
-            within(one, [start // 2 for start in corner])
-            for one, corner in zip(reversed(seen), corners[:-1], strict=True)
-        ]
-        cuts.append(within(outputs, corners.pop()))
-        for skip, corner in zip(reversed(skips), reversed(corners), strict=True):
-            cuts += [within(skip, [2 * start for start, _ in outputs]), within(skip, corner)]
-            outputs = skip
-        return torch.tensor([*cuts, within(pixels, [self.shuffle * start for start, _ in outputs])])
+        downs, ups = self._samplings
+        return cuts_for(keep, spatial, downs=downs, ups=ups, shuffle=self.shuffle)
 
     def features(self, images: Float[Tensor, "batch in_channels *spatial"]) -> dict[str, Tensor]:
         """What each block answers, by name, in the order of computation: (batch, channels, *coarser).
@@ -235,6 +208,11 @@ class UNet(nn.Module):
         bias[: len(by) * places] += by.to(bias).repeat_interleave(places)
 
     @property
+    def _samplings(self) -> tuple[list[Sampling], list[Sampling]]:
+        """What halves and what doubles the resolution, the finest first."""
+        return cast("list[Sampling]", list(self.downs)), cast("list[Sampling]", list(self.ups))
+
+    @property
     def divisor(self) -> int:
         """A tile that starts at a multiple of this many pixels is sampled just as the whole image is."""
         return int(self.shuffle * 2 ** len(self.downs))
@@ -246,99 +224,11 @@ class UNet(nn.Module):
         Exact for tiles that start and end at multiples of `divisor` or at the border of the image. Equivariant networks
         have no tiles: theirs is how far a pixel reaches while the grids stay the same.
         """
-        length = 4 * 2 ** len(self.downs)  # in places of the finest level
-        interval = (0, length)
-        reaches = []
-        for up in cast("list[Sampling]", list(self.ups)):
-            interval = Block.needs(*interval)
-            reaches.append(interval)
-            interval = up.needs(*interval)
-        interval = Block.needs(*interval)
-        for down in cast("list[Sampling]", list(reversed(self.downs))):
-            start, stop = down.needs(*interval)
-            skip = reaches.pop()
-            interval = Block.needs(min(start, skip[0]), max(stop, skip[1]))
-        reach = self.shuffle * max(-interval[0], interval[1] - length)
+        downs, ups = self._samplings
+        reach = self.shuffle * reach_of(downs, ups)
         reach += self.divisor if self.equivariant else 0  # the grid may start up to so much later
         halo: int = -(-reach // self.divisor) * self.divisor
         return halo
-
-
-def clipped(intervals: Iterable[tuple[int, int]], shape: tuple[int, ...]) -> Intervals:
-    """Intervals along each axis, without what lies beyond a map of this shape.
-
-    >>> clipped([(-2, 3), (5, 9)], (8, 8))
-    ((0, 3), (5, 8))
-    """
-    return tuple((max(start, 0), min(stop, n)) for (start, stop), n in zip(intervals, shape, strict=True))
-
-
-def hull(some: Intervals, others: Intervals) -> Intervals:
-    """The intervals along each axis that hold both.
-
-    >>> hull(((2, 5),), ((4, 9),))
-    ((2, 9),)
-    """
-    return tuple((min(a, c), max(b, d)) for (a, b), (c, d) in zip(some, others, strict=True))
-
-
-def within(intervals: Intervals, begins: Iterable[int]) -> Intervals:
-    """Intervals counted from where a map begins.
-
-    >>> within(((12, 14),), [10])
-    ((2, 4),)
-    """
-    return tuple(
-        (start - first, stop - first) for (start, stop), first in zip(intervals, begins, strict=True)
-    )
-
-
-def cut(x: Tensor, at: Int64[Tensor, "axes 2"]) -> Tensor:
-    """The places of a map (batch, channels, *places) from a start to a stop along each axis.
-
-    >>> cut(torch.arange(6.0).view(1, 1, 6), torch.tensor([[2, 4]])).tolist()
-    [[[2.0, 3.0]]]
-    """
-    place: Any = (..., *(slice(start, stop) for start, stop in at))
-    part: Tensor = x[place]
-    return part
-
-
-def blocks_to_channels(
-    images: Float[Tensor, "batch channels *spatial"], factor: int
-) -> Float[Tensor, "batch more_channels *coarse"]:
-    """Each block of factor x factor (x factor) pixels as channels of one place; edges repeated to whole blocks.
-
-    >>> blocks_to_channels(torch.arange(6.0).view(1, 1, 2, 3), 2).flatten().tolist()
-    [0.0, 2.0, 1.0, 2.0, 3.0, 5.0, 4.0, 5.0]
-    """
-    if factor == 1:
-        return images
-    images = whole_blocks(images, factor)
-    batch, channels, *sides = images.shape
-    dims, coarse = len(sides), [n // factor for n in sides]
-    split = images.reshape(batch, channels, *(n for side in coarse for n in (side, factor)))
-    places, within = range(2, 2 + 2 * dims, 2), range(3, 3 + 2 * dims, 2)
-    layout = torch.channels_last if dims == 2 else torch.channels_last_3d
-    return split.permute(0, 1, *within, *places).reshape(batch, -1, *coarse).contiguous(memory_format=layout)
-
-
-def channels_to_blocks(
-    x: Float[Tensor, "batch more_channels *coarse"], factor: int
-) -> Float[Tensor, "batch channels *spatial"]:
-    """The way back: channels of a place become its block of pixels.
-
-    >>> image = torch.rand(1, 2, 4, 6, 8)
-    >>> torch.equal(channels_to_blocks(blocks_to_channels(image, 2), 2), image)
-    True
-    """
-    if factor == 1:
-        return x
-    batch, _, *coarse = x.shape
-    dims = len(coarse)
-    split = x.reshape(batch, -1, *(factor,) * dims, *coarse)
-    order = [axis for place in range(2, 2 + dims) for axis in (place + dims, place)]
-    return split.permute(0, 1, *order).reshape(batch, -1, *(n * factor for n in coarse))
 
 
 def cropped(
