@@ -30,7 +30,7 @@ from delineate.audits.attack.outcome import outcome
 from delineate.audits.attack.quick import counted_by
 from delineate.data.intensities import intensities
 from delineate.learn import UNetMethod
-from delineate.learn.prepare import as_grey, scale_of
+from delineate.learn.normalisation import as_grey, scale_of
 
 STRIDE = 0.25  # of eps: the length of a step of the plain attacks
 

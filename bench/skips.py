@@ -19,7 +19,8 @@ from scipy import ndimage
 from delineate.core import Case
 from delineate.data.augment import Augmentation, batch
 from delineate.data.samples import coins
-from delineate.learn.prepare import Normalisation, normalised, samples
+from delineate.learn.normalisation import Normalisation, normalised
+from delineate.learn.prepare import samples
 from delineate.losses import cross_entropy, soft_dice
 from delineate.nets import UNet
 from delineate.report.overlay import mistakes, stretched

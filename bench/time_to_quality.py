@@ -26,7 +26,8 @@ from delineate import data
 from delineate.core import Case
 from delineate.data.augment import batch
 from delineate.learn import Plan, Training, UNetMethod, planned
-from delineate.learn.prepare import as_grey, normalised, samples
+from delineate.learn.normalisation import as_grey, normalised
+from delineate.learn.prepare import samples
 from delineate.score import dice
 from peers import peers
 

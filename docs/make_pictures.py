@@ -21,7 +21,7 @@ from delineate.core import Case, ClassTable
 from delineate.data import DataSet, samples
 from delineate.learn import Learnt, Overrides, UNetMethod
 from delineate.learn.answer import feature_maps
-from delineate.learn.prepare import normalised
+from delineate.learn.normalisation import normalised
 from delineate.report.overlay import mistakes, outlines, stretched
 from delineate.score import dice
 

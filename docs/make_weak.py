@@ -19,7 +19,7 @@ import delineate
 from delineate.core import UNLABELLED, Case, ClassTable
 from delineate.data import DataSet, pointed, samples
 from delineate.learn import Overrides
-from delineate.learn.prepare import Normalisation
+from delineate.learn.normalisation import Normalisation
 from delineate.learn.weak import held_out as spread_out
 from delineate.report.overlay import mistakes, stretched
 from delineate.score import dice

@@ -15,7 +15,7 @@ from delineate.data.large.polygons import ObjectTable, area, write_geojson
 from delineate.inference import regions as module
 from delineate.inference.regions import Owned, assembled, owned, regions
 from delineate.learn.objects import apart
-from delineate.learn.prepare import pieces
+from delineate.learn.targets import pieces
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from delineate.data import Style, simulated, write_annotations
 from delineate.data.augment import Augmentation, batch
 from delineate.flow import load, reseeded
 from delineate.learn import Overrides, Training, planned
+from delineate.learn.normalisation import Normalisation
 from delineate.learn.plan import Plan
-from delineate.learn.prepare import Normalisation, samples
+from delineate.learn.prepare import samples
 
 STILL = Augmentation(turn=0, flip=False, zoom=0, stretch=0, gain=0, offset=0, gamma=0, noise=0)
 SMALL = Overrides(patch=32, batch=4, width=4, levels=2, shuffle=1)

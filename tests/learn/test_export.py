@@ -14,8 +14,8 @@ from delineate.learn import export as module
 from delineate.learn.answer import answered
 from delineate.learn.export import exported, stand_in
 from delineate.learn.learnt import network
+from delineate.learn.normalisation import Normalisation, normalised
 from delineate.learn.portable import Portable, scaled
-from delineate.learn.prepare import Normalisation, normalised
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")

@@ -17,8 +17,8 @@ from delineate.learn import large as module
 from delineate.learn.answer import answered
 from delineate.learn.large import LargePrediction, bytes_with, labels_of, sizes_for
 from delineate.learn.learnt import network
+from delineate.learn.normalisation import Normalisation
 from delineate.learn.objects import apart, identified
-from delineate.learn.prepare import Normalisation
 
 
 def untrained(*, channels: int = 1, dims: int = 2, objects: bool = False, **more) -> Learnt:

@@ -13,7 +13,9 @@ from delineate.core import DataError
 from delineate.data import LargeImage, load
 from delineate.data.augment import Augmentation, Sample, batch
 from delineate.learn import Overrides
-from delineate.learn.prepare import Normalisation, large_samples, samples
+from delineate.learn.large_samples import large_samples
+from delineate.learn.normalisation import Normalisation
+from delineate.learn.prepare import samples
 
 TINY = Overrides(patch=32, batch=2, width=4, levels=2, precision="32-true")
 

@@ -17,8 +17,9 @@ from delineate.data.marks import Box, with_boxes
 from delineate.flow import load, reseeded, train
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn.learnt import loaded, recalibrated, saved
+from delineate.learn.normalisation import Normalisation
 from delineate.learn.plan import AUGMENTATIONS, Plan, _object_sizes
-from delineate.learn.prepare import Normalisation, samples
+from delineate.learn.prepare import samples
 from delineate.learn.shares import FURTHEST, Labelled, correct, shares_in_images
 from delineate.learn.weak import Weak, prepared, taught, unsaid
 

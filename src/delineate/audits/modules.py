@@ -17,7 +17,7 @@ from delineate.core import ClassTable, ModelError
 from delineate.data.problem import listed
 from delineate.inference.coarse import enlarged, fraction_of, told
 from delineate.inference.engines import cut
-from delineate.learn.prepare import as_grey
+from delineate.learn.normalisation import as_grey
 
 
 def subject_of_module(

@@ -252,7 +252,8 @@ def judged(classes: int) -> Callable[[Any, Any], float]:
 def _said(value: Any) -> str:
     """A setting in few words."""
     from delineate.data.augment import Augmentation
-    from delineate.learn.plan import AUGMENTATIONS, NORMALISATIONS
+    from delineate.learn.normalisation import NORMALISATIONS
+    from delineate.learn.plan import AUGMENTATIONS
     from delineate.learn.weak import Weak
 
     if isinstance(value, Weak) or value is None:

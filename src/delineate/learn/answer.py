@@ -22,8 +22,8 @@ from delineate.inference import shift_averaged, tiled
 from delineate.inference.engines import part_of
 from delineate.learn.engine import engine_of
 from delineate.learn.learnt import Learnt
+from delineate.learn.normalisation import as_grey, normalised
 from delineate.learn.plan import Plan
-from delineate.learn.prepare import as_grey, normalised
 
 CORE = {2: 1024, 3: 96}  # pixels along each axis that a tile keeps, unless told otherwise
 WHOLE = {2: 1536, 3: 160}  # images up to this size along each axis are not cut at all

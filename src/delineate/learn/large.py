@@ -31,9 +31,9 @@ from delineate.inference.stream import overlapped, window_of
 from delineate.learn.answer import mirrors, part_runner
 from delineate.learn.engine import low_precision
 from delineate.learn.learnt import Learnt
+from delineate.learn.normalisation import Scale, as_grey, scale_of, scaled
 from delineate.learn.objects import identified, margin_px
 from delineate.learn.plan import Plan
-from delineate.learn.prepare import Scale, as_grey, scale_of, scaled
 from delineate.learn.unet import UNetMethod
 
 BLOCK = {2: 1024, 3: 128}  # pixels along each axis of the blocks that are empty or not

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from delineate.core import ModelError, tempered
 from delineate.inference.objects import objects_by_class
 from delineate.learn.learnt import Learnt
-from delineate.learn.prepare import pieces
+from delineate.learn.targets import pieces
 from delineate.objects import numbered, split
 
 LEARNT = "this model has learnt to keep objects apart: leave the watershed out"

@@ -20,7 +20,8 @@ from delineate.data.augment import Augmentation
 from delineate.data.intensities import intensities
 from delineate.data.robust import asked_families
 from delineate.data.sparse import barely_labelled, boxed, labelled_share, sparse
-from delineate.learn.prepare import Normalisation, as_grey, labelled_objects, object_ids
+from delineate.learn.normalisation import NORMALISATIONS, Normalisation, as_grey
+from delineate.learn.targets import labelled_objects, object_ids
 from delineate.learn.weak import SCRAPS, Weak
 from delineate.nets import DOWN, UP
 
@@ -35,12 +36,6 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 """How strongly crops are varied, by name. none: not at all. light: mirrored, but hardly turned. upright: strongly, but as organs
 lie in a body, never mirrored or laid down."""
 
-NORMALISATIONS: dict[str, Normalisation] = {
-    "percentiles": Normalisation(),
-    "zscore": Normalisation("zscore", 0, 0),
-    "bytes": Normalisation("fixed", 0, 255),
-}
-"""How intensities are scaled, by name."""
 
 PRECISIONS = ("bf16-mixed", "32-true")
 """In what the network computes; losses and weights are float32 in any case."""

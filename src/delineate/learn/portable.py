@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from delineate.data.conditions.stain import FAINTEST, illumination_of, nuclear_dye
 from delineate.learn.answer import softmax
 from delineate.learn.learnt import Learnt
+from delineate.learn.normalisation import ENOUGH, Normalisation
 from delineate.learn.plan import Plan
-from delineate.learn.prepare import ENOUGH, Normalisation
 from delineate.nets import folded
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import ModelError
-from delineate.learn.prepare import Normalisation, normalised
+from delineate.learn.normalisation import Normalisation, normalised
 
 KINDS = ("type", "fixed", "percentiles", "zscore", "none")
 

@@ -31,11 +31,12 @@ from delineate.data.large_case import LargeCase
 from delineate.learn.adversarial import hardened, unremembered
 from delineate.learn.answer import answered, ready
 from delineate.learn.checkpoint import NAME, freeze, thaw
+from delineate.learn.large_samples import large_samples
 from delineate.learn.learnt import Learnt, Record, memory_layout, network, saved
 from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
-from delineate.learn.prepare import check_learnable, large_samples, samples
+from delineate.learn.prepare import check_learnable, samples
 from delineate.learn.shares import Labelled, correct
 from delineate.learn.weak import Weak, decayed, held_out, leads, prepared, taught, unsaid
 from delineate.losses import cross_entropy_and_dice, smooth_l1

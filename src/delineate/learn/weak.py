@@ -21,7 +21,8 @@ from delineate.core import UNLABELLED, Case
 from delineate.data.augment import Sample, WindowedSample
 from delineate.data.sparse import HALF, barely_labelled
 from delineate.learn.halfway import foretold, halfway
-from delineate.learn.prepare import Normalisation, samples
+from delineate.learn.normalisation import Normalisation
+from delineate.learn.prepare import samples
 from delineate.learn.spread import spread
 from delineate.losses import colour_smoothness, soft_dice
 

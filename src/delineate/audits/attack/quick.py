@@ -23,9 +23,9 @@ from delineate.audits.subject import Subject
 from delineate.learn import UNetMethod
 from delineate.learn.engine import REFERENCE, engine_of
 from delineate.learn.learnt import memory_layout
+from delineate.learn.normalisation import scale_of
 from delineate.learn.plan import native_bfloat16
 from delineate.learn.portable import seen
-from delineate.learn.prepare import scale_of
 from delineate.nets import folded
 
 ALIKE = 0.98  # share of the pixels to which a copy has to give the same label

@@ -1,0 +1,120 @@
+"""Crops of images too large to be loaded: each is read from the file, with labels and offsets, when it is drawn.
+
+Intensities are scaled by a sample of the whole image; objects are seen in a margin around a crop, and those that its edge cuts
+have no middle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from delineate.core import DataError
+from delineate.data.augment import Sample
+from delineate.data.large import Box
+from delineate.data.large.sample import sampled
+from delineate.data.large_case import LargeCase
+from delineate.data.sparse import barely_labelled
+from delineate.learn.normalisation import Normalisation, Scale, as_grey, scale_of, scaled
+from delineate.learn.targets import labelled_objects, offsets_to_middle
+
+
+@dataclass(frozen=True, eq=False)
+class LargeSample:
+    """A large case, or one slice of it (`lead`), as crops are cut from it; see `WindowedSample`.
+
+    margin: pixels around a crop in which objects are seen, so that their middles are those of whole objects. strokes:
+    without ids, labels are no objects.
+    """
+
+    case: LargeCase
+    scale: Scale
+    grey: bool
+    channels: int
+    margin: int
+    objects: bool
+    lead: tuple[int, ...]
+    places: tuple[NDArray[np.int32], ...]
+    strokes: bool = False
+
+    @property
+    def span(self) -> tuple[float, ...]:
+        """Intensities of the file that one unit is, per channel."""
+        return self.scale.span
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Length of each spatial axis that crops have."""
+        return self.case.image.spatial[len(self.lead) :]
+
+    def part(self, box: Box) -> Sample:
+        """The pixels of a box, normalised by the scale of the image, with their labels and offsets."""
+        wide = tuple(
+            slice(max(side.start - self.margin, 0), min(side.stop + self.margin, n))
+            for side, n in zip(box, self.spatial, strict=True)
+        )
+        pixels, labels, ids = self.case.part((*(slice(i, i + 1) for i in self.lead), *wide))
+        for _ in self.lead:
+            pixels, labels, ids = pixels[0], labels[0], None if ids is None else ids[0]
+        pixels = as_grey(pixels) if self.grey else pixels
+        if pixels.shape[-1] != self.channels:
+            raise DataError(
+                f"{self.case.name} is in colour in some places but not everywhere: convert it to grey"
+            )
+        inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
+        offsets = np.zeros((0, *labels[inner].shape), np.float32)
+        if self.objects:
+            if ids is None and self.strokes:
+                ids = np.zeros(labels.shape, np.int32)
+            known = labelled_objects(labels, ids)
+            offsets = offsets_to_middle(known)
+            offsets[:, np.isin(known, _cut(known, wide, self.spatial))] = np.nan
+            offsets = offsets[(slice(None), *inner)]
+        image = scaled(pixels[inner], self.scale, name=self.case.name)
+        return Sample(
+            image=torch.from_numpy(image),
+            labels=torch.from_numpy(labels[inner].astype(np.float32)[None]),
+            offsets=torch.from_numpy(np.ascontiguousarray(offsets)),
+            places=(),
+        )
+
+
+def large_samples(
+    case: LargeCase, *, dims: int, normalisation: Normalisation, grey: bool, objects: bool, margin: int
+) -> list[LargeSample]:
+    """What crops are cut from: the large case itself, or each of its slices that holds labels where `dims` is 2."""
+    sample = sampled(case.image)
+    scale = scale_of(as_grey(sample) if grey else sample, normalisation, name=case.name)
+    channels = len(scale.low)
+    strokes = bool(case.looks) and all(barely_labelled(look) for look in case.looks)
+    if dims == len(case.image.spatial):
+        return [
+            LargeSample(
+                case, scale, grey, channels, margin if objects else 0, objects, (), case.places, strokes
+            )
+        ]
+    result = []
+    for z in np.unique(np.concatenate([spots[:, 0] for spots in case.places])):
+        here = tuple(spots[spots[:, 0] == z][:, 1:] for spots in case.places)
+        here = tuple(spots for spots in here if len(spots))
+        result.append(
+            LargeSample(
+                case, scale, grey, channels, margin if objects else 0, objects, (int(z),), here, strokes
+            )
+        )
+    return result
+
+
+def _cut(ids: NDArray[np.integer[Any]], box: Box, spatial: tuple[int, ...]) -> NDArray[np.integer[Any]]:
+    """The objects of a window that its edges cut, where these are not those of the image."""
+    edges = [np.zeros(1, ids.dtype)]
+    for axis, (side, length) in enumerate(zip(box, spatial, strict=True)):
+        for index, inside in ((0, side.start > 0), (-1, side.stop < length)):
+            if inside:
+                edges.append(np.take(ids, index, axis=axis).ravel())
+    found = np.unique(np.concatenate(edges))
+    return found[found > 0]

@@ -1,0 +1,151 @@
+"""Intensities as the network sees them: each channel scaled to numbers around 0 to 1, channels first.
+
+Training and prediction go through this alike, so that a model sees new images as it saw the old ones. An image that is read in
+parts is measured once (`scale_of`), and every part is scaled by that (`scaled`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core import DataError
+
+ENOUGH = 1 << 20  # pixels from which percentiles are taken; more change nothing that matters
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How intensities become numbers around 0 to 1.
+
+    kind: "percentiles" (per image and channel: `low` and `high` percentile become 0 and 1), "zscore" (per image
+    and channel: mean 0, deviation 1) or "fixed" (`low` and `high` intensity become 0 and 1).
+    """
+
+    kind: str = "percentiles"
+    low: float = 1.0
+    high: float = 99.8
+
+
+NORMALISATIONS: dict[str, Normalisation] = {
+    "percentiles": Normalisation(),
+    "zscore": Normalisation("zscore", 0, 0),
+    "bytes": Normalisation("fixed", 0, 255),
+}
+"""How intensities are scaled, by name."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a normalisation came to for one image: each channel less `low`, divided by `span` (0: a constant channel).
+
+    clipped: to -1 to 3. Of an image that is read in parts it is measured once and then holds for every part.
+    """
+
+    low: tuple[float, ...]
+    span: tuple[float, ...]
+    clipped: bool
+
+
+def normalised(
+    image: NDArray[Any], normalisation: Normalisation, *, name: str = "the image"
+) -> NDArray[np.float32]:
+    """`image` (*spatial, channels) as (channels, *spatial) float32; a constant channel becomes zeros.
+
+    Percentiles are cut to -1 to 3, so that one hot pixel cannot dominate. Raises DataError where a pixel is NaN
+    or infinite.
+
+    >>> normalised(np.array([[[0], [50], [100]]]), Normalisation("fixed", 0, 100))
+    array([[[0. , 0.5, 1. ]]], dtype=float32)
+    """
+    return with_scale(image, normalisation, name=name)[0]
+
+
+def with_scale(
+    image: NDArray[Any], normalisation: Normalisation, *, name: str = "the image"
+) -> tuple[NDArray[np.float32], Scale]:
+    """What `normalised` gives, and the scale by which it did."""
+    channels = _finite(image, name)
+    scale = _measured(channels, normalisation)
+    return _scaled(channels, scale), scale
+
+
+def scale_of(image: NDArray[Any], normalisation: Normalisation, *, name: str = "the image") -> Scale:
+    """How `normalised` would scale an image (*spatial, channels); raises as it does.
+
+    >>> scale_of(np.array([[[0], [50], [100]]]), Normalisation("percentiles", 0, 100))
+    Scale(low=(0.0,), span=(100.0,), clipped=True)
+    """
+    return _measured(_finite(image, name), normalisation)
+
+
+def scaled(image: NDArray[Any], scale: Scale, *, name: str = "the image") -> NDArray[np.float32]:
+    """A part (*window, channels) of an image as (channels, *window) float32, by the scale of all of it.
+
+    >>> scaled(np.array([[[0], [50], [100]]]), Scale((0.0,), (100.0,), clipped=False))
+    array([[[0. , 0.5, 1. ]]], dtype=float32)
+    """
+    return _scaled(_finite(image, name), scale)
+
+
+def as_grey(image: NDArray[Any]) -> NDArray[Any]:
+    """The first channel alone where three channels are one and the same picture.
+
+    >>> as_grey(np.ones((2, 2, 3))).shape
+    (2, 2, 1)
+    """
+    if (
+        image.shape[-1] == 3
+        and np.array_equal(image[..., 0], image[..., 1])
+        and np.array_equal(image[..., 0], image[..., 2])
+    ):
+        return image[..., :1]
+    return image
+
+
+def _finite(image: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """A float32 copy (channels, *spatial) of finite numbers."""
+    channels = np.moveaxis(np.asarray(image), -1, 0).astype(np.float32, order="C")
+    if image.dtype.kind == "f" and not np.isfinite(channels).all():
+        bad = int((~np.isfinite(channels)).sum())
+        raise DataError(
+            f"{name} has {bad} pixels that are NaN or infinite: replace them, for example by the median"
+        )
+    return channels
+
+
+def _measured(channels: NDArray[np.float32], normalisation: Normalisation) -> Scale:
+    lows, spans = [], []
+    for channel in channels:
+        if normalisation.kind == "zscore":
+            low, span = float(channel.mean()), float(channel.std())
+        elif normalisation.kind == "fixed":
+            low, span = normalisation.low, normalisation.high - normalisation.low
+        else:
+            stride = max(1, channel.size // ENOUGH)
+            low, high = (
+                float(p)
+                for p in np.percentile(channel.reshape(-1)[::stride], (normalisation.low, normalisation.high))
+            )
+            span = high - low
+            if span <= 0:  # nearly all pixels are equal, but not all: fall back on the full range
+                low, span = float(channel.min()), float(channel.max() - channel.min())
+        lows.append(low)
+        spans.append(max(span, 0.0))
+    return Scale(tuple(lows), tuple(spans), normalisation.kind == "percentiles")
+
+
+def _scaled(channels: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
+    """`channels`, scaled in place."""
+    for channel, low, span in zip(channels, scale.low, scale.span, strict=True):
+        channel -= low
+        if span > 0:
+            channel /= span
+        else:
+            channel[:] = 0
+    if scale.clipped:
+        np.clip(channels, -1, 3, out=channels)
+    return channels
