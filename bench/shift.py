@@ -15,7 +15,7 @@ import time
 import torch
 
 from delineate.learn.learnt import memory_layout
-from delineate.learn.plan import native_bfloat16
+from delineate.learn.machine import native_bfloat16
 from delineate.learn.training import keep_big_blocks
 from delineate.losses import cross_entropy_and_dice
 from delineate.nets import UNet

@@ -9,7 +9,8 @@ from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data.augment import batch
 from delineate.learn import Overrides, Training, planned
 from delineate.learn.adversarial import EVERY, NOISE, hardened, unremembered
-from delineate.learn.plan import AUGMENTATIONS, Plan
+from delineate.learn.plan import Plan
+from delineate.learn.planning import AUGMENTATIONS
 from delineate.learn.prepare import samples
 from delineate.losses import cross_entropy
 

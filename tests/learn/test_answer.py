@@ -10,7 +10,7 @@ from delineate.core import Case, ClassTable, ModelError
 from delineate.learn import Learnt, Overrides, Record, UNetMethod, planned
 from delineate.learn.answer import answered, feature_maps, ready
 from delineate.learn.learnt import network
-from delineate.learn.plan import native_bfloat16
+from delineate.learn.machine import native_bfloat16
 
 
 @pytest.fixture(scope="module")

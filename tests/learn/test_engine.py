@@ -14,7 +14,7 @@ from delineate.learn import engine as module
 from delineate.learn.answer import answered, ready
 from delineate.learn.engine import chosen, engine_of, weights_print
 from delineate.learn.learnt import network
-from delineate.learn.plan import native_bfloat16
+from delineate.learn.machine import native_bfloat16
 
 
 def made(*, dims=2, objects=True, seed=0, precision="32-true"):

@@ -7,7 +7,7 @@ import pytest
 
 from delineate.core import Case, DataError
 from delineate.learn import Overrides, Plan, planned
-from delineate.learn import plan as module
+from delineate.learn import planning as module
 
 
 def case(shape, *, channels=1, dtype=np.uint8, spacing=(), grey=False, objects=None, name="a"):
@@ -58,7 +58,7 @@ def test_objects_are_learnt_where_ids_are_given_or_when_asked_for():
 
 def test_little_memory_means_smaller_batches_and_says_so(monkeypatch):
     free = planned([case((256, 256))])
-    monkeypatch.setattr(module, "_memory_bytes", lambda: 3 * 3 * 128 * 128 * free.width * 300)
+    monkeypatch.setattr(module, "memory_bytes", lambda: 3 * 3 * 128 * 128 * free.width * 300)
     tight = planned([case((256, 256))])
     assert tight.batch == 3 < free.batch
     assert "third of the memory" in tight.reasons["batch"]

@@ -16,9 +16,11 @@ from delineate.data import scribbled
 from delineate.data.marks import Box, with_boxes
 from delineate.flow import load, reseeded, train
 from delineate.learn import Overrides, Training, UNetMethod, planned
+from delineate.learn.decisions import object_sizes
 from delineate.learn.learnt import loaded, recalibrated, saved
 from delineate.learn.normalisation import Normalisation
-from delineate.learn.plan import AUGMENTATIONS, Plan, _object_sizes
+from delineate.learn.plan import Plan
+from delineate.learn.planning import AUGMENTATIONS
 from delineate.learn.prepare import samples
 from delineate.learn.shares import FURTHEST, Labelled, correct, shares_in_images
 from delineate.learn.weak import Weak, prepared, taught, unsaid
@@ -365,7 +367,7 @@ def test_strokes_and_boxes_among_masks_with_ids_are_no_objects(weak):
     assert offsets(drawn).isnan().all()
     assert not offsets(with_ids(0)).isnan().all()
     assert not offsets(square(0)).isnan().all()  # of a full mask, connected pieces stand in
-    assert _object_sizes([with_ids(0), drawn], 2).tolist() == [18 * 20]
+    assert object_sizes([with_ids(0), drawn], 2).tolist() == [18 * 20]
 
 
 def test_objects_are_not_asked_of_strokes_alone():

@@ -253,7 +253,7 @@ def _said(value: Any) -> str:
     """A setting in few words."""
     from delineate.data.augment import Augmentation
     from delineate.learn.normalisation import NORMALISATIONS
-    from delineate.learn.plan import AUGMENTATIONS
+    from delineate.learn.planning import AUGMENTATIONS
     from delineate.learn.weak import Weak
 
     if isinstance(value, Weak) or value is None:

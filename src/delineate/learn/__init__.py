@@ -1,7 +1,8 @@
 """Teaching a U-Net: the plan, the training, the learnt method and its folder."""
 
 from delineate.learn.learnt import Learnt, Record
-from delineate.learn.plan import Overrides, Plan, planned
+from delineate.learn.plan import Overrides, Plan
+from delineate.learn.planning import planned
 from delineate.learn.training import Step, Training
 from delineate.learn.unet import UNetMethod
 from delineate.learn.weak import Weak

@@ -24,7 +24,7 @@ from delineate.core import ModelError, OutputError, written_whole
 from delineate.inference.engines import ENGINES, Engine, candidates, opened
 from delineate.inference.engines.agreement import Trial, compared, fastest
 from delineate.learn.learnt import Learnt
-from delineate.learn.plan import native_bfloat16
+from delineate.learn.machine import native_bfloat16
 from delineate.nets import folded
 
 REFERENCE = "torch-float32"

@@ -29,7 +29,7 @@ from delineate.inference.engines.openvino import compiled, graph, library
 from delineate.learn.answer import answered, ready
 from delineate.learn.engine import engine_of, middle, weights_print
 from delineate.learn.learnt import Learnt
-from delineate.learn.plan import native_bfloat16
+from delineate.learn.machine import native_bfloat16
 from delineate.nets import folded
 
 NAME = "int8"

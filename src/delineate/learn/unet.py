@@ -16,7 +16,8 @@ from delineate.learn.engine import chosen, engine_of, memory
 from delineate.learn.int8 import NAME, opened_int8
 from delineate.learn.learnt import Learnt, loaded, saved
 from delineate.learn.objects import identified
-from delineate.learn.plan import Overrides, planned
+from delineate.learn.plan import Overrides
+from delineate.learn.planning import planned
 from delineate.learn.training import Training
 
 

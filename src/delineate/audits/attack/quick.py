@@ -23,8 +23,8 @@ from delineate.audits.subject import Subject
 from delineate.learn import UNetMethod
 from delineate.learn.engine import REFERENCE, engine_of
 from delineate.learn.learnt import memory_layout
+from delineate.learn.machine import native_bfloat16
 from delineate.learn.normalisation import scale_of
-from delineate.learn.plan import native_bfloat16
 from delineate.learn.portable import seen
 from delineate.nets import folded
 

@@ -22,7 +22,7 @@ def of_ours(subject: Subject, settings: DeterminismSettings) -> tuple[Ask, list[
     """A model of ours: tiles, batches, precision, and every engine that is installed."""
     from delineate.learn.answer import answered, ready, runner
     from delineate.learn.engine import engine_of
-    from delineate.learn.plan import native_bfloat16
+    from delineate.learn.machine import native_bfloat16
 
     if subject.method is None:
         raise ValueError("this is for models of ours")
