@@ -224,7 +224,8 @@ def _begun(
     name: str,
 ) -> LargePrediction:
     """The prediction at `place`, gone on with where there is one."""
-    from delineate.learn.large import LargePrediction, bytes_with, fits, sizes_for
+    from delineate.learn.footprint import bytes_with, sizes_for
+    from delineate.learn.large import LargePrediction, fits
 
     with_objects = learnt.plan.objects and (wishes.objects or wishes.geojson)
     memory = None if wishes.memory is None else wishes.memory * 1e9

@@ -15,7 +15,9 @@ from delineate.data.large.sample import is_empty
 from delineate.learn import Learnt, Overrides, Record, planned
 from delineate.learn import large as module
 from delineate.learn.answer import answered
-from delineate.learn.large import LargePrediction, bytes_with, labels_of, sizes_for
+from delineate.learn.footprint import bytes_with, sizes_for
+from delineate.learn.large import LargePrediction
+from delineate.learn.large_answer import labels_of
 from delineate.learn.learnt import network
 from delineate.learn.normalisation import Normalisation
 from delineate.learn.objects import apart, identified
@@ -55,7 +57,7 @@ def labels(prediction: LargePrediction) -> np.ndarray:
 def small_chunks(monkeypatch):
     """Chunks of 32 and blocks of 64 pixels, so that small pictures have many."""
     monkeypatch.setattr("delineate.data.large.labels.CHUNK", {2: 32, 3: 16})
-    monkeypatch.setattr(module, "CHUNK", {2: 32, 3: 16})
+    monkeypatch.setattr("delineate.learn.footprint.CHUNK", {2: 32, 3: 16})
     monkeypatch.setattr(module, "BLOCK", {2: 64, 3: 32})
 
 
@@ -172,7 +174,7 @@ def test_objects_across_seams_are_those_of_the_whole_image(tmp_path, small_chunk
     def perfect(windows: torch.Tensor, keep: tuple[slice, ...]) -> torch.Tensor:
         return torch.cat([1 - windows[:, :1], windows], dim=1)[(..., *keep)]
 
-    monkeypatch.setattr(module, "part_runner", lambda _: perfect)
+    monkeypatch.setattr("delineate.learn.large_answer.part_runner", lambda _: perfect)
     learnt = replace(
         learnt, plan=replace(learnt.plan, normalisation=Normalisation("fixed", 0, 1), smallest_object_px=5)
     )

@@ -18,7 +18,8 @@ from delineate.inference.engines import installed
 from delineate.learn import Learnt, Overrides, Record, UNetMethod, planned
 from delineate.learn.answer import answered
 from delineate.learn.engine import engine_of
-from delineate.learn.large import LargePrediction, identity, labels_of
+from delineate.learn.large import LargePrediction, identity
+from delineate.learn.large_answer import labels_of
 from delineate.learn.learnt import Guarantee, loaded, network, recalibrated, saved
 from delineate.learn.objects import identified
 

@@ -4,7 +4,8 @@
 file of its own and name it in OPENERS.
 """
 
-from delineate.data.large.image import Box, LargeImage, box_of
+from delineate.data.large.box import Box, box_of
+from delineate.data.large.image import LargeImage
 from delineate.data.large.opening import LARGE_SUFFIXES, OPENERS, is_large_kind, large_suffix_of, open_large
 
 __all__ = [

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core.errors import DataError
-from delineate.data.large.image import Box, LargeImage
+from delineate.data.large.box import Box
+from delineate.data.large.image import LargeImage
 
 _MOST_CHANNELS = 8
 _NAMES = ("data", "image", "images", "raw", "exported_data", "volume")

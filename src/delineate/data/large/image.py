@@ -17,9 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core.errors import DataError, DelineateError
-
-Box = tuple[slice, ...]
-"""A window: one slice with start and stop for each spatial axis."""
+from delineate.data.large.box import Box, box_of, said
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,21 +137,3 @@ class LargeImage:
             spatial,
             lambda box, _: np.asarray(pixels[box]),
         )
-
-
-def box_of(shape: tuple[int, ...]) -> Box:
-    """The box that is all of a shape.
-
-    >>> box_of((3, 4))
-    (slice(0, 3, None), slice(0, 4, None))
-    """
-    return tuple(slice(0, length) for length in shape)
-
-
-def said(box: Box) -> str:
-    """A box in words.
-
-    >>> said((slice(0, 3), slice(8, 9)))
-    '0:3, 8:9'
-    """
-    return ", ".join(f"{side.start}:{side.stop}" for side in box)

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from delineate.core.classes import ClassTable
 from delineate.core.errors import OutputError
 from delineate.core.output import written_whole
-from delineate.data.large.image import Box, LargeImage
+from delineate.data.large.box import Box
+from delineate.data.large.image import LargeImage
 from delineate.data.large.zarr import zarr_library
 
 CHUNK = {2: 512, 3: 64}

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core.errors import DataError, DelineateError
+from delineate.data.large.box import Box
 from delineate.data.large.hdf5 import open_hdf5
-from delineate.data.large.image import Box, LargeImage
+from delineate.data.large.image import LargeImage
 from delineate.data.large.slide import SLIDES, open_slide
 from delineate.data.large.tiff import open_tiff
 from delineate.data.large.volume import open_volume

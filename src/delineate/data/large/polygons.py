@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from delineate.core.classes import ClassTable
 from delineate.core.errors import DataError
 from delineate.core.output import written_whole
-from delineate.data.large.image import Box
+from delineate.data.large.box import Box
 from delineate.data.large.labels import LabelStore
 
 Ring = list[tuple[int, int]]

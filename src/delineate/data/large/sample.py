@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.data.large.image import Box, LargeImage
+from delineate.data.large.box import Box
+from delineate.data.large.image import LargeImage
 
 WHOLE = 1 << 24  # numbers; an image of no more is its own sample
 LATTICE = {2: (12, 256), 3: (5, 96)}  # windows along each axis, and their side
+BLOCK = {2: 1024, 3: 128}  # pixels along each axis of the blocks that are empty or not
 _GLASS = 200  # what shines through an empty slide is brighter than this in every colour
 _GLASS_SHARE = 0.05
 _DARKER = 25

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core.errors import DataError
-from delineate.data.large.image import Box, LargeImage
+from delineate.data.large.box import Box
+from delineate.data.large.image import LargeImage
 
 SLIDES = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide")
 

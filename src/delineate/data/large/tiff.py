@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core.errors import DataError
-from delineate.data.large.image import Box, LargeImage
+from delineate.data.large.box import Box
+from delineate.data.large.image import LargeImage
 from delineate.data.picture import rgb_from_cmyk
 from delineate.data.tiff_scale import pixel_size
 

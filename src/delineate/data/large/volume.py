@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core.errors import DataError
-from delineate.data.large.image import Box, LargeImage
+from delineate.data.large.box import Box
+from delineate.data.large.image import LargeImage
 from delineate.data.medical import picture_of, silent_itk
 
 NIFTI_HEAD = 352
