@@ -14,9 +14,9 @@ import time
 
 import torch
 
+from delineate.core import keep_big_blocks
 from delineate.learn.learnt import memory_layout
 from delineate.learn.machine import native_bfloat16
-from delineate.learn.training import keep_big_blocks
 from delineate.losses import cross_entropy_and_dice
 from delineate.nets import UNet
 

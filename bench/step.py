@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from delineate.learn.training import keep_big_blocks
+from delineate.core import keep_big_blocks
 from delineate.losses import cross_entropy_and_dice
 from delineate.nets import UNet
 

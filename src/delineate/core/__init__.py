@@ -11,7 +11,7 @@ from delineate.core.errors import (
     TrainingError,
 )
 from delineate.core.likely import foreground, labels_of, tempered
-from delineate.core.memory import available_bytes, release_freed
+from delineate.core.memory import available_bytes, keep_big_blocks, release_freed
 from delineate.core.method import Method
 from delineate.core.output import new_folder, written_whole
 from delineate.core.overlap import Behind, ahead
@@ -31,6 +31,7 @@ __all__ = [
     "ahead",
     "available_bytes",
     "foreground",
+    "keep_big_blocks",
     "labels_of",
     "new_folder",
     "release_freed",

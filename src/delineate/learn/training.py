@@ -8,10 +8,8 @@ Read `Training.__iter__` and `Training._step`: the rest serves them.
 from __future__ import annotations
 
 import copy
-import ctypes
 import itertools
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -24,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from delineate.core import Case, ClassTable, DataError, TrainingError, ahead
+from delineate.core import Case, ClassTable, DataError, TrainingError, ahead, keep_big_blocks
 from delineate.data.augment import Batch, Sample, WindowedSample, batch
 from delineate.data.fingerprint import digest_of, fingerprint
 from delineate.data.large_case import LargeCase
@@ -463,16 +461,3 @@ def by_image(cases: Sequence[Case]) -> list[list[Case]]:
     for case in cases:
         found.setdefault(case.name, []).append(case)
     return list(found.values())
-
-
-def keep_big_blocks() -> None:
-    """Ask the C allocator to keep large blocks, which every step needs again, instead of returning them.
-
-    Without, each step pays for fresh pages; with, a training step is up to a tenth faster. glibc only.
-    """
-    if sys.platform.startswith("linux"):
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            m_trim_threshold, m_mmap_max = -1, -4
-            mallopt(m_mmap_max, 0)
-            mallopt(m_trim_threshold, 2**31 - 1)
