@@ -3,8 +3,8 @@
     files --data.load--> cases --learn or classical--> a method --predict--> masks --score--> numbers --report--> a page
 
 Every verb takes paths (or cases) and says what it understood through `tell`; long work reports through `watch` or
-`progress`. None of them prints. Each file here is one stage; what is imported inside a function is heavy and not always
-needed: scoring loads no torch.
+`progress`. None of them prints. Each file here is one stage or an idea within it; what is imported inside a function is
+heavy and not always needed: scoring loads no torch.
 """
 
 from delineate.data import check

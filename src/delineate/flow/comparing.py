@@ -10,8 +10,8 @@ from delineate import data as files
 from delineate.core import Case, DataError, new_folder
 from delineate.data import DataSet
 from delineate.data.masks import MasksAre
+from delineate.flow.answering import answered, keeps_apart
 from delineate.flow.methods import METHODS, Tell, data_set, finished, load, method_named, saved, to_judge_on
-from delineate.flow.outlining import answered, keeps_apart
 
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step

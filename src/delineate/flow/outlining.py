@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,10 @@ from delineate import data as files
 from delineate.core import Behind, DataError, Method, ModelError, ahead
 from delineate.data import Entry, Picture, images
 from delineate.data.problem import listed
+from delineate.flow.answering import How, answered_as, guaranteed, keeps_apart, told
 from delineate.flow.methods import Progress, Tell, load
-from delineate.flow.starts import Start, starts_of
+from delineate.flow.starts import starts_of
+from delineate.flow.workers import client_for, on_workers
 from delineate.streaming import SUFFIXES, Streamed, Wishes, middle_of, outline_large, streams
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def predict(
     starts = starts_of(method, start, names)
     foreground_above = None
     if guarantee is not None:
-        foreground_above, engine = _guaranteed(
+        foreground_above, engine = guaranteed(
             method, guarantee, engine, objects=objects or geojson, tta=tta, shifts=shifts
         )
         say(
@@ -126,7 +127,7 @@ def predict(
 
     learnt: Any = getattr(method, "learnt", None)
     with ExitStack() as stack:
-        client = _crew(stack, model, workers=workers, scheduler=scheduler)
+        client = client_for(stack, model, workers=workers, scheduler=scheduler)
         folder = PredictionFolder(
             Path(out),
             model=str(model) if isinstance(model, (str, Path)) else method.name,
@@ -158,7 +159,7 @@ def predict(
 
         count(0)
         if client is not None and isinstance(model, (str, Path)):
-            failures = _on_workers(client, Path(model), whole, folder, how, count)
+            failures = on_workers(client, Path(model), whole, folder, how, count)
         else:
             failures = _one_by_one(method, whole, folder, how, count)
         for number, entry in enumerate(parts, start=len(whole)):
@@ -178,7 +179,7 @@ def predict(
                     watch=watch or (lambda _: None),
                 )
             except (DataError, ModelError) as error:
-                failures.append(_told(source, error))
+                failures.append(told(source, error))
     count(len(todo))
     if failures:
         for failure in failures[1:]:
@@ -188,98 +189,6 @@ def predict(
         )
         raise DataError(failures[0] + rest)
     return [path for entry in found if (path := folder.written(entry.name)) is not None]
-
-
-@dataclass(frozen=True)
-class How:
-    """What is asked of the prediction of an image; see `predict`."""
-
-    objects: bool = False
-    watershed: bool = False
-    starts: Mapping[str, Start] = field(default_factory=dict)
-    probabilities: bool = False
-    tta: bool = False
-    tile: int | None = None
-    engine: str | None = None
-    foreground_above: float | None = None
-    shifts: int = 1
-
-
-def answered(
-    method: Any,
-    image: Any,
-    *,
-    objects: bool,
-    watershed: bool = False,
-    start: Any = None,
-    tta: bool = False,
-    shifts: int = 1,
-    tile: int | None = None,
-) -> tuple[Any, Any]:
-    """Probabilities (classes, *spatial), and ids (*spatial) or None; a method without objects gives components.
-
-    start: a mask (*spatial) that an active contour starts from.
-    """
-    if shifts > 1 and method.name != "unet":
-        return _steadier(method, image, objects=objects, shifts=shifts, tta=tta, tile=tile), None
-    if method.name in ("unet", "onnx"):
-        how: dict[str, Any] = {"flips": tta, "tile": tile} | ({"shifts": shifts} if shifts > 1 else {})
-        if objects:
-            outlined: tuple[Any, Any] = method.outline(image, watershed=watershed, **how)
-            return outlined
-        return method.predict(image, **how), None
-    if tta or tile is not None:
-        raise DataError(
-            f"{method.name} is neither averaged over mirrored images nor cut: leave --tta and --tile out"
-        )
-    if objects and method.name == "watershed":
-        separated: tuple[Any, Any] = method.outline(image)
-        return separated
-    likely = method.predict(image) if start is None else method.predict_from(image, start)
-    if not objects:
-        return likely, None
-    from delineate.objects import split
-    from delineate.score import components
-
-    foreground = likely.argmax(0) > 0
-    return likely, split(foreground) if watershed else components(foreground)
-
-
-def _steadier(method: Any, image: Any, *, objects: bool, shifts: int, tta: bool, tile: int | None) -> Any:
-    """The probabilities of an ONNX model, averaged over shifts."""
-    if method.name != "onnx" or objects:
-        raise DataError(
-            f"{method.name} is not averaged over shifts{' with objects' if objects else ''}: leave "
-            f"{'--objects or ' if objects and method.name == 'onnx' else ''}--shifts out"
-        )
-    from delineate.inference import shift_averaged
-
-    predict = partial(method.predict, flips=tta, tile=tile)
-    return shift_averaged(predict, shifts=shifts, divisor=method.divisor, dims=method.dims)(image)
-
-
-def keeps_apart(method: Any) -> bool:
-    """Whether a U-Net has learnt objects."""
-    return method.name == "unet" and bool(method.learnt.plan.objects)
-
-
-def _guaranteed(
-    method: Any, alpha: float, engine: str | None, *, objects: bool, tta: bool, shifts: int
-) -> tuple[float, str | None]:
-    """The threshold that guarantees alpha, and the engine: that of the calibration where none is named."""
-    if getattr(method, "learnt", None) is None:
-        raise DataError(f"{method.name} carries no guarantee: leave --guarantee out, or give a trained U-Net")
-    if objects:
-        raise DataError(
-            "a guarantee is about foreground, and of objects the doubtful and the tiny ones are dropped: leave --objects, "
-            "--geojson or --guarantee out"
-        )
-    if tta:
-        raise DataError("the guarantee was chosen without mirrored images: leave --tta or --guarantee out")
-    if shifts > 1:
-        raise DataError("the guarantee was chosen without shifted images: leave --shifts or --guarantee out")
-    found = method.learnt.guaranteed(alpha)
-    return found.threshold, engine or found.engine
 
 
 def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell) -> set[str]:
@@ -354,9 +263,9 @@ def _one_by_one(
             count(number)
             try:
                 picture = reading.result()
-                likely, ids = _asked(method, entry.name, picture.array, how)
+                likely, ids = answered_as(method, entry.name, picture.array, how)
             except (DataError, ModelError) as error:
-                failures.append(_told(entry.images[0], error))
+                failures.append(told(entry.images[0], error))
                 continue
             written_behind(partial(_put, folder, entry, picture, likely, ids, how))
     return failures
@@ -373,99 +282,3 @@ def _put(folder: PredictionFolder, entry: Entry, picture: Picture, likely: Any, 
         foreground_above=how.foreground_above,
     )
     folder.note(entry.name, files_of)
-
-
-def _asked(method: Any, name: str, image: Any, how: How) -> tuple[Any, Any]:
-    start = how.starts[name].on(image.shape[:-1]) if how.starts else None
-    return answered(
-        method,
-        image,
-        objects=how.objects,
-        watershed=how.watershed,
-        start=start,
-        tta=how.tta,
-        shifts=how.shifts,
-        tile=how.tile,
-    )
-
-
-def _told(source: Path, error: Exception) -> str:
-    return str(error) if source.name in str(error) else f"{source}: {error}"
-
-
-def _crew(stack: ExitStack, model: Any, *, workers: int | None, scheduler: str | None) -> Any:
-    """A Dask client until the stack closes; None where no workers are asked for."""
-    if workers is None and scheduler is None:
-        return None
-    if workers is not None and scheduler is not None:
-        raise DataError(
-            "--workers starts processes here, --scheduler uses those of a cluster: give one of them"
-        )
-    if not isinstance(model, (str, Path)):
-        raise DataError("workers load the model themselves: save it and give its folder")
-    from delineate.inference.cluster import crew
-
-    return stack.enter_context(crew(scheduler=scheduler, workers=workers))
-
-
-def _on_workers(
-    client: Any,
-    model: Path,
-    entries: Sequence[Entry],
-    folder: PredictionFolder,
-    how: How,
-    count: Callable[[int], None],
-) -> list[str]:
-    """Predict whole images on Dask's workers, which write the files; returns what failed, in sentences."""
-    from delineate.inference.cluster import spread
-
-    failures = []
-    places = str(model.absolute()), str(folder.folder.absolute())
-    absolute = [replace(e, images=tuple(path.absolute() for path in e.images)) for e in entries]
-    state = (model / "model.json" if model.is_dir() else model).stat().st_mtime_ns
-    tasks = [(*places, state, replace(how, starts=_of(how.starts, entry.name)), entry) for entry in absolute]
-    for done, ((*_, entry), outcome) in enumerate(spread(client, image_on_worker, tasks), start=1):
-        if isinstance(outcome, str):
-            failures.append(outcome)
-        else:
-            folder.note(entry.name, outcome)
-        count(done)
-    return failures
-
-
-def _of(starts: Mapping[str, Start], name: str) -> Mapping[str, Start]:
-    """What a worker needs of the starts: that of its image."""
-    return {name: starts[name].everywhere()} if name in starts else {}
-
-
-def image_on_worker(model: str, out: str, state: int, how: How, entry: Entry) -> dict[str, str] | str:
-    """Predict one image and write its files, on whichever worker this is called; what the index says, or the trouble.
-
-    state: of the model folder, so that a worker that lives long does not take another model that lay there for it.
-    """
-    from delineate.report.prediction import PredictionFiles
-
-    try:
-        method = _loaded_once(model, state, how.engine)
-        picture = files.entry_image(entry)
-        likely, ids = _asked(method, entry.name, picture.array, how)
-        writer = PredictionFiles(Path(out), classes=method.classes, objects=how.objects)
-        return writer.write_files(
-            entry.name,
-            picture,
-            likely,
-            ids,
-            source=entry.images[0],
-            probabilities=how.probabilities,
-            foreground_above=how.foreground_above,
-        )
-    except (DataError, ModelError) as error:
-        return _told(entry.images[0], error)
-
-
-@lru_cache(maxsize=1)
-def _loaded_once(model: str, state: int, engine: str | None) -> Any:
-    method = load(model)
-    if engine is not None:
-        method.use_engine(engine)
-    return method
