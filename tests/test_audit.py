@@ -283,10 +283,10 @@ def test_large_images_are_audited_window_by_window(
 
 def test_a_section_is_not_taken_once_the_surrogate_is_another(tmp_path: Path) -> None:
     from delineate.audits.attack.settings import AttackSettings
-    from delineate.flow.auditing import _plain
+    from delineate.flow.questions import plain
 
     def asked() -> object:
-        return _plain(AttackSettings(surrogate=str(tmp_path / "other")))
+        return plain(AttackSettings(surrogate=str(tmp_path / "other")))
 
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "model.json").write_text("{}")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from delineate.core import Case, ClassTable, DataError, DelineateError, ModelError, new_folder, written_whole
+from delineate.core import Case, DataError, DelineateError, new_folder, written_whole
 from delineate.data import DataSet
-from delineate.data.fingerprint import fingerprint, fingerprint_of
 from delineate.data.masks import MasksAre
 from delineate.flow.evidence import (
     annotators,
@@ -24,8 +22,10 @@ from delineate.flow.evidence import (
     or_without,
     second,
 )
-from delineate.flow.methods import Tell, load
+from delineate.flow.methods import Tell
+from delineate.flow.questions import asked_of, plain
 from delineate.flow.reseeding import reseeded
+from delineate.flow.subject import opened, subject_of
 
 if TYPE_CHECKING:
     from delineate.audits import Section, Subject, Verdict
@@ -117,7 +117,7 @@ def audit(
     names = [name for name in AUDITS if not only or name in only]
     check_there(metadata=metadata, shifted=shifted)
     table = thresholds_in(None if thresholds is None else Path(thresholds))
-    method = _opened(model)
+    method = opened(model)
     classes = getattr(method, "classes", None)
     found = data_of(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
     for note in found.notes:
@@ -132,7 +132,7 @@ def audit(
             "data of the training are for trainings with other seeds: say how many with --seeds, or leave --taught-on and --val "
             "out"
         )
-    subject = _subject(method, model, cases, found.classes, unlabelled=unlabelled, masks_are=masks_are)
+    subject = subject_of(method, model, cases, found.classes, unlabelled=unlabelled, masks_are=masks_are)
     check_classes(cases, subject.classes)
     notes: list[str] = []
 
@@ -179,11 +179,11 @@ def audit(
         )
         siblings = (*siblings, *others)
     wanted = _wanted(eps, attack_steps, alpha, surrogate, siblings, every_shift) | dict(settings or {})
-    asked = _asked(subject, evidence)
+    asked = asked_of(subject, evidence)
     known = resume and asked["subject"][1] is not None
     sections: list[Section] = []
     for name in AUDITS:
-        question = asked | {"settings": _plain(wanted.get(name))}
+        question = asked | {"settings": plain(wanted.get(name))}
         section = read_section(folder / "sections" / name, asked=question) if known else None
         if section is None and name not in names:
             continue
@@ -203,55 +203,6 @@ def audit(
         notes=notes,
     )
     return Audited(tuple(sections), page)
-
-
-def _opened(model: Any) -> Any:
-    """The model at a path; the path itself where it is a folder without model.json: masks of some tool. What is no path, as it
-    is; a torch module as a subject. What is assumed of it, `notes` of the subject tell."""
-    if not isinstance(model, (str, Path)):
-        from delineate.audits import Subject
-
-        if callable(model) and not isinstance(model, Subject) and hasattr(model, "state_dict"):
-            from delineate.audits import subject_of_module
-
-            return subject_of_module(model, name=type(model).__name__)
-        return model
-    path = Path(model)
-    return path if path.is_dir() and not (path / "model.json").is_file() else load(path)
-
-
-def _subject(
-    method: Any,
-    model: Any,
-    cases: Sequence[Case],
-    classes: ClassTable,
-    *,
-    unlabelled: int | None,
-    masks_are: MasksAre | None,
-) -> Subject:
-    from delineate.audits import Subject, subject_of_method, subject_of_predictions
-
-    if isinstance(method, Subject):
-        return method
-    if isinstance(method, Path):
-        return subject_of_predictions(
-            method, cases, classes=classes, unlabelled=unlabelled, masks_are=masks_are
-        )
-    if not (callable(getattr(method, "predict", None)) and hasattr(method, "classes")):
-        raise ModelError(
-            f"a {type(method).__name__} is no model: give a folder, an ONNX file, a fitted method, a torch module, or what "
-            "`delineate.audits.subject_of_module` makes of one"
-        )
-    source = Path(model) if isinstance(model, (str, Path)) else None
-    return subject_of_method(method, name=_named(source), source=source)
-
-
-def _named(source: Path | None) -> str:
-    """What to call a model: its folder, or the folder around it where it is called model."""
-    if source is None:
-        return "the model"
-    whole = source.resolve()
-    return whole.parent.name if whole.name in ("model", "model.onnx") else whole.name
 
 
 def _wanted(
@@ -290,21 +241,6 @@ def _wanted(
     return wanted
 
 
-def _plain(settings: Any) -> dict[str, str] | None:
-    """Settings as plain values, to tell whether two questions are the same."""
-    if settings is None:
-        return None
-    return {one.name: _told(getattr(settings, one.name)) for one in fields(settings)}
-
-
-def _told(value: Any) -> str:
-    """A setting in words; where it names files, with what lies there."""
-    if isinstance(value, tuple):
-        return ", ".join(map(_told, value))
-    source = value if isinstance(value, (str, Path)) else getattr(value, "source", None)
-    return repr(value) if source is None else f"{source} {fingerprint_of(Path(source))}"
-
-
 def _examined(name: str, subject: Subject, evidence: Any, settings: Any, *, place: Path) -> Section:
     """The section of one audit; where it cannot be done, one that says why. What nobody foresaw leaves its traceback in `place`,
     and the other audits still run."""
@@ -330,35 +266,6 @@ def _examined(name: str, subject: Subject, evidence: Any, settings: Any, *, plac
             notes=(f"The whole error is in sections/{name}/{ERROR}.",),
         )
     return section
-
-
-def _asked(subject: Subject, evidence: Any) -> dict[str, Any]:
-    """What makes two sections answers to one question, as plain values."""
-    return {
-        "subject": [subject.name, _identity(subject)],
-        "cases": fingerprint(evidence.cases),
-        "shifted": fingerprint(evidence.shifted),
-        "annotators": {name: fingerprint(cases) for name, cases in evidence.annotators.items()},
-        "facts": evidence.facts,
-        "thresholds": {name: [one.warn, one.fail] for name, one in evidence.thresholds.table.items()},
-        "most": evidence.most,
-        "seed": evidence.seed,
-    }
-
-
-def _identity(subject: Subject) -> str | None:
-    """What changes where the model does: its files, else its weights; None where nothing tells."""
-    if subject.source is not None:
-        return fingerprint_of(subject.source)
-    if subject.network is None:
-        return None
-    learnt = getattr(subject.method, "learnt", None)
-    about = "" if learnt is None else f"{learnt.temperature} {learnt.guarantees} {learnt.plan.to_json()}"
-    digest = hashlib.sha256(f"{subject.divisor} {subject.classes.names} {about}".encode())
-    for name, weights in subject.network.state_dict().items():
-        digest.update(f"{name}{tuple(weights.shape)}{weights.dtype}".encode())
-        digest.update(weights.detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _about(subject: Subject, evidence: Any) -> dict[str, Any]:

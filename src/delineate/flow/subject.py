@@ -1,0 +1,64 @@
+"""What is audited: whatever was given (a folder, a file, a method, a module, somebody's masks) as one `Subject`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from delineate.core import Case, ClassTable, ModelError
+from delineate.data.masks import MasksAre
+from delineate.flow.methods import load
+
+if TYPE_CHECKING:
+    from delineate.audits import Subject
+
+
+def opened(model: Any) -> Any:
+    """The model at a path; the path itself where it is a folder without model.json: masks of some tool. What is no path, as it
+    is; a torch module as a subject. What is assumed of it, `notes` of the subject tell."""
+    if not isinstance(model, (str, Path)):
+        from delineate.audits import Subject
+
+        if callable(model) and not isinstance(model, Subject) and hasattr(model, "state_dict"):
+            from delineate.audits import subject_of_module
+
+            return subject_of_module(model, name=type(model).__name__)
+        return model
+    path = Path(model)
+    return path if path.is_dir() and not (path / "model.json").is_file() else load(path)
+
+
+def subject_of(
+    method: Any,
+    model: Any,
+    cases: Sequence[Case],
+    classes: ClassTable,
+    *,
+    unlabelled: int | None,
+    masks_are: MasksAre | None,
+) -> Subject:
+    """The subject that `opened` gave, or that is made of what it gave; somebody's masks are read for `cases`."""
+    from delineate.audits import Subject, subject_of_method, subject_of_predictions
+
+    if isinstance(method, Subject):
+        return method
+    if isinstance(method, Path):
+        return subject_of_predictions(
+            method, cases, classes=classes, unlabelled=unlabelled, masks_are=masks_are
+        )
+    if not (callable(getattr(method, "predict", None)) and hasattr(method, "classes")):
+        raise ModelError(
+            f"a {type(method).__name__} is no model: give a folder, an ONNX file, a fitted method, a torch module, or what "
+            "`delineate.audits.subject_of_module` makes of one"
+        )
+    source = Path(model) if isinstance(model, (str, Path)) else None
+    return subject_of_method(method, name=_named(source), source=source)
+
+
+def _named(source: Path | None) -> str:
+    """What to call a model: its folder, or the folder around it where it is called model."""
+    if source is None:
+        return "the model"
+    whole = source.resolve()
+    return whole.parent.name if whole.name in ("model", "model.onnx") else whole.name
