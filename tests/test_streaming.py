@@ -333,7 +333,7 @@ def test_speed_and_time_left_are_those_of_this_run():
 def test_a_worker_that_lives_long_takes_no_other_store_that_lay_there(work, tmp_path):
     from delineate.data.large import open_large
     from delineate.learn.large import LargePrediction
-    from delineate.streaming import predicted_tile, state_of
+    from delineate.streaming.tiles import predicted_tile, state_of
 
     learnt = flow.load(work / "model").learnt
     for core in (512, 1024):
