@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from delineate.core import DataError
-from delineate.data.folders import Folder, find_folder
+from delineate.data.beside import Folder
+from delineate.data.folders import find_folder
 from delineate.data.formats import stem_of
 
 Laid = Callable[[str], Path]

@@ -7,7 +7,7 @@ from delineate.data.annotators import Annotations, agreed, annotator_names, load
 from delineate.data.check import Check, ClassShare, check
 from delineate.data.consensus import Consensus, Staple, majority, staple
 from delineate.data.dataset import DataSet, load
-from delineate.data.folders import LabelKind, find_folder, offered
+from delineate.data.folders import find_folder
 from delineate.data.formats import (
     IMAGE_SUFFIXES,
     label_suffix,
@@ -18,6 +18,7 @@ from delineate.data.formats import (
 )
 from delineate.data.inputs import images
 from delineate.data.inventory import ValueRange
+from delineate.data.label_choice import LabelKind, offered
 from delineate.data.labelled import Labelled, LabelledFile, LabelledSet, load_masks
 from delineate.data.large import LargeImage, open_large
 from delineate.data.matching import Entry

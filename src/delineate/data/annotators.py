@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from delineate.core import Case, ClassTable, DataError
+from delineate.data.beside import Folder
 from delineate.data.consensus import majority
 from delineate.data.dataset import case_of, drawn_labels, label_path, legend_of
 from delineate.data.evidence import look
 from delineate.data.faults import fringes
-from delineate.data.folders import Folder, find_folder
+from delineate.data.folders import find_folder
 from delineate.data.formats import read_mask
 from delineate.data.large_case import is_too_large
 from delineate.data.masks import MasksAre, understand

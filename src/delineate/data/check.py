@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, ClassTable, DelineateError
+from delineate.data.beside import Folder
 from delineate.data.convention import Convention
 from delineate.data.dataset import legend_of
 from delineate.data.faults import (
@@ -26,9 +27,10 @@ from delineate.data.faults import (
     torn_groups,
     training_problems,
 )
-from delineate.data.folders import Folder, LabelKind, find_folder, offered
+from delineate.data.folders import find_folder
 from delineate.data.inventory import LookedAt, Seen, ValueRange, look_at, placed_counts, where_of
 from delineate.data.kinds import form_problems, is_weak, kind_of, understand_all
+from delineate.data.label_choice import LabelKind, offered
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry
 from delineate.data.places import Places, places_of, unclaimed

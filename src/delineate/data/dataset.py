@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError
+from delineate.data.beside import Folder
 from delineate.data.convention import Convention, object_ids
 from delineate.data.evidence import Evidence, look
 from delineate.data.faults import (
@@ -25,10 +26,11 @@ from delineate.data.faults import (
     set_problems,
     training_problems,
 )
-from delineate.data.folders import Folder, LabelKind, find_folder
+from delineate.data.folders import find_folder
 from delineate.data.formats import read_mask
 from delineate.data.joining import joining
 from delineate.data.kinds import Meaning, form_problems, is_weak, kind_of, kinds_note, understand_all
+from delineate.data.label_choice import LabelKind
 from delineate.data.large_case import LargeCase, evidence_in, is_too_large, large_case, mask_of
 from delineate.data.legend import Legend, read_legend
 from delineate.data.marks import disc_radius

@@ -14,18 +14,30 @@ What to predict on needs no masks and is found in `inputs`."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from delineate.core import DataError
+from delineate.data.beside import (
+    BOXES,
+    IMAGE_FOLDERS,
+    MASK_FOLDERS,
+    POINTS,
+    TRAIN_FOLDERS,
+    VALIDATION_FOLDERS,
+    Folder,
+    labelled,
+    silent_in,
+    speaking_of,
+    subfolder,
+    tables_beside,
+)
 from delineate.data.formats import IMAGE_SUFFIXES, stem_of
-from delineate.data.masks import MasksAre
+from delineate.data.label_choice import LabelKind, chosen
 from delineate.data.matching import (
     Entry,
     Kind,
-    Twins,
     by_channel,
     by_stem,
     image_files,
@@ -35,51 +47,6 @@ from delineate.data.matching import (
     matched,
 )
 from delineate.data.problem import listed
-
-IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "x", "raw")
-MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation", "ann_dir", "y")
-OBJECT_FOLDERS = ("instances", "instance")
-SCRIBBLE_FOLDERS = ("scribbles", "scribble")
-POINTS, BOXES = ("points", "point"), ("boxes", "box")
-TRAIN_FOLDERS = ("train", "training")
-VALIDATION_FOLDERS = ("val", "valid", "validation", "test")
-
-LabelKind = Literal["masks", "scribbles", "points", "boxes"]
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A data folder as its names tell it.
-
-    train, validation: entries in the order of their names; validation only where the layout has one.
-    kind: what the label files hold; where some are full and some are scribbles, what the full ones hold.
-    strays: label files that belong to no image. twins: two files of one name.
-    legends: folders in which a legend may lie, nearest first. notes: what was chosen, in words.
-    people: where several people labelled the images, each one's entries by name, those of validation last; in `train`
-    and `validation` each image then has the masks of the first of them who drew it.
-    hands: where several people drew strokes (or discs), on how many images each of them drew; a folder of such files by
-    its name.
-    """
-
-    path: Path
-    train: tuple[Entry, ...]
-    validation: tuple[Entry, ...] = ()
-    kind: Kind = "masks"
-    strays: tuple[Path, ...] = ()
-    twins: Twins = ()
-    legends: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = ()
-    people: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
-    hands: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """Training and validation."""
-        return (*self.train, *self.validation)
-
-    def doubtful(self, masks_are: MasksAre | None) -> bool:
-        """Whether only the masks themselves can tell what they hold, and whether they are sound."""
-        return self.kind in ("masks", "ids") and masks_are != "instances"
 
 
 def find_folder(path: str | Path, *, labels: LabelKind | None = None) -> Folder:
@@ -100,89 +67,7 @@ def find_folder(path: str | Path, *, labels: LabelKind | None = None) -> Folder:
             f"{root} holds no image that can be read: give a folder with images/ and masks/, or "
             f"with images of the kinds {listed(IMAGE_SUFFIXES, most=30)}"
         )
-    return _chosen(found, labels)
-
-
-def offered(folder: Folder) -> tuple[LabelKind, ...]:
-    """The kinds of labels that lie in a folder, the fullest first."""
-    there: dict[LabelKind, bool] = {
-        "masks": any(e.labels is not None and e.kind != "scribbles" for e in folder.entries),
-        "scribbles": any(e.scribbles is not None for e in folder.entries),
-        "points": any(e.points for e in folder.entries),
-        "boxes": any(e.boxes for e in folder.entries),
-    }
-    return tuple(kind for kind, found in there.items() if found)
-
-
-def _chosen(folder: Folder, wanted: LabelKind | None) -> Folder:
-    """The folder with the labels that are wanted, or with the fullest that each image has, and what was left aside."""
-    there = offered(folder)
-    if wanted is not None and wanted not in there:
-        raise DataError(
-            f"{folder.path} holds no {wanted}: "
-            + (f"it has {listed(there)}" if there else "label some images first")
-        )
-
-    def pick(entry: Entry) -> Entry:
-        full = entry.labels if wanted in (None, "masks") else None
-        if full is not None:
-            return replace(entry, kind=folder.kind, points=(), boxes=())
-        return replace(
-            entry,
-            labels=None if wanted in ("masks", "boxes") else entry.scribbles,
-            objects=None,
-            kind="scribbles",
-            points=entry.points if wanted in (None, "points") else (),
-            boxes=entry.boxes if wanted in (None, "boxes") else (),
-        )
-
-    picked = replace(
-        folder, train=tuple(map(pick, folder.train)), validation=tuple(map(pick, folder.validation))
-    )
-    used = {entry.kind for entry in picked.entries if entry.labels}
-    people = folder.people if wanted in (None, "masks") else {}
-    notes = [
-        *_people_note(people),
-        *(_hands_note(folder.hands) if "scribbles" in used else ()),
-        *folder.notes,
-    ]
-    several = any(e.labels and (e.scribbles or e.points or e.boxes) for e in folder.entries)
-    if wanted is None and several:
-        others = [kind for kind in there if kind != "masks"]
-        first = "instances" if folder.kind == "instances" else "masks"
-        notes.append(
-            f"there are {listed([first, *others])}: where an image has several, its {first} are used "
-            f"(--labels {others[0]} takes the {others[0]})"
-        )
-    kind: Kind = "scribbles" if used == {"scribbles"} else folder.kind
-    return replace(picked, kind=kind, notes=tuple(notes), people=people)
-
-
-def _people_note(people: Mapping[str, tuple[Entry, ...]]) -> list[str]:
-    """Whose masks are used, where several people drew some."""
-    if not people:
-        return []
-    counts = [f"{name} ({sum(e.labels is not None for e in own)})" for name, own in people.items()]
-    return [
-        f"{listed(counts)} labelled these images: of each the masks of the first who drew it are used; "
-        "train --annotators learns from all of them"
-    ]
-
-
-def _hands_note(hands: Mapping[str, int]) -> list[str]:
-    """Whose strokes are used, where several people drew some."""
-    if not hands:
-        return []
-    counts = [f"{name} ({count})" for name, count in hands.items()]
-    return [
-        f"{listed(counts)} drew on these images: of each the strokes of the first who drew on it are used"
-    ]
-
-
-def subfolder(root: Path, names: Sequence[str]) -> Path | None:
-    """The subfolder of the first of these names that is there, whatever its case."""
-    inside = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir()}
-    return next((inside[name] for name in names if name in inside), None)
+    return chosen(found, labels)
 
 
 def _nnunet(root: Path) -> Folder | None:
@@ -209,8 +94,8 @@ def _parted(root: Path) -> Folder | None:
     if pictures is None or train is None or is_series(train):
         return None
     validation = subfolder(pictures, VALIDATION_FOLDERS)
-    first = _labelled(root, train, part=train.name, legends=(pictures, root))
-    second = _labelled(root, validation, part=validation.name, legends=()) if validation else None
+    first = labelled(root, train, part=train.name, legends=(pictures, root))
+    second = labelled(root, validation, part=validation.name, legends=()) if validation else None
     return _together(root, first, second, validation)
 
 
@@ -269,7 +154,7 @@ def _pair(root: Path) -> Folder | None:
         return _one_scan(root, pictures)
     if pictures is None or not image_files(pictures):
         return None
-    return _labelled(root, pictures, part="", legends=(root, pictures))
+    return labelled(root, pictures, part="", legends=(root, pictures))
 
 
 def _one_scan(root: Path, pictures: Path) -> Folder:
@@ -278,100 +163,6 @@ def _one_scan(root: Path, pictures: Path) -> Folder:
     masks = [] if place is None else [place] if is_series(place) else image_files(place)
     entry = Entry(stem_of(pictures), (pictures,), masks[0] if len(masks) == 1 else None)
     return Folder(root, (entry,), strays=tuple(masks) if len(masks) > 1 else (), legends=(root,))
-
-
-def _labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...]) -> Folder:
-    """The images in `pictures` with the labels that lie beside it in `root`, in subfolder `part` of each
-    kind."""
-
-    stems = {stem_of(p) for p in image_files(pictures)}
-
-    def files(names: Sequence[str]) -> dict[str, list[Path]]:
-        """Label files by person, who is "" where they lie in the folder itself."""
-        folder = subfolder(root, names)
-        if folder is not None and part:
-            folder = subfolder(folder, (part.lower(),))
-        if folder is None:
-            return {}
-        direct = [p for p in image_files(folder) if p.is_file() or stem_of(p) in stems]
-        people = [] if direct else sorted(p for p in folder.iterdir() if p.is_dir() and image_files(p))
-        return {person.name: image_files(person) for person in people} if people else {"": direct}
-
-    masks, objects, scribbles = files(MASK_FOLDERS), files(OBJECT_FOLDERS), files(SCRIBBLE_FOLDERS)
-    kind: Kind = "masks"
-    if not any(masks.values()) and any(objects.values()):
-        masks, objects, kind = objects, {}, "instances"
-    # points may be small discs in label images
-    hands = [(who or "scribbles", own) for who, own in scribbles.items()]
-    hands += [(who or "points", own) for who, own in files(POINTS).items()]
-    drawn = [(who, matched(image_files(pictures), own)) for who, own in hands if own]
-    strokes = {e.name: e.labels for _, (one, _, _) in reversed(drawn) for e in one if e.labels}
-    alone = len(masks) == len(objects) == 1
-    found = {
-        person: matched(
-            image_files(pictures),
-            own,
-            next(iter(objects.values())) if alone else objects.get(person, []),
-        )
-        for person, own in (masks or {"": []}).items()
-    }
-    points, boxes = (_tables(root, names, part) for names in (POINTS, BOXES))
-
-    def placed(entry: Entry) -> Entry:
-        return replace(
-            entry,
-            scribbles=strokes.get(entry.name),
-            points=_speaking(points, entry),
-            boxes=_speaking(boxes, entry),
-        )
-
-    each = {person: tuple(map(placed, one)) for person, (one, _, _) in found.items()}
-    people = each if len(each) > 1 else {}
-    entries = tuple(map(_first_labelled, zip(*each.values(), strict=True)))
-    every = [*found.values(), *(one for _, one in drawn)]
-    lost = (*(stray for _, others, _ in every for stray in others), *_silent((*points, *boxes), entries))
-    twins = tuple(dict.fromkeys(pair for _, _, pairs in every for pair in pairs))
-    counts = Counter(who for who, (one, _, _) in drawn for e in one if e.labels)
-    return Folder(
-        root,
-        entries,
-        (),
-        kind,
-        tuple(dict.fromkeys(lost)),
-        twins,
-        legends,
-        people=people,
-        hands=counts if len(counts) > 1 else {},
-    )
-
-
-def _first_labelled(entries: Sequence[Entry]) -> Entry:
-    """Of the entries of one image, a person each, the first that has labels."""
-    return next((entry for entry in entries if entry.labels), entries[0])
-
-
-def _tables(root: Path, names: Sequence[str], part: str) -> tuple[Path, ...]:
-    """points.csv, points/*.csv and points/CLASS/*.csv beside the images."""
-    beside = [
-        p for p in sorted(root.iterdir()) if p.is_file() and p.name.lower() in {f"{n}.csv" for n in names}
-    ]
-    folder = subfolder(root, names)
-    if folder is not None and part:
-        folder = subfolder(folder, (part.lower(),))
-    inside = [] if folder is None else [*folder.glob("*.csv"), *folder.glob("*/*.csv")]
-    return (*beside, *sorted(p for p in inside if not p.name.startswith(".")))
-
-
-def _speaking(tables: Sequence[Path], entry: Entry) -> tuple[Path, ...]:
-    """Tables of one image that is this one by its stem, and those that name their images in a column."""
-    shared = {*POINTS, *BOXES}
-    return tuple(p for p in tables if p.stem == stem_of(entry.images[0]) or p.stem.lower() in shared)
-
-
-def _silent(tables: Sequence[Path], entries: Sequence[Entry]) -> list[Path]:
-    """Tables of one image that is not there."""
-    speaking = {table for entry in entries for table in _speaking(tables, entry)}
-    return [table for table in tables if table not in speaking]
 
 
 def _flat(root: Path) -> Folder | None:
@@ -383,7 +174,7 @@ def _flat(root: Path) -> Folder | None:
     entries, strays, twins = matched([p for p in files if p not in set(masks)], masks, [])
     endings = {mask_ending(p) for p in masks}
     kind: Kind = "ids" if endings and endings <= {"masks", "cp_masks"} else "masks"
-    points, boxes = (_tables(root, names, "") for names in (POINTS, BOXES))
-    entries = tuple(replace(e, points=_speaking(points, e), boxes=_speaking(boxes, e)) for e in entries)
-    lost = (*strays, *_silent((*points, *boxes), entries))
+    points, boxes = (tables_beside(root, names, "") for names in (POINTS, BOXES))
+    entries = tuple(replace(e, points=speaking_of(points, e), boxes=speaking_of(boxes, e)) for e in entries)
+    lost = (*strays, *silent_in((*points, *boxes), entries))
     return Folder(root, entries, (), kind, lost, twins, (root,))

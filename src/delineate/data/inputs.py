@@ -11,7 +11,7 @@ from glob import glob
 from pathlib import Path
 
 from delineate.core import DataError
-from delineate.data.folders import IMAGE_FOLDERS, TRAIN_FOLDERS, VALIDATION_FOLDERS, subfolder
+from delineate.data.beside import IMAGE_FOLDERS, TRAIN_FOLDERS, VALIDATION_FOLDERS, subfolder
 from delineate.data.formats import is_zarr, stem_of
 from delineate.data.matching import (
     CHANNEL,

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, DelineateError
+from delineate.data.beside import Folder
 from delineate.data.convention import object_ids
 from delineate.data.evidence import Evidence, count, look, plain
 from delineate.data.faults import fit_problem, fringes, image_problems, place_problem
-from delineate.data.folders import Folder
 from delineate.data.formats import read_mask
 from delineate.data.kinds import Meaning
 from delineate.data.marks import disc_radius

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from delineate.core import ClassTable, DataError
-from delineate.data.folders import TRAIN_FOLDERS, VALIDATION_FOLDERS
+from delineate.data.beside import TRAIN_FOLDERS, VALIDATION_FOLDERS
 from delineate.data.formats import stem_of
 from delineate.data.matching import Entry
 from delineate.data.metadata import NAMES, table_of

@@ -11,7 +11,7 @@ from typing import Any
 from delineate import data as files
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError
 from delineate.data import DataSet
-from delineate.data.folders import LabelKind
+from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
 from delineate.data.sparse import barely_labelled
 

@@ -12,7 +12,7 @@ import numpy as np
 from delineate import data as files
 from delineate.core import Case, ClassTable, DataError, new_folder
 from delineate.data import DataSet
-from delineate.data.folders import LabelKind
+from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
 from delineate.data.sparse import barely_labelled, sparse
 from delineate.flow.calibrating import after_training
