@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from delineate.core import Case, ClassTable, DataError
-from delineate.data.beside import Folder
+from delineate.data.beside import Folder, legend_of
 from delineate.data.consensus import majority
-from delineate.data.dataset import case_of, drawn_labels, label_path, legend_of
 from delineate.data.evidence import look
 from delineate.data.faults import fringes
 from delineate.data.folders import find_folder
 from delineate.data.formats import read_mask
+from delineate.data.image_and_mask import case_of, drawn_labels, label_path
 from delineate.data.large_case import is_too_large
 from delineate.data.masks import MasksAre, understand
 from delineate.data.matching import Entry

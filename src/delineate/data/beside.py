@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from delineate.data.formats import stem_of
+from delineate.data.legend import Legend, read_legend
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry, Kind, Twins, image_files, matched
 
@@ -63,6 +64,11 @@ def subfolder(root: Path, names: Sequence[str]) -> Path | None:
     """The subfolder of the first of these names that is there, whatever its case."""
     inside = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir()}
     return next((inside[name] for name in names if name in inside), None)
+
+
+def legend_of(folder: Folder) -> Legend | None:
+    """The nearest legend that lies with the data."""
+    return next((legend for place in folder.legends if (legend := read_legend(place))), None)
 
 
 def labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...]) -> Folder:

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, ClassTable, DelineateError
-from delineate.data.beside import Folder
+from delineate.data.beside import Folder, legend_of
 from delineate.data.convention import Convention
-from delineate.data.dataset import legend_of
 from delineate.data.faults import (
     contradictions,
     mask_problems,

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, ClassTable, DataError
-from delineate.data.beside import OBJECT_FOLDERS, SCRIBBLE_FOLDERS, Folder
+from delineate.data.beside import OBJECT_FOLDERS, SCRIBBLE_FOLDERS, Folder, legend_of
 from delineate.data.convention import Convention
-from delineate.data.dataset import labels_and_objects, legend_of
 from delineate.data.evidence import Evidence, look
 from delineate.data.faults import fringes
 from delineate.data.folders import find_folder
 from delineate.data.formats import is_zarr, read_image, read_mask, stem_of
+from delineate.data.image_and_mask import labels_and_objects
 from delineate.data.masks import MasksAre, understand
 from delineate.data.matching import MASK_ENDINGS, Entry, Kind, is_series
 from delineate.data.reading import each
