@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, ClassTable, DelineateError, written_whole
 from delineate.data.conditions import CONDITIONS
-from delineate.report.comparison import Entrant
+from delineate.report.entrants import Entrant
 from delineate.score import ScoreTable, components, dice, score_case
 
 Fit = Callable[[Path], Any]

@@ -11,7 +11,8 @@ import numpy as np
 
 from delineate.core import Case, ClassTable
 from delineate.data.conditions import CONDITIONS
-from delineate.report.comparison import Entrant, verdict, write_comparison
+from delineate.report.comparison import write_comparison
+from delineate.report.entrants import Entrant, verdict
 from delineate.score import ScoreTable, score_case
 
 CELLS = ClassTable(("background", "<cell>"))

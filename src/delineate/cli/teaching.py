@@ -187,7 +187,7 @@ def compare(
             tell=tell,
             watch=watch,
         )
-    from delineate.report.comparison import comparison_lines
+    from delineate.report.entrants import comparison_lines
 
     print("\n".join(comparison_lines(compared.entrants)))
     print(f"Page: {compared.page}")
