@@ -11,7 +11,7 @@ import numpy as np
 
 from delineate.audits.determinism.changes import Answer
 from delineate.audits.determinism.settings import DeterminismSettings
-from delineate.audits.determinism.ways import Ask, Way, engines_of
+from delineate.audits.determinism.way import Ask, Way, engines_of
 from delineate.audits.subject import Subject
 from delineate.core import Case
 from delineate.learn.normalisation import as_grey

@@ -8,7 +8,7 @@ from typing import Any
 
 from delineate.audits.determinism.changes import Answer
 from delineate.audits.determinism.settings import DeterminismSettings
-from delineate.audits.determinism.ways import Ask, Way, engines_of
+from delineate.audits.determinism.way import Ask, Way, engines_of
 from delineate.audits.subject import Subject
 from delineate.core import Case, ModelError
 
