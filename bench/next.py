@@ -144,17 +144,20 @@ def slices(box: Bounds) -> tuple[slice, ...]:
 
 def suggested(learnt: Learnt, cases: list[Case], chosen: list[Region], count: int) -> list[Region]:
     """What `delineate next` would have people scribble on."""
-    left, unsure, features, known = [], [], [], []
+    left, unsure, look, known, share = [], [], [], [], []
     for i, case in enumerate(cases):
         found = survey(learnt, case.image, region_px=128)
-        for box, u, vector in zip(found.bounds, found.uncertainty, found.features, strict=True):
+        for box, u, vector in zip(found.bounds, found.uncertainty, found.look, strict=True):
             if (i, box) in chosen:
                 known.append(vector)
             else:
                 left.append((i, box))
                 unsure.append(u)
-                features.append(vector)
-    best = ranked(np.array(unsure), np.array(features), count=count, known=np.array(known))
+                look.append(vector)
+                share.append(1 / len(found.bounds))
+    best = ranked(
+        np.array(unsure), np.array(look), count=count, known=np.array(known), weight=np.array(share)
+    )
     return [left[i] for i in best]
 
 

@@ -7,18 +7,14 @@ import numpy as np
 import pytest
 
 from delineate import flow
-from delineate.core import UNLABELLED, DataError, ModelError
+from delineate.core import UNLABELLED, Case, DataError, ModelError
 from delineate.data import samples
 from delineate.learn import UNetMethod
-from delineate.learn.suggest import features_of_labelled, ranked, regions, survey, uncertainty_of
+from delineate.learn.answer import ready
+from delineate.learn.suggest import look_of_labelled, ranked, regions, survey, uncertainty_of
 
 CASES, HELD_OUT = samples.coins()
 LEARNT = UNetMethod(steps=1).fit(CASES).learnt
-
-
-def unit(*rows):
-    array = np.array(rows, float)
-    return array / np.linalg.norm(array, axis=1, keepdims=True)
 
 
 def test_uncertainty_is_highest_where_all_classes_are_alike():
@@ -28,21 +24,40 @@ def test_uncertainty_is_highest_where_all_classes_are_alike():
 
 
 def test_what_looks_like_what_was_chosen_waits():
-    features = unit((1, 0), (1, 0.01), (0, 1))
-    assert ranked(np.array([0.9, 0.8, 0.5]), features, count=2) == [0, 2]
+    look = np.array([(1, 0), (1, 0.01), (0, 1)])
+    assert ranked(np.array([0.9, 0.8, 0.5]), look, count=2) == [0, 2]
 
 
 def test_what_looks_like_what_is_labelled_waits():
-    features = unit((1, 0), (0, 1))
-    assert ranked(np.array([0.9, 0.5]), features, count=1, known=unit((1, 0))) == [1]
+    look = np.array([(1, 0), (0, 1)])
+    assert ranked(np.array([0.9, 0.5]), look, count=1, known=np.array([(1, 0)])) == [1]
 
 
 def test_of_things_that_look_alike_the_most_uncertain_comes_first():
-    assert ranked(np.array([0.1, 0.7, 0.3]), unit((1, 0), (1, 0), (1, 0)), count=3)[0] == 1
+    assert ranked(np.array([0.1, 0.7, 0.3]), np.ones((3, 2)), count=3)[0] == 1
+
+
+def test_what_most_things_look_like_comes_before_a_lone_one():
+    look = np.array([(9.0,), (0.0,), (0.1,), (0.2,)])
+    assert ranked(np.full(4, 0.5), look, count=1) == [2]
+
+
+def test_a_large_image_wants_no_more_than_a_small_one():
+    look = np.array([(0.0,)] * 6 + [(5.0,), (5.0,)])
+    unsure = np.full(8, 0.5)
+    assert ranked(unsure, look, count=1)[0] < 6
+    assert ranked(unsure, look, count=1, weight=np.array([1 / 6] * 6 + [1, 1]))[0] >= 6
+
+
+def test_a_feature_counts_the_same_in_any_unit():
+    look = np.random.default_rng(0).normal(size=(20, 2))
+    unsure = np.linspace(0.2, 0.8, 20)
+    assert ranked(unsure, look, count=9) == ranked(unsure, look * (1000, 0.001), count=9)
 
 
 def test_no_more_is_asked_for_than_there_is():
-    assert sorted(ranked(np.array([0.5, 0.6]), unit((1, 0), (0, 1)), count=9)) == [0, 1]
+    assert sorted(ranked(np.array([0.5, 0.6]), np.array([(1, 0), (0, 1)]), count=9)) == [0, 1]
+    assert ranked(np.zeros(0), np.zeros((0, 3)), count=2) == []
 
 
 def test_regions_part_an_image_without_gap_or_overlap():
@@ -56,28 +71,32 @@ def test_a_region_of_a_stack_lies_on_one_slice():
     assert regions((2, 60, 60), 64) == [((0, 1), (0, 60), (0, 60)), ((1, 2), (0, 60), (0, 60))]
 
 
-def test_regions_that_look_alike_have_features_that_are_alike():
-    half = CASES[0].image[:, : 16 * (CASES[0].image.shape[1] // 32)]
-    blank = np.full_like(half, 10)
-    found = survey(LEARNT, np.concatenate([blank, half, half[:, ::-1]], axis=1), region_px=half.shape[1])
-    alike = found.features @ found.features.T
-    assert len(alike) == 3
-    assert alike[1, 2] > alike[0, 1]
+def test_a_look_is_brightness_contrast_and_grain_of_each_channel():
+    stripes = np.zeros((40, 80, 3), np.uint8)
+    stripes[:, :40, 1] = 200  # plain
+    stripes[::2, 40:, 1] = 200  # changes from row to row, never along one
+    learnt = UNetMethod(steps=1).fit([Case("a", stripes, labels=stripes[..., 1] // 200)]).learnt
+    found = survey(learnt, stripes, region_px=40)
+    seen = ready(learnt.plan, stripes).numpy()
+    low, high = float(seen[1].min()), float(seen[1].max())
+    plain, striped = found.look[:, [1, 4, 7]]
+    assert plain == pytest.approx([high, 0, 0], abs=1e-5)
+    assert striped == pytest.approx([(low + high) / 2, (high - low) / 2, (high - low) / 2], rel=1e-4)
+    assert found.look[:, [3, 5, 6, 8]] == pytest.approx(np.zeros((2, 4)), abs=1e-5)  # red and blue have none
+
+
+def test_a_region_of_one_pixel_has_a_look():
+    found = survey(LEARNT, CASES[0].image[:1, :9], region_px=1)
+    assert found.look.shape == (9, 3)
+    assert np.isfinite(found.look).all()
 
 
 def test_labelled_regions_are_those_with_any_label():
     found = survey(LEARNT, CASES[0].image, region_px=64)
     labels = np.full(CASES[0].image.shape[:2], UNLABELLED, np.uint8)
-    assert len(features_of_labelled(found, labels)) == 0
+    assert len(look_of_labelled(found, labels)) == 0
     labels[0, 0] = 0
-    assert len(features_of_labelled(found, labels)) == 1
-
-
-def test_an_image_wider_than_a_window_has_features_everywhere(monkeypatch):
-    monkeypatch.setattr("delineate.learn.suggest.WINDOW", 64)
-    found = survey(LEARNT, CASES[0].image, region_px=32)
-    assert np.isfinite(found.features).all()
-    assert np.linalg.norm(found.features, axis=1) == pytest.approx(1, abs=1e-4)
+    assert len(look_of_labelled(found, labels)) == 1
 
 
 def test_lists_and_pictures_name_the_same_regions(tmp_path):
@@ -100,10 +119,10 @@ def test_labelled_images_are_not_asked_for_again(tmp_path):
         flow.suggest(method, data / "test", out=tmp_path / "next", labelled=data / "test")
 
 
-def test_a_threshold_has_no_features_to_compare_by(tmp_path):
+def test_a_threshold_does_not_say_how_unsure_it_is(tmp_path):
     data = samples.write(tmp_path / "data")
     method = flow.train(CASES, method="otsu")
-    with pytest.raises(ModelError, match="otsu has no features"):
+    with pytest.raises(ModelError, match="otsu does not say how unsure"):
         flow.suggest(method, data / "test", out=tmp_path / "next")
 
 

@@ -50,7 +50,7 @@ def suggest(
     ...     [one.rank for one in regions], len(images)
     ([1, 2], 3)
     """
-    from delineate.learn.suggest import features_of_labelled, ranked, survey
+    from delineate.learn.suggest import look_of_labelled, ranked, survey
     from delineate.report.suggestions import Suggestion, draw_suggestions, write_suggestions
 
     say = tell or (lambda _: None)
@@ -61,9 +61,7 @@ def suggest(
     method = load(model, tell=say) if isinstance(model, (str, Path)) else model
     learnt = getattr(method, "learnt", None)
     if learnt is None:
-        raise ModelError(
-            f"{method.name} has no features to compare images by: train a U-Net and give its folder"
-        )
+        raise ModelError(f"{method.name} does not say how unsure it is: train a U-Net and give its folder")
     entries = files.images(where)
     known = [np.zeros((0, 1), np.float32)]
     taken: set[str] = set()
@@ -71,9 +69,7 @@ def suggest(
         given = files.load(labelled, classes=learnt.classes, unlabelled=unlabelled, masks_are=masks_are)
         for case in (*given.cases, *given.validation):
             if case.labels is not None:
-                known.append(
-                    features_of_labelled(survey(learnt, case.image, region_px=region_px), case.labels)
-                )
+                known.append(look_of_labelled(survey(learnt, case.image, region_px=region_px), case.labels))
                 taken.add(case.name)
         say(f"{len(taken)} labelled images are stood for already")
     folder = new_folder(Path(out))
@@ -100,9 +96,10 @@ def suggest(
     names = [name for name, one in found.items() for _ in one.bounds]
     bounds = [box for one in found.values() for box in one.bounds]
     unsure = np.concatenate([one.uncertainty for one in found.values()])
-    features = np.concatenate([one.features for one in found.values()])
+    look = np.concatenate([one.look for one in found.values()])
+    share = np.concatenate([np.full(len(one.bounds), 1 / len(one.bounds)) for one in found.values()])
     before = np.concatenate(known[1:]) if len(known) > 1 else None
-    order = ranked(unsure, features, count=count, known=before)
+    order = ranked(unsure, look, count=count, known=before, weight=share)  # each image wants as much
     regions = [
         Suggestion(
             rank,
@@ -131,13 +128,12 @@ def _ranked_images(found: dict[str, Any], before: Any, kind: type[Suggestion]) -
     """Whole images by their most uncertain regions, and by what these stand for."""
     from delineate.learn.suggest import ranked
 
-    names, unsure, features = list(found), [], []
+    names, unsure, looks = list(found), [], []
     for one in found.values():
         top = np.argsort(-one.uncertainty)[: max(1, round(UPPER * len(one.bounds)))]
         unsure.append(float(one.uncertainty[top].mean()))
-        mean = one.features[top].mean(0)
-        features.append(mean / max(float(np.linalg.norm(mean)), 1e-9))
-    order = ranked(np.array(unsure), np.array(features), count=len(names), known=before)
+        looks.append(one.look[top].mean(0))
+    order = ranked(np.array(unsure), np.array(looks), count=len(names), known=before)
     ends = [tuple(end for _, end in found[name].bounds[-1]) for name in names]
     return [
         kind(rank, names[i], (0,) * len(ends[i]), ends[i], unsure[i]) for rank, i in enumerate(order, start=1)
