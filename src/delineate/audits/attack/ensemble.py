@@ -24,6 +24,7 @@ from delineate.audits.attack.objectives import (
     lost_dice,
     masked_cross_entropy,
     segpgd,
+    sharp_lost_dice,
 )
 from delineate.data.intensities import Intensities
 
@@ -34,6 +35,7 @@ OBJECTIVES: dict[str, Objective] = {
     "masked cross-entropy": masked_cross_entropy,
     "Jensen-Shannon": jensen_shannon,
     "lost Dice": lost_dice,
+    "sharp lost Dice": sharp_lost_dice,
 }
 """What an attack may climb; to add one is a line."""
 
@@ -67,6 +69,7 @@ MEMBERS: dict[str, Member] = {
     "lost Dice": Member("lost Dice", exact=True, goes_on=True),
     "lost Dice, short strides": Member("lost Dice", first=SHORT, exact=True, goes_on=True),
     "cross-entropy from the worst": Member("cross-entropy", plain=True, exact=True, goes_on=True),
+    "sharp lost Dice": Member("sharp lost Dice", plain=True, exact=True, goes_on=True),
 }
 """All in their order. Plain steps and short ones do most against models that were taught to withstand."""
 
