@@ -30,7 +30,7 @@ from delineate.data.scribbles import scribbled
 from delineate.flow.teaching import judged
 from delineate.learn import Learnt, Overrides, Training, planned
 from delineate.learn.answer import answered
-from delineate.learn.suggest import Bounds, ranked, regions, survey
+from delineate.learn.suggest import Bounds, places, ranked, regions, survey
 
 Region = tuple[int, Bounds]
 
@@ -144,21 +144,24 @@ def slices(box: Bounds) -> tuple[slice, ...]:
 
 def suggested(learnt: Learnt, cases: list[Case], chosen: list[Region], count: int) -> list[Region]:
     """What `delineate next` would have people scribble on."""
-    left, unsure, look, known, share = [], [], [], [], []
+    every, open_, unsure, views, share = [], [], [], [], []
     for i, case in enumerate(cases):
         found = survey(learnt, case.image, region_px=128)
-        for box, u, vector in zip(found.bounds, found.uncertainty, found.look, strict=True):
-            if (i, box) in chosen:
-                known.append(vector)
-            else:
-                left.append((i, box))
-                unsure.append(u)
-                look.append(vector)
-                share.append(1 / len(found.bounds))
+        every += [(i, box) for box in found.bounds]
+        open_ += [(i, box) not in chosen for box in found.bounds]
+        unsure.append(found.uncertainty)
+        views.append((found.look, found.features))
+        share += [1 / len(found.bounds)] * len(found.bounds)
+    points = places(*(np.concatenate(view) for view in zip(*views, strict=True)))
+    left = np.flatnonzero(open_)
     best = ranked(
-        np.array(unsure), np.array(look), count=count, known=np.array(known), weight=np.array(share)
+        np.concatenate(unsure)[left],
+        points[left],
+        count=count,
+        known=points[np.logical_not(open_)],
+        weight=np.array(share)[left],
     )
-    return [left[i] for i in best]
+    return [every[left[i]] for i in best]
 
 
 def taught(

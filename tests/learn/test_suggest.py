@@ -11,7 +11,7 @@ from delineate.core import UNLABELLED, Case, DataError, ModelError
 from delineate.data import samples
 from delineate.learn import UNetMethod
 from delineate.learn.answer import ready
-from delineate.learn.suggest import look_of_labelled, ranked, regions, survey, uncertainty_of
+from delineate.learn.suggest import places, ranked, regions, regions_with_labels, survey, uncertainty_of
 
 CASES, HELD_OUT = samples.coins()
 LEARNT = UNetMethod(steps=1).fit(CASES).learnt
@@ -49,10 +49,23 @@ def test_a_large_image_wants_no_more_than_a_small_one():
     assert ranked(unsure, look, count=1, weight=np.array([1 / 6] * 6 + [1, 1]))[0] >= 6
 
 
-def test_a_feature_counts_the_same_in_any_unit():
-    look = np.random.default_rng(0).normal(size=(20, 2))
-    unsure = np.linspace(0.2, 0.8, 20)
-    assert ranked(unsure, look, count=9) == ranked(unsure, look * (1000, 0.001), count=9)
+def test_a_number_counts_the_same_in_any_unit_and_position():
+    look, features = np.random.default_rng(0).normal(size=(2, 20, 2))
+    there = places(look, features)
+    np.testing.assert_allclose(places(look * (1000, 0.001) + 7, features * 30 - 2), there, atol=1e-9)
+
+
+def test_half_of_a_usual_distance_comes_from_looks_and_half_from_features():
+    look, features = np.random.default_rng(0).normal(size=(2, 200, 5))
+    there = places(look, features)
+    for half in (there[:, :5], there[:, 5:]):
+        squares = ((half[:, None] - half) ** 2).sum(-1)[np.triu_indices(200, 1)]
+        assert np.median(squares) == pytest.approx(0.5)
+
+
+def test_regions_that_differ_in_nothing_are_one_place():
+    assert not places(np.full((3, 2), 5.0), np.full((3, 4), 0.5)).any()
+    assert places(np.ones((1, 2)), np.ones((1, 4))).shape == (1, 6)
 
 
 def test_no_more_is_asked_for_than_there_is():
@@ -85,6 +98,22 @@ def test_a_look_is_brightness_contrast_and_grain_of_each_channel():
     assert found.look[:, [3, 5, 6, 8]] == pytest.approx(np.zeros((2, 4)), abs=1e-5)  # red and blue have none
 
 
+def test_regions_that_are_alike_have_features_that_are_alike():
+    half = CASES[0].image[:, : 16 * (CASES[0].image.shape[1] // 32)]
+    blank = np.full_like(half, 10)
+    found = survey(LEARNT, np.concatenate([blank, half, half[:, ::-1]], axis=1), region_px=half.shape[1])
+    alike = found.features @ found.features.T
+    assert len(alike) == 3
+    assert alike[1, 2] > alike[0, 1]
+
+
+def test_an_image_wider_than_a_window_has_features_everywhere(monkeypatch):
+    monkeypatch.setattr("delineate.learn.suggest.WINDOW", 64)
+    found = survey(LEARNT, CASES[0].image, region_px=32)
+    assert np.isfinite(found.features).all()
+    assert np.linalg.norm(found.features, axis=1) == pytest.approx(1, abs=1e-4)
+
+
 def test_a_region_of_one_pixel_has_a_look():
     found = survey(LEARNT, CASES[0].image[:1, :9], region_px=1)
     assert found.look.shape == (9, 3)
@@ -94,9 +123,10 @@ def test_a_region_of_one_pixel_has_a_look():
 def test_labelled_regions_are_those_with_any_label():
     found = survey(LEARNT, CASES[0].image, region_px=64)
     labels = np.full(CASES[0].image.shape[:2], UNLABELLED, np.uint8)
-    assert len(look_of_labelled(found, labels)) == 0
+    assert regions_with_labels(found, labels).sum() == 0
     labels[0, 0] = 0
-    assert len(look_of_labelled(found, labels)) == 1
+    assert regions_with_labels(found, labels).tolist().index(True) == 0
+    assert regions_with_labels(found, labels).sum() == 1
 
 
 def test_lists_and_pictures_name_the_same_regions(tmp_path):

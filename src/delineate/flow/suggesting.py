@@ -50,7 +50,7 @@ def suggest(
     ...     [one.rank for one in regions], len(images)
     ([1, 2], 3)
     """
-    from delineate.learn.suggest import look_of_labelled, ranked, survey
+    from delineate.learn.suggest import places, ranked, regions_with_labels, survey
     from delineate.report.suggestions import Suggestion, draw_suggestions, write_suggestions
 
     say = tell or (lambda _: None)
@@ -63,13 +63,15 @@ def suggest(
     if learnt is None:
         raise ModelError(f"{method.name} does not say how unsure it is: train a U-Net and give its folder")
     entries = files.images(where)
-    known = [np.zeros((0, 1), np.float32)]
+    known: list[Any] = []  # looks and features of what is labelled
     taken: set[str] = set()
     if labelled is not None:
         given = files.load(labelled, classes=learnt.classes, unlabelled=unlabelled, masks_are=masks_are)
         for case in (*given.cases, *given.validation):
             if case.labels is not None:
-                known.append(look_of_labelled(survey(learnt, case.image, region_px=region_px), case.labels))
+                seen = survey(learnt, case.image, region_px=region_px)
+                said = regions_with_labels(seen, case.labels)
+                known.append((seen.look[said], seen.features[said]))
                 taken.add(case.name)
         say(f"{len(taken)} labelled images are stood for already")
     folder = new_folder(Path(out))
@@ -96,10 +98,11 @@ def suggest(
     names = [name for name, one in found.items() for _ in one.bounds]
     bounds = [box for one in found.values() for box in one.bounds]
     unsure = np.concatenate([one.uncertainty for one in found.values()])
-    look = np.concatenate([one.look for one in found.values()])
+    every = [(one.look, one.features) for one in found.values()] + known
+    points = places(*(np.concatenate(views) for views in zip(*every, strict=True)))
+    points, before = points[: len(unsure)], points[len(unsure) :]
     share = np.concatenate([np.full(len(one.bounds), 1 / len(one.bounds)) for one in found.values()])
-    before = np.concatenate(known[1:]) if len(known) > 1 else None
-    order = ranked(unsure, look, count=count, known=before, weight=share)  # each image wants as much
+    order = ranked(unsure, points, count=count, known=before, weight=share)  # each image wants as much
     regions = [
         Suggestion(
             rank,
@@ -110,7 +113,7 @@ def suggest(
         )
         for rank, i in enumerate(order, start=1)
     ]
-    images = _ranked_images(found, before, Suggestion)
+    images = _ranked_images(found, points, before, Suggestion)
     write_suggestions(
         folder, regions, images, model=str(getattr(method, "folder", "") or ""), region_px=region_px
     )
@@ -124,17 +127,21 @@ def suggest(
     return regions, images
 
 
-def _ranked_images(found: dict[str, Any], before: Any, kind: type[Suggestion]) -> list[Suggestion]:
+def _ranked_images(
+    found: dict[str, Any], points: Any, before: Any, kind: type[Suggestion]
+) -> list[Suggestion]:
     """Whole images by their most uncertain regions, and by what these stand for."""
     from delineate.learn.suggest import ranked
 
-    names, unsure, looks = list(found), [], []
-    for one in found.values():
+    names, unsure, means = list(found), [], []
+    ends = np.cumsum([len(one.bounds) for one in found.values()])
+    for one, its in zip(found.values(), np.split(points, ends[:-1]), strict=True):
         top = np.argsort(-one.uncertainty)[: max(1, round(UPPER * len(one.bounds)))]
         unsure.append(float(one.uncertainty[top].mean()))
-        looks.append(one.look[top].mean(0))
-    order = ranked(np.array(unsure), np.array(looks), count=len(names), known=before)
-    ends = [tuple(end for _, end in found[name].bounds[-1]) for name in names]
+        means.append(its[top].mean(0))
+    order = ranked(np.array(unsure), np.array(means), count=len(names), known=before)
+    sizes = [tuple(end for _, end in found[name].bounds[-1]) for name in names]
     return [
-        kind(rank, names[i], (0,) * len(ends[i]), ends[i], unsure[i]) for rank, i in enumerate(order, start=1)
+        kind(rank, names[i], (0,) * len(sizes[i]), sizes[i], unsure[i])
+        for rank, i in enumerate(order, start=1)
     ]

@@ -3,7 +3,7 @@
 Uncertainty alone asks for the same hard thing again and again, and for what is unlike all else. So one region after the other
 is taken that stands for most of what nothing stands for yet (the second stage of suggestive annotation, Yang et al. 2017,
 doi:10.1007/978-3-319-66179-7_46); how unsure the network is there counts for a quarter at most. What is alike is told by
-brightness, contrast and grain, not by what the network has learnt: after a few strokes it takes tissue for what it knows.
+brightness, contrast and grain as much as by what the network has learnt: after a few strokes it takes tissue for what it knows.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist
 
 from delineate.core import UNLABELLED
 from delineate.learn.answer import answered, ready
@@ -26,6 +28,8 @@ Bounds = tuple[tuple[int, int], ...]
 
 UNSURE = 0.25  # by how much the least sure region counts for more; more of it asks for outliers
 MOST_COMPARED = 3000  # regions that are stood for, evenly spread, and that are chosen from, the least sure
+MOST_PAIRED = 1000  # regions whose distances from each other tell what is usual
+WINDOW = 1024  # pixels along each axis whose features are computed at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +38,15 @@ class Survey:
 
     entropy: (*spatial) float32, from 0 (sure) to 1 (all classes alike). bounds: first and past-last pixel of each region
     along each axis; in a volume a region lies on one slice. uncertainty: (regions) mean entropy. look: (regions, 3 * channels)
-    mean, standard deviation and mean change from pixel to pixel of each channel, scaled as the network sees it.
+    mean, standard deviation and mean change from pixel to pixel of each channel, scaled as the network sees it. features:
+    (regions, n) of the network's coarsest level, of length 1.
     """
 
     entropy: NDArray[np.float32]
     bounds: tuple[Bounds, ...]
     uncertainty: NDArray[np.float32]
     look: NDArray[np.float32]
+    features: NDArray[np.float32]
 
 
 def survey(learnt: Learnt, image: NDArray[Any], *, region_px: int = 128) -> Survey:
@@ -52,16 +58,18 @@ def survey(learnt: Learnt, image: NDArray[Any], *, region_px: int = 128) -> Surv
     >>> from delineate.learn import UNetMethod
     >>> cases, _ = coins()
     >>> found = survey(UNetMethod(steps=1).fit(cases).learnt, cases[0].image, region_px=64)
-    >>> found.entropy.shape, found.bounds[0], found.look.shape
-    ((85, 170), ((0, 85), (0, 57)), (3, 3))
+    >>> found.entropy.shape, found.bounds[0], found.look.shape, found.features.shape
+    ((85, 170), ((0, 85), (0, 57)), (3, 3), (3, 128))
     """
     entropy = uncertainty_of(answered(learnt, image)[: len(learnt.classes)])
-    seen = ready(learnt.plan, image).numpy()
+    picture = ready(learnt.plan, image)
+    coarse = _coarsest(learnt, picture)
     bounds = tuple(regions(entropy.shape, region_px))
     boxes = [tuple(slice(a, b) for a, b in box) for box in bounds]
     unsure = [float(entropy[box].mean()) for box in boxes]
-    look = [_look(seen[(slice(None), *box)]) for box in boxes]
-    return Survey(entropy, bounds, np.array(unsure, np.float32), np.array(look, np.float32))
+    look = [_look(picture.numpy()[(slice(None), *box)]) for box in boxes]
+    features = [_features(coarse, box, entropy.shape) for box in bounds]
+    return Survey(entropy, bounds, *(np.array(each, np.float32) for each in (unsure, look, features)))
 
 
 def _look(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -70,6 +78,17 @@ def _look(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     changes = [np.abs(np.diff(channels, axis=axis)).reshape(len(pixels), -1) for axis in (1, 2)]
     grain = sum(c.mean(1) if c.size else np.zeros(len(pixels)) for c in changes) / 2
     return np.concatenate([channels.mean((1, 2)), channels.std((1, 2)), grain])
+
+
+def _features(coarse: NDArray[np.float32], box: Bounds, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The mean of coarse maps (n, *coarser) over a box of an image of this shape, made of length 1."""
+    scale = [c / n for c, n in zip(coarse.shape[1:], shape, strict=True)]
+    spots = tuple(
+        slice(math.floor(a * s), max(math.ceil(b * s), math.floor(a * s) + 1))
+        for (a, b), s in zip(box, scale, strict=True)
+    )
+    vector = coarse[(slice(None), *spots)].reshape(len(coarse), -1).mean(1)
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
 
 
 def uncertainty_of(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -83,9 +102,29 @@ def uncertainty_of(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.abs(entropy), np.float32)
 
 
+def places(look: NDArray[np.floating[Any]], features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Regions as points (n, numbers): the square of their distance is 1 at the median of all pairs.
+
+    look: (n, numbers), of which each counts alike. features: (n, channels). Half of the square comes from either.
+
+    >>> places(np.array([[0.0], [4.0]]), np.array([[1.0], [1.0]])).round(3).tolist()
+    [[-0.354, 0.0], [0.354, 0.0]]
+    """
+    scaled = (look - look.mean(0)) / np.maximum(look.std(0), 1e-9)
+    return np.concatenate([_in_own_unit(view) for view in (scaled, features)], axis=1) / math.sqrt(2)
+
+
+def _in_own_unit(view: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Points (n, numbers) from their middle, over the root of the median of their squared distances."""
+    some = view[np.linspace(0, len(view) - 1, min(len(view), MOST_PAIRED)).round().astype(int)]
+    usual = float(np.median(pdist(some, "sqeuclidean"))) if len(some) > 1 else 0.0
+    centred = np.asarray(view - view.mean(0), np.float64)
+    return centred / math.sqrt(usual) if usual > 1e-12 else centred * 0
+
+
 def ranked(
     uncertainty: NDArray[np.floating[Any]],
-    look: NDArray[np.floating[Any]],
+    points: NDArray[np.floating[Any]],
     *,
     count: int,
     known: NDArray[np.floating[Any]] | None = None,
@@ -93,30 +132,26 @@ def ranked(
 ) -> list[int]:
     """Which `count` of n things to label, the most helpful first: indices into `uncertainty` (n).
 
-    look: (n, features), of which each counts alike. known: (m, features) of what is labelled already, and stood for. weight:
-    (n) how much each wants to be stood for; None: all alike.
-    Two things are alike to exp(-d2 / median d2), d2 being the mean square of their differences in standard deviations. Each
-    next one is that which adds most to how alike everything is to the nearest that is chosen, times a number from 1 (sure)
-    to 1 + UNSURE (the least sure of all).
+    points: (n, numbers), see `places`. known: (m, numbers) of what is labelled already, and stood for. weight: (n) how much
+    each wants to be stood for; None: all alike.
+    Two things are alike to exp(-d2), d2 being the square of their distance. Each next one is that which adds most to how
+    alike everything is to the nearest that is chosen, times a number from 1 (sure) to 1 + UNSURE (the least sure of all).
 
-    >>> look = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
-    >>> ranked(np.array([0.9, 0.8, 0.7, 0.1]), look, count=2)
+    >>> points = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
+    >>> ranked(np.array([0.9, 0.8, 0.7, 0.1]), points, count=2)
     [0, 2]
     """
     n = len(uncertainty)
     count = min(count, n)
     if not count:
         return []
-    before = np.zeros((0, look.shape[1])) if known is None else known
-    all_looks = np.concatenate([look, before]).astype(np.float64)
-    scaled = (all_looks - all_looks.mean(0)) / np.maximum(all_looks.std(0), 1e-9)
     candidates = np.argsort(-uncertainty, kind="stable")[:MOST_COMPARED]
     rows = np.linspace(0, n - 1, min(n, MOST_COMPARED)).round().astype(int)
-    apart = _apart(scaled[rows], scaled[candidates])  # (everything, candidates)
-    near = max(float(np.median(apart)), 1e-9)
-    alike = np.exp(-apart / near)
-    covered = np.exp(-_apart(scaled[rows], scaled[n:]) / near).max(1, initial=0)
-    wanted = np.ones(len(rows)) if weight is None else weight[rows]
+    everything, wanted = points[rows], np.ones(len(rows)) if weight is None else weight[rows]
+    alike = np.exp(-cdist(everything, points[candidates], "sqeuclidean"))  # (everything, candidates)
+    covered = np.zeros(len(everything))
+    if known is not None and len(known):
+        covered = np.exp(-cdist(everything, known, "sqeuclidean")).max(1)
     unsure = uncertainty[candidates] / max(float(uncertainty.max(initial=0)), 1e-9)
     chosen: list[int] = []
     open_ = np.ones(len(candidates), bool)
@@ -130,16 +165,10 @@ def ranked(
     return chosen
 
 
-def _apart(these: NDArray[np.float64], those: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean square of the differences of (n, features) and (m, features): (n, m)."""
-    return np.asarray(cdist(these, those, "sqeuclidean") / max(these.shape[1], 1), np.float64)
-
-
-def look_of_labelled(found: Survey, labels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Looks (m, features) of those regions of a surveyed image in which labels (*spatial) say anything."""
+def regions_with_labels(found: Survey, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """In which regions (n) of a surveyed image labels (*spatial) say anything."""
     boxes = [tuple(slice(a, b) for a, b in box) for box in found.bounds]
-    said = np.array([(labels[box] != UNLABELLED).any() for box in boxes], bool)
-    return np.asarray(found.look[said], np.float32)
+    return np.array([(labels[box] != UNLABELLED).any() for box in boxes], bool)
 
 
 def regions(shape: Sequence[int], region_px: int) -> list[Bounds]:
@@ -154,3 +183,33 @@ def regions(shape: Sequence[int], region_px: int) -> list[Bounds]:
         edges = np.linspace(0, length, parts + 1).round().astype(int).tolist()
         sides.append(list(itertools.pairwise(edges)))
     return list(itertools.product(*sides))
+
+
+@torch.inference_mode()
+def _coarsest(learnt: Learnt, picture: torch.Tensor) -> NDArray[np.float32]:
+    """Features of the coarsest level (channels, *coarser); slices of a volume that is read in slices stay apart."""
+    plan, net = learnt.plan, learnt.net
+    name = f"encoder {len(net.downs)}"
+    device = next(net.parameters()).device
+
+    def of(window: torch.Tensor) -> torch.Tensor:
+        lack = [-n % net.divisor for n in window.shape[1:]]
+        pads = [side for n in reversed(lack) for side in (0, n)]
+        return net.features(F.pad(window[None], pads).to(device))[name][0].float().cpu()
+
+    def whole(plane: torch.Tensor) -> torch.Tensor:
+        if plan.dims == 3 or max(plane.shape[1:]) <= WINDOW:
+            return of(plane)
+        height, width = plane.shape[1:]
+        rows = []
+        for top in range(0, height, WINDOW):
+            band = plane[:, top : top + WINDOW]
+            rows.append(
+                torch.cat([of(band[..., left : left + WINDOW]) for left in range(0, width, WINDOW)], 2)
+            )
+        return torch.cat(rows, dim=1)
+
+    if plan.dims == 2 and picture.ndim == 4:
+        stacked = torch.stack([whole(plane) for plane in picture.unbind(1)], dim=1)
+        return np.asarray(stacked.numpy(), np.float32)
+    return np.asarray(whole(picture).numpy(), np.float32)
