@@ -1,5 +1,6 @@
 """Settings for all tests: a busy machine is no reason to be slow or to fail."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -17,6 +18,9 @@ sys.modules["openvino_telemetry"] = cast(Any, None)
 
 # What is remembered about engines stays with the tests.
 os.environ["DELINEATE_CACHE"] = tempfile.mkdtemp(prefix="delineate-tests-")
+
+# The collector looks through all objects of this large process again and again otherwise: 5 % of the time of all tests.
+gc.set_threshold(20_000, 20, 100)
 
 settings.register_profile("delineate", deadline=None)
 settings.load_profile("delineate")
