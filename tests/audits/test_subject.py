@@ -89,6 +89,7 @@ def test_scores_of_a_quarter_of_the_size_are_interpolated_as_their_users_do(answ
     subject = subject_of_module(module, divisor=4, name="segmenter")
     assert subject.notes == (
         "segmenter answers at 1/4 of the size of an image: its scores are interpolated linearly to full size.",
+        "segmenter is given images divided by 255, and its answers are read as logits.",
     )
     image = np.zeros((8, 8, 1), np.uint8)
     image[:, 4:] = (
@@ -106,7 +107,8 @@ def test_scores_of_a_quarter_of_the_size_are_interpolated_as_their_users_do(answ
 def test_of_several_answers_the_one_at_full_size_is_taken_else_the_largest() -> None:
     small = Answers(lambda x: (x[..., ::4, ::4], x[..., ::2, ::2]))
     assert "1/2" in subject_of_module(small).notes[0]
-    assert subject_of_module(Answers(lambda x: (x[..., ::4, ::4], x))).notes == ()
+    (read,) = subject_of_module(Answers(lambda x: (x[..., ::4, ::4], x))).notes
+    assert "are read as" in read
 
 
 def test_a_module_that_takes_one_size_alone_has_it_as_its_divisor() -> None:
@@ -135,6 +137,38 @@ def test_answers_that_are_neither_logits_nor_probabilities_are_refused(answer: A
     subject = subject_of_module(Answers(answer), divisor=4)
     with pytest.raises(ModelError, match=said):
         subject.asked()(square().image)
+
+
+def test_what_a_module_answers_with_is_seen_once_and_not_image_by_image() -> None:
+    one_logit = subject_of_module(Answers(lambda x: 4 * x - 1), divisor=4)
+    light = one_logit.asked()(np.full((8, 8, 1), 80, np.uint8))  # a logit of 0.25 everywhere, which a probability may be
+    corner = np.full((8, 8, 1), 80, np.uint8)
+    corner[:2, :2] = 0
+    np.testing.assert_array_equal(light[:, 4:, 4:], one_logit.asked()(corner)[:, 4:, 4:])
+    assert light[1, 0, 0] == pytest.approx(1 / (1 + np.exp(-(4 * 80 / 255 - 1))), abs=1e-6)
+
+
+def test_probabilities_that_interpolation_carried_beyond_one_are_still_probabilities() -> None:
+    def answer(images: Tensor) -> Tensor:
+        coarse = ((F.avg_pool2d(images, 4) - 0.5) * 40).sigmoid()
+        return F.interpolate(coarse, scale_factor=4, mode="bicubic", align_corners=False)
+
+    image = np.zeros((16, 16, 1), np.uint8)
+    image[:, 8:] = 255
+    subject = subject_of_module(Answers(answer), divisor=4)
+    assert float(subject.asked()(image)[1].max()) <= 1
+    assert (subject.asked()(image).argmax(0) == image[..., 0] // 255).all()
+
+
+def test_what_is_no_probability_of_a_module_that_gave_such_is_refused() -> None:
+    def answer(images: Tensor) -> Tensor:
+        return images * 30 if images.shape[-1] == 12 else images
+
+    subject = subject_of_module(Answers(answer), divisor=4)
+    with pytest.raises(ModelError, match="say outputs='logits'"):
+        subject.asked()(np.full((12, 12, 1), 255, np.uint8))
+    said = subject_of_module(Answers(answer), divisor=4, outputs="logits")
+    assert said.asked()(np.full((12, 12, 1), 255, np.uint8)).argmax(0).all()
 
 
 def test_a_module_that_answers_with_labels_is_refused() -> None:

@@ -50,6 +50,9 @@ def test_the_file_that_an_audit_writes_is_read_again_as_it_was(tmp_path: Path) -
         ("[shift]\nagreement = 3\n", "is not understood"),
         ("[shift.agreement]\nwarn = 'a'\n", "is not understood"),
         ("[shift.agreement]\nworse = 1\n", "is not understood"),
+        ("[shift.agreement]\nwarn = 0.1\n", "higher is better there: give both"),
+        ("[shift.agreement]\nfail = 0.999\n", "would warn at 0.99 and fail at 0.999"),
+        ("[calibration.ece]\nwarn = 0.1\nfail = 0.05\n", "lower is better there"),
         ("not toml", "are not TOML"),
     ],
 )
@@ -73,3 +76,10 @@ def test_one_end_alone_may_be_changed(tmp_path: Path, monkeypatch: pytest.Monkey
     path = tmp_path / "mine.toml"
     path.write_text("[shift.agreement]\nfail = 0.5\n")
     assert thresholds_in(path).judged("shift.agreement", 0.6, "").verdict == "warn"
+
+
+def test_ends_that_are_equal_keep_the_side_that_is_better(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[calibration.ece]\nwarn = 0.1\nfail = 0.1\n")
+    table = thresholds_in(path)
+    assert [table.judged("calibration.ece", value, "").verdict for value in (0.05, 0.2)] == ["pass", "fail"]

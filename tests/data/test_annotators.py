@@ -57,6 +57,22 @@ def test_a_mask_of_another_size_is_named_with_its_annotator(tmp_path: Path) -> N
         load_annotators(root)
 
 
+def test_masks_that_are_damaged_or_do_not_fit_may_be_left_out_by_name(tmp_path: Path) -> None:
+    people = {name: [drawn("a", rows=2), drawn("b", rows=3), drawn("c", rows=3)] for name in ("anna", "ben")}
+    root = write_annotations(tmp_path / "data", people)
+    write_labels(root / "masks" / "ben" / "a.tif", np.ones((3, 8), np.uint8))
+    (root / "masks" / "ben" / "b.tif").write_bytes(b"junk")
+    told: list[str] = []
+    read = load_annotators(root, left_out=told.append)
+    assert {name: [case.name for case in own] for name, own in read.people.items()} == {
+        "anna": ["a", "b", "c"],
+        "ben": ["c"],
+    }
+    assert sorted("a.tif" in one for one in told) == [False, True]
+    with pytest.raises(DataError, match=r"ben/a\.tif"):
+        load_annotators(root)
+
+
 def test_check_says_who_labelled_how_many_and_looks_at_all_masks(tmp_path: Path) -> None:
     people = {"anna": [drawn("a", rows=2)], "ben": [drawn("a", rows=2), drawn("b", rows=2)]}
     root = write_annotations(tmp_path / "data", people)

@@ -25,7 +25,7 @@ from delineate.audits.drawn import (
     side_by_side,
 )
 from delineate.audits.evidence import Evidence
-from delineate.audits.section import Chart, Curve, Picture, Remedy, Section, Table
+from delineate.audits.section import Chart, Curve, Finding, Picture, Remedy, Section, Table
 from delineate.audits.subject import Subject
 from delineate.core import UNLABELLED, Case, DataError, tempered
 from delineate.data.problem import counted
@@ -74,13 +74,6 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
     border = max(near.ece for _, near in before)
     border_after = max(near.ece for _, near in after)
     temperature = fitted_temperature([one.truth for one in seen], [one.likely for one in seen]).temperature
-    way = (
-        "too sure"
-        if temperature > 1.02
-        else "not sure enough"
-        if temperature < 0.98
-        else "as sure as it should be"
-    )
     place = "all over" if math.isnan(border) else "near borders"
     confident, errors, sure_errors = _confidence(seen)
     findings = (
@@ -97,6 +90,8 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
             else "Truth has no border to look near.",
         ),
     )
+    off = ece if math.isnan(border) else border
+    way = _way(_surplus(seen), off, steady=all(one.verdict in ("pass", "open") for one in findings))
     rows = tuple(
         (name, when, whole.ece, near.ece, whole.brier, near.brier)
         for i, name in enumerate(names)
@@ -112,7 +107,7 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
         title="Calibration",
         question="When the model says 80 %, is it right in 8 of 10 pixels?",
         sentence=(
-            f"The model is {way}: {place} its probabilities are off by {_points(ece if math.isnan(border) else border)}"
+            f"The model is {way}: {place} its probabilities are off by {_points(off)}"
             + (
                 f", and by {_points(border_after)} once a temperature of {temperature:.2f} is applied."
                 if border_after < border
@@ -149,7 +144,7 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
             ),
         )
         if border_after < border
-        else (),
+        else _teach(findings),
         notes=(
             f"Of the wrong pixels {sure_errors:.0%} were given {SURE:g} or more by the model; of all pixels "
             f"{confident:.0%} were.",
@@ -177,6 +172,42 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
                 for i, name in enumerate(names)
             },
         },
+    )
+
+
+def _surplus(seen: Sequence[_Seen]) -> float:
+    """By how much the model's probability of its own labels is above the share that is right, near borders where there are any."""
+    sure, right, pixels = 0.0, 0, 0
+    banded = any(one.near.any() for one in seen)
+    for one in seen:
+        likely, truth = (one.likely[:, one.near], one.truth[one.near]) if banded else (one.likely, one.truth)
+        sure += float(likely.max(0).sum())
+        right += int((likely.argmax(0) == truth).sum())
+        pixels += truth.size
+    return (sure - right) / max(pixels, 1)
+
+
+def _way(surplus: float, off: float, *, steady: bool) -> str:
+    """How sure the model is, in words. off: its error; where much of it remains that is no surplus, it is sure of wrong things.
+
+    >>> _way(0.03, 0.04, steady=True), _way(0.001, 0.02, steady=True), _way(0.001, 0.12, steady=False)
+    ('too sure', 'as sure as it should be', 'as sure as it should be on average, but not where it should be')
+    """
+    if abs(surplus) > max(0.01, off / 4):
+        return "too sure" if surplus > 0 else "not sure enough"
+    return "as sure as it should be" + ("" if steady else " on average, but not where it should be")
+
+
+def _teach(findings: Sequence[Finding]) -> tuple[Remedy, ...]:
+    """Where no temperature helps, and something has to."""
+    if all(one.verdict in ("pass", "open") for one in findings):
+        return ()
+    return (
+        Remedy(
+            "No temperature mends this: borders lie elsewhere than in these masks, or classes are mistaken for each other. Teach "
+            "a model with masks of this kind.",
+            "delineate train DATA -o MODEL",
+        ),
     )
 
 

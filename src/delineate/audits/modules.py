@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,11 @@ from delineate.inference.engines import cut
 from delineate.learn.normalisation import as_grey
 
 
+Outputs = Literal["logits", "probabilities"]
+
+BEYOND = 0.3  # by how much bicubic interpolation may carry a probability beyond 0 and 1
+
+
 def subject_of_module(
     module: nn.Module,
     *,
@@ -28,6 +33,7 @@ def subject_of_module(
     dims: int = 2,
     divisor: int = 32,
     white: float = 255.0,
+    outputs: Outputs | None = None,
     reach_px: int | None = None,
     name: str = "the module",
 ) -> Subject:
@@ -37,12 +43,14 @@ def subject_of_module(
     "out" or "logits", else the first that fits). Where they are of a whole fraction of the size of the image, a quarter say,
     they are interpolated linearly, and `notes` of the subject say so. classes: numbered where None. channels: where None,
     those of its first convolution, if it takes an image of so many. A grey picture stored in three equal channels is one of
-    one channel to a module of one. white: the raw intensity that the module sees as 1. divisor: images are padded at their
+    one channel to a module of one. white: the raw intensity that the module sees as 1. outputs: what the scores are; where None,
+    it is seen once, by its answers to black, white and noise, and `notes` say what was seen. divisor: images are padded at their
     ends, by repeating the edge, to multiples of this, and the answer is cut back. reach_px: how far from a pixel its answer
     depends on the image, half the receptive field; where None, the audit of shifts does not tell the neighbourhood of edges
     apart. The module is asked in evaluation mode, and is otherwise left as it was.
     A module that takes one size alone has that as its divisor. Raises ModelError for another number of classes than `classes`
-    has, and, at the latest when asked, for channels and answers that do not fit and where the module fails.
+    has, and, at the latest when asked, for channels and answers that do not fit, for what is no probability of a module that
+    gives such, and where the module fails.
 
     >>> subject = subject_of_module(nn.Conv2d(1, 2, 1), divisor=8)
     >>> subject.asked()(np.zeros((5, 9, 1), np.uint8)).shape
@@ -78,17 +86,24 @@ def subject_of_module(
 
         return scores
 
-    def through(one: nn.Module) -> Callable[[Tensor], Tensor]:
-        scores = asking(one)
-        return lambda images: as_logits(scores(images))
+    scores = asking(module)
+    if outputs is None:
+        outputs = _seen(scores, channels or 1, dims, divisor, white, like)
 
-    scores, logits = asking(module), through(module)
+    def read(found: Tensor) -> Tensor:
+        return as_logits(found, outputs, name=name)
+
+    def through(one: nn.Module) -> Callable[[Tensor], Tensor]:
+        asked = asking(one)
+        return lambda images: read(asked(images))
+
+    logits = through(module)
 
     def likely(plane: Tensor) -> NDArray[np.float32]:
         """Probabilities (classes, *spatial) of one picture (channels, *spatial)."""
         found = scores(plane[None])
         check_scores(found, name)
-        return np.asarray(as_logits(found)[0].softmax(0).cpu().numpy(), np.float32)
+        return np.asarray(read(found)[0].softmax(0).cpu().numpy(), np.float32)
 
     def predict(image: NDArray[Any]) -> NDArray[np.float32]:
         if image.ndim not in (dims + 1, 4):
@@ -129,7 +144,11 @@ def subject_of_module(
         logits=logits,
         network=module,
         through=through,
-        notes=(told(name, by),) if by > 1 else (),
+        read=read,
+        notes=(
+            *((told(name, by),) if by > 1 else ()),
+            f"{name} is given images divided by {white:g}, and its answers are read as {outputs or 'what they look like'}.",
+        ),
     )
 
 
@@ -256,17 +275,50 @@ def check_scores(scores: Tensor, name: str) -> None:
         )
 
 
-def as_logits(scores: Tensor) -> Tensor:
-    """Logits of at least two classes; probabilities are those between 0 and 1 that sum to 1, or a single channel of such.
+def as_logits(scores: Tensor, outputs: Outputs | None = None, *, name: str = "the module") -> Tensor:
+    """Logits of at least two classes (n, classes, *spatial) from scores (n, classes or 1, *spatial).
+
+    outputs: None for what they look like: probabilities lie between 0 and 1 and sum to 1, or are a single channel of such.
+    Interpolation may carry probabilities a little beyond 0 and 1, which is cut off. Raises ModelError for probabilities that
+    are none.
 
     >>> as_logits(torch.tensor([[[0.25]]])).exp().flatten().tolist()
     [0.75, 0.25]
     """
-    within = bool((scores.detach() >= 0).all()) and bool((scores.detach() <= 1).all())
-    if scores.shape[1] == 1:
-        if not within:
-            return torch.cat([torch.zeros_like(scores), scores], dim=1)
-        scores = torch.cat([1 - scores, scores], dim=1)
-    elif not within or not torch.allclose(scores.detach().sum(1), torch.ones(()).to(scores), atol=1e-2):
-        return scores
-    return scores.clamp_min(1e-7).log()
+    alike = _look_like_probabilities(scores)
+    if outputs == "probabilities" and not alike:
+        raise ModelError(
+            f"{name} was taken to give probabilities, as it does for black, white and noise, but answers with "
+            f"{float(scores.min()):.3g} to {float(scores.max()):.3g} here: say outputs='logits' to "
+            "`delineate.audits.subject_of_module`"
+        )
+    if outputs == "logits" or not alike:
+        return torch.cat([torch.zeros_like(scores), scores], dim=1) if scores.shape[1] == 1 else scores
+    likely = scores.clamp(0, 1)
+    return (torch.cat([1 - likely, likely], dim=1) if scores.shape[1] == 1 else likely).clamp_min(1e-7).log()
+
+
+def _look_like_probabilities(scores: Tensor) -> bool:
+    """Bicubic interpolation of probabilities goes beyond 0 and 1 by a quarter where it is wildest."""
+    known = scores.detach()
+    within = bool((known >= -BEYOND).all()) and bool((known <= 1 + BEYOND).all())
+    if not within or known.shape[1] == 1:
+        return within
+    return torch.allclose(known.sum(1), torch.ones(()).to(known), atol=1e-2)
+
+
+def _seen(
+    scores: Callable[[Tensor], Tensor],
+    channels: int,
+    dims: int,
+    divisor: int,
+    white: float,
+    like: Tensor,
+) -> Outputs | None:
+    """What a module's answers to black, white and noise are; None where it takes no such images."""
+    for black in _examples(channels, dims, divisor, like):
+        noise = torch.rand(black.shape, generator=torch.Generator().manual_seed(0)).to(black)
+        with contextlib.suppress(ModelError), torch.inference_mode():
+            answers = [scores(one * white) for one in (black, torch.ones_like(black), noise)]
+            return "probabilities" if all(map(_look_like_probabilities, answers)) else "logits"
+    return None

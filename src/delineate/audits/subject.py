@@ -32,7 +32,7 @@ class Subject:
     logits: (n, channels, *spatial) float32 raw intensities on the device of `network` -> (n, classes, *spatial) float32,
     differentiable, evaluation mode, the normalisation inside and differentiated through; where a volume is read slice by
     slice, n counts slices. network: the module itself, without normalisation. through: for anybody's module, `logits` by
-    another one in its place. method: of ours, with its plan.
+    another one in its place; read: what it answers (n, classes or 1, *spatial) as logits (n, classes, *spatial). method: of ours, with its plan.
     masks: predicted labels (*spatial) uint8 by the name of the case. source: the path that commands name. notes: what was
     understood of it and what was left out, a sentence each.
     """
@@ -47,6 +47,7 @@ class Subject:
     logits: Callable[[Tensor], Tensor] | None = None
     network: nn.Module | None = None
     through: Callable[[nn.Module], Callable[[Tensor], Tensor]] | None = None
+    read: Callable[[Tensor], Tensor] | None = None
     method: UNetMethod | None = None
     masks: Mapping[str, NDArray[np.uint8]] | None = None
     source: Path | None = None

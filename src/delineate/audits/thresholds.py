@@ -21,7 +21,7 @@ from delineate.core import DataError
 
 @dataclass(frozen=True)
 class Threshold:
-    """Worse than `warn` is a warning, worse than `fail` a failure; where warn is the larger, higher is better.
+    """Worse than `warn` is a warning, worse than `fail` a failure. higher: whether higher is better; None: as their order tells.
 
     >>> Threshold(warn=0.99, fail=0.95, reason="one pixel in a hundred").verdict(0.97)
     'warn'
@@ -32,12 +32,18 @@ class Threshold:
     warn: float
     fail: float
     reason: str
+    higher: bool | None = None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Equal ends that do not say leave the higher for the better."""
+        return self.warn >= self.fail if self.higher is None else self.higher
 
     def verdict(self, value: float) -> Verdict:
         """open for nan."""
         if math.isnan(value):
             return "open"
-        higher = self.warn >= self.fail
+        higher = self.higher_is_better
         if value < self.fail if higher else value > self.fail:
             return "fail"
         return "warn" if (value < self.warn if higher else value > self.warn) else "pass"
@@ -49,7 +55,7 @@ class Threshold:
         >>> Threshold(warn=0.05, fail=0.1, reason="of Dice").rule
         'warns above 0.05, fails above 0.1: of Dice'
         """
-        side = "below" if self.warn >= self.fail else "above"
+        side = "below" if self.higher_is_better else "above"
         return f"warns {side} {self.warn:g}, fails {side} {self.fail:g}: {self.reason}"
 
 
@@ -164,11 +170,20 @@ def thresholds_in(path: Path | None) -> Thresholds:
                 raise DataError(
                     f"{key} in {path} is not understood: give numbers warn and fail, and nothing else"
                 )
-            old = table[key]
-            table[key] = Threshold(
-                float(ends.get("warn", old.warn)), float(ends.get("fail", old.fail)), f"as {path.name} has it"
-            )
+            table[key] = _changed(table[key], ends, key=key, path=path)
     return Thresholds(table)
+
+
+def _changed(old: Threshold, ends: Mapping[str, float], *, key: str, path: Path) -> Threshold:
+    """With other ends; which side is the better one is not for a file to change, least of all by leaving an end out."""
+    warn, fail = float(ends.get("warn", old.warn)), float(ends.get("fail", old.fail))
+    if warn != fail and (warn > fail) != old.higher_is_better:
+        better, worse = ("higher", "lower") if old.higher_is_better else ("lower", "higher")
+        raise DataError(
+            f"{key} in {path} would warn at {warn:g} and fail at {fail:g}, but {better} is better there: give both warn and "
+            f"fail, and let fail be the {worse} one"
+        )
+    return Threshold(warn, fail, f"as {path.name} has it", higher=old.higher_is_better)
 
 
 def thresholds_toml(thresholds: Thresholds) -> str:

@@ -6,7 +6,7 @@ the same class in every hand. Nobody has to have labelled everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from delineate.core import Case, ClassTable, DataError
 from delineate.data.beside import Folder, legend_of
 from delineate.data.consensus import majority
 from delineate.data.evidence import look
-from delineate.data.faults import fringes
+from delineate.data.faults import fit_problem, fringes
 from delineate.data.folders import find_folder
 from delineate.data.formats import read_mask
 from delineate.data.image_and_mask import case_of, drawn_labels, label_path
@@ -59,10 +59,12 @@ def load_annotators(
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
     classes: ClassTable | None = None,
+    left_out: Callable[[str], None] | None = None,
 ) -> Annotations:
     """Everybody's labels in the data folder `path`, training and validation together; arguments as those of `load`.
 
-    Raises DataError where fewer than two people labelled images, where an image is too large to be loaded, and as `load`
+    left_out: hears of each mask that cannot be read or does not fit its image, and the others are read; None: such a mask is an
+    error. Raises DataError where fewer than two people labelled images, where an image is too large to be loaded, and as `load`
     does for what cannot be read or understood.
     """
     folder = find_folder(path)
@@ -78,13 +80,11 @@ def load_annotators(
         raise DataError(f"{big} is too large to be loaded with everybody's masks: cut it into smaller images")
     pictures = dict(zip(images, each(entry_image, images.values()), strict=True))
     found = groups(images)
-    all_entries = [entry for own in drawn.values() for entry in own]
-    masks = list(each(lambda entry: read_mask(label_path(entry)), all_entries))
+    all_entries = [(name, entry) for name, own in drawn.items() for entry in own]
+    masks = list(each(lambda one: _mask(one[1], pictures[one[1].name], left_out), all_entries))
+    read = [(name, entry, mask) for (name, entry), mask in zip(all_entries, masks, strict=True) if mask]
     closely = folder.doubtful(masks_are)
-    evidence = [
-        look(mask, where=_where(entry), closely=closely)
-        for entry, mask in zip(all_entries, masks, strict=True)
-    ]
+    evidence = [look(mask, where=_where(entry), closely=closely) for _, entry, mask in read]
     if blurred := next((problem for seen in evidence if (problem := fringes(seen))), None):
         raise blurred.error
     convention = understand(
@@ -102,11 +102,24 @@ def load_annotators(
         group = found.get(entry.name, entry.name)
         return case_of(entry, picture, labels=labels, objects=objects, group=group)
 
-    by_entry = iter(zip(all_entries, masks, strict=True))
-    people = {name: tuple(case(*next(by_entry)) for _ in own) for name, own in drawn.items()}
+    people = {name: tuple(case(*two) for who, *two in read if who == name) for name in drawn}
     notes = (_shared(folder, people), *convention.notes)
     held_out = frozenset(entry.name for entry in folder.validation)
     return Annotations(people, convention.classes, notes, held_out)
+
+
+def _mask(entry: Entry, picture: Picture, left_out: Callable[[str], None] | None) -> Picture | None:
+    """What a person drew; None where it was left out."""
+    try:
+        mask, where = read_mask(label_path(entry)), _where(entry)
+        if fit := fit_problem(picture, mask, image_name=entry.images[0].name, mask_name=where, where=where):
+            raise fit.error
+    except DataError as error:
+        if left_out is None:
+            raise
+        left_out(str(error))
+        return None
+    return mask
 
 
 def agreed(cases: Iterable[Case]) -> tuple[Case, ...]:

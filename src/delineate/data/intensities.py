@@ -41,15 +41,17 @@ def intensities(images: Iterable[NDArray[Any]]) -> Intensities:
 
     Integers from 0 up: to 2^b - 1, b the smallest of 8, 10, 12, 14, 16 ... bits that holds them all. Floats: 0 to 1, 0 to 255
     or 0 to 65535, where they lie within; otherwise, as for integers below 0 (Hounsfield units), what occurs. Raises DataError
-    where there is no image, or only one value in all of them.
+    where there is no image, or only one value in all of them. Images of one bit end at 1.
 
     >>> intensities([np.array([[[0], [3000]]], np.uint16)])
     Intensities(low=0.0, high=4095.0, whole=True)
     >>> intensities([np.array([[[0.25], [0.5]]])])
     Intensities(low=0.0, high=1.0, whole=False)
     """
-    lows, highs, whole = [], [], True
+    lows, highs, whole, depths = [], [], True, (1,)
     for image in images:
+        if image.dtype != np.bool_:
+            depths = DEPTHS
         whole &= image.dtype.kind in "bui"
         values = image[np.isfinite(image)] if image.dtype.kind == "f" else image
         if values.size:
@@ -59,7 +61,7 @@ def intensities(images: Iterable[NDArray[Any]]) -> Intensities:
         raise DataError("the images hold a single intensity, so that they have no range: give real images")
     low, high = min(lows), max(highs)
     if low >= 0:
-        ends = [2.0**bits - 1 for bits in DEPTHS] if whole else [1.0, 255.0, 65535.0]
+        ends = [2.0**bits - 1 for bits in depths] if whole else [1.0, 255.0, 65535.0]
         if fits := [end for end in ends if high <= end]:
             return Intensities(0.0, fits[0], whole)
     return Intensities(low, high, whole)

@@ -150,7 +150,9 @@ def audit(
             tell=note_down,
         ),
         annotators=or_without(
-            lambda: annotators(data, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are),
+            lambda: annotators(
+                data, classes=found.classes, unlabelled=unlabelled, masks_are=masks_are, tell=note_down
+            ),
             without={},
             tell=note_down,
         ),

@@ -119,7 +119,7 @@ def calibrate(
             Guarantee(alpha, threshold, result.groups, used) for alpha, threshold in result.thresholds.items()
         ),
     )
-    recalibrated(learnt, Path(model), found=result.found())
+    recalibrated(learnt, Path(model), found=result.found() | {"images": [digest_of(case) for case in cases]})
     return result
 
 
@@ -152,7 +152,7 @@ def after_training(learnt: Learnt, held_out: Sequence[Case], *, folder: Path | N
     result = fitted(probabilities_of(UNetMethod.of(learnt), cases), cases)
     softer = replace(learnt, temperature=result.temperature.temperature)
     if folder is not None:
-        recalibrated(softer, folder, found=result.found())
+        recalibrated(softer, folder, found=result.found() | {"images": [digest_of(case) for case in cases]})
     tell(str(result))
     return softer
 

@@ -121,12 +121,21 @@ def facts(metadata: str | Path | None, data: Any, cases: Sequence[Case]) -> dict
 
 
 def annotators(
-    data: Any, *, classes: ClassTable, unlabelled: int | None, masks_are: MasksAre | None
+    data: Any, *, classes: ClassTable, unlabelled: int | None, masks_are: MasksAre | None, tell: Tell
 ) -> dict[str, tuple[Case, ...]]:
-    """Person -> cases, where the data folder holds the masks of several people; of those held out, where some are."""
+    """Person -> cases, where the data folder holds the masks of several people; of those held out, where some are.
+
+    tell: hears of masks that are damaged or do not fit, which are left out.
+    """
     if not isinstance(data, (str, Path)) or len(files.annotator_names(data)) < 2:
         return {}
-    read = files.load_annotators(data, classes=classes, unlabelled=unlabelled, masks_are=masks_are)
+    read = files.load_annotators(
+        data,
+        classes=classes,
+        unlabelled=unlabelled,
+        masks_are=masks_are,
+        left_out=lambda sentence: tell(f"left out: {sentence}"),
+    )
     own = {
         name: tuple(case for case in cases if not read.held_out or case.name in read.held_out)
         for name, cases in read.people.items()
@@ -157,5 +166,11 @@ def caveats(subject: Subject, found: DataSet) -> list[str]:
         )
         said.append(
             f"The model was trained on {which}: what is found here flatters it. Audit it on images that it never saw."
+        )
+    fitted = () if learnt is None else seen(cases, learnt.fitted_on)
+    if fitted:
+        said.append(
+            f"The model's temperature and guarantees were fitted on {len(fitted)} of these {len(cases)} images: what is found of "
+            "its calibration and its own guarantee flatters it."
         )
     return said

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from delineate.core import Case, ClassTable, ModelError
+import numpy as np
+
+from delineate.core import Case, ClassTable, DataError, ModelError
 from delineate.data.masks import MasksAre
+from delineate.data.problem import listed
 from delineate.flow.methods import load
 
 if TYPE_CHECKING:
@@ -17,13 +20,11 @@ if TYPE_CHECKING:
 def opened(model: Any) -> Any:
     """The model at a path; the path itself where it is a folder without model.json: masks of some tool. What is no path, as it
     is; a torch module as a subject. What is assumed of it, `notes` of the subject tell."""
+    if _is_module(model):
+        from delineate.audits import subject_of_module
+
+        return subject_of_module(model, name=type(model).__name__)
     if not isinstance(model, (str, Path)):
-        from delineate.audits import Subject
-
-        if callable(model) and not isinstance(model, Subject) and hasattr(model, "state_dict"):
-            from delineate.audits import subject_of_module
-
-            return subject_of_module(model, name=type(model).__name__)
         return model
     path = Path(model)
     return path if path.is_dir() and not (path / "model.json").is_file() else load(path)
@@ -41,6 +42,10 @@ def subject_of(
     """The subject that `opened` gave, or that is made of what it gave; somebody's masks are read for `cases`."""
     from delineate.audits import Subject, subject_of_method, subject_of_predictions
 
+    if _is_module(model):
+        from delineate.audits import subject_of_module
+
+        return subject_of_module(model, white=_white(cases), name=type(model).__name__)
     if isinstance(method, Subject):
         return method
     if isinstance(method, Path):
@@ -54,6 +59,27 @@ def subject_of(
         )
     source = Path(model) if isinstance(model, (str, Path)) else None
     return subject_of_method(method, name=_named(source), source=source)
+
+
+def _is_module(model: Any) -> bool:
+    from delineate.audits import Subject
+
+    return callable(model) and not isinstance(model, Subject) and hasattr(model, "state_dict")
+
+
+def _white(cases: Sequence[Case]) -> float:
+    """What a module from elsewhere, of which nothing is said, sees as 1: the largest whole number of the images' type, or 1.
+
+    Raises DataError where they are of several types that differ in it.
+    """
+    types = {case.image.dtype for case in cases}
+    whites = {float(np.iinfo(one).max) if one.kind in "iu" else 1.0 for one in types}
+    if len(whites) > 1:
+        raise DataError(
+            f"images are of types {listed(sorted(map(str, types)))}, and what the module sees as white is not known: convert them "
+            "to one type, or say `white` to `delineate.audits.subject_of_module`"
+        )
+    return whites.pop() if whites else 255.0
 
 
 def _named(source: Path | None) -> str:

@@ -5,10 +5,12 @@ Read `attack`: choose images, look at each, look closely at a few. `telling` jud
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from delineate.audits.attack.climb import Logits
 from delineate.audits.attack.files import Attacked, attacked
 from delineate.audits.attack.measure import Close, Examiner
 from delineate.audits.attack.quick import counted_by, quick
@@ -28,11 +30,11 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = D
     Without truth, the model's own outlines of the clean images stand in for it. Without gradients, a black box (and a surrogate
     where one is given) attacks instead, and the section says that this is a lower bound of the harm. Raises DataError or
     ModelError where eps or steps are not positive, eps is less than a grey level, there is nothing to take away, or the surrogate
-    is of another task.
+    is of another task or has no gradients.
     """
-    if not settings.eps > 0:
+    if not (settings.eps > 0 and math.isfinite(settings.eps)):
         raise DataError(
-            f"eps is {settings.eps:g}, which lets no pixel change: give a positive number of grey levels of 255, such as 4"
+            f"eps is {settings.eps:g}, which is no size of a change: give a positive number of grey levels of 255, such as 4"
         )
     if not (settings.steps > 0 and settings.images > 0 and settings.queries > 0):
         raise DataError(
@@ -72,8 +74,12 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = D
             raise DataError(
                 "no image shows any class but background, so an attack has nothing to take away: give others"
             )
+        if examiner.logits is not None and not _climbable(examiner.logits, ones[0]):
+            examiner = replace(examiner, logits=None, like=None)
         if surrogate is not None:
             _check_channels(surrogate, ones)
+            if examiner.surrogate is not None and not _climbable(examiner.surrogate, ones[0]):
+                raise ModelError(f"{surrogate.name} has no gradients: give a model that has as the surrogate")
         looks = []
         for number, one in enumerate(ones, 1):
             evidence.tell(f"attacking {one.case.name}, {number} of {len(ones)}")
@@ -83,12 +89,30 @@ def attack(subject: Subject, evidence: Evidence, *, settings: AttackSettings = D
             for one in ones[: settings.close]:
                 evidence.tell(f"looking closely at {one.case.name}")
                 closely.append(examiner.close(one, steps=settings.by_steps, shares=settings.by_eps))
-    return told(subject, evidence, settings, valid, looks, closely)
+    return told(subject, evidence, settings, valid, looks, closely, white=examiner.logits is not None)
 
 
-def _surrogate(folder: str, subject: Subject) -> Subject:
-    """The trained model in `folder`; raises ModelError where it has other axes or classes than the subject."""
-    other = subject_of_method(UNetMethod.load(folder), name=f"the surrogate {folder}", source=Path(folder))
+def _climbable(logits: Logits, one: Attacked) -> bool:
+    """Whether the answer for an image depends on it through operations that have a slope."""
+    try:
+        return logits(one.images.clone().requires_grad_()).requires_grad
+    except RuntimeError:  # anybody's code: some compute where gradients are forbidden
+        return False
+
+
+def _surrogate(given: str | Subject, subject: Subject) -> Subject:
+    """The trained model in a folder, or another subject; raises ModelError where it has other axes or classes than the subject,
+    or no gradients."""
+    if isinstance(given, str):
+        if Path(given).is_file():
+            raise ModelError(
+                f"{given} is a file, which has no gradients: give the folder of a trained model as the surrogate, or from Python "
+                "a torch module"
+            )
+        other = subject_of_method(UNetMethod.load(given), name=f"the surrogate {given}", source=Path(given))
+    else:
+        other = given
+        other.differentiable()
     pairs = {
         "spatial axes": (other.dims, subject.dims),
         "classes": (len(other.classes), len(subject.classes)),
@@ -103,6 +127,8 @@ def _surrogate(folder: str, subject: Subject) -> Subject:
 
 def _check_channels(surrogate: Subject, ones: Sequence[Attacked]) -> None:
     """Raise ModelError where the surrogate takes other channels than those that are attacked."""
+    if surrogate.channels is None:  # a module that says what it takes when it is asked
+        return
     takes_colour = surrogate.method is not None and surrogate.method.fitted().plan.takes_colour
     for one in ones:
         count = one.images.shape[1]

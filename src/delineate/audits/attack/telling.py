@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -36,16 +36,22 @@ def told(
     valid: Intensities,
     looks: Sequence[Look],
     closely: Sequence[Close],
+    *,
+    white: bool,
 ) -> Section:
+    """white: whether the model was climbed by its gradients; else what was found is the least harm, which proves no strength."""
     clean, noise, worst = (
         pooled([look.outcomes[CLEAN] for look in looks]),
         pooled([look.outcomes[NOISE] for look in looks]),
         pooled([look.worst for look in looks]),
     )
     kept, kept_in_noise = _share(worst.dice, clean.dice), _share(noise.dice, clean.dice)
-    white = subject.logits is not None
     size = _said(settings.eps, valid)
-    how = "the strongest attack on each image" if white else "an attack that only asks for answers"
+    how = "the strongest attack on each image"
+    if not white:
+        how = f"the strongest attack without its gradients ({counted(settings.queries, 'question')}" + (
+            ")" if settings.surrogate is None else ", and what fools the surrogate)"
+        )
     judged = evidence.thresholds.judged
     findings = [
         judged(
@@ -63,6 +69,8 @@ def told(
             + ("." if math.isnan(kept_in_noise) else f" ({kept_in_noise:.0%})."),
         ),
     ]
+    if not white and findings[0].verdict == "pass":  # what did little harm proves nothing of those that were not tried
+        findings[0] = replace(findings[0], verdict="open")
     found = _checked(looks, closely, settings, valid) if closely else ()
     if found:
         passed = sum(check.held for check in found) / len(found)
@@ -103,19 +111,19 @@ def told(
         name="attack",
         title="Adversarial attack",
         question="How little must an image change for the mask to fall apart?",
-        sentence=_answer(kept, size)
+        sentence=_answer(kept, size, white=white)
         if findings[0].verdict in ("warn", "fail")
-        else with_gravest(_answer(kept, size), findings),
+        else with_gravest(_answer(kept, size, white=white), findings),
         findings=tuple(findings),
         tables=tuple(tables),
         charts=charts(closely, pooled([look.outcomes[CLEAN] for look in looks[: len(closely)]]), settings),
         pictures=pictures(looks, valid.of_255(settings.eps)),
         remedies=(
             Remedy(
-                "Adversarial training: crops are changed to what the network finds hardest before it learns from them. Its "
-                "price: a step takes longer, and on nuclei clean Dice went from 0.912 to 0.893, of which 0.85 was kept under "
-                "such an attack. Audit the new model again.",
-                f"delineate train DATA -o ROBUST --adversarial {settings.eps:g}",
+                "Adversarial training: crops are changed to what the network finds hardest before it learns from them, by a "
+                "little more than is to be withstood. Its price: a step takes longer, and on nuclei, taught with 5 and attacked "
+                "with 4 grey levels, clean Dice went from 0.912 to 0.893, of which 0.83 was kept. Audit the new model again.",
+                f"delineate train DATA -o ROBUST --adversarial {1.25 * settings.eps:g}",
             ),
         ),
         notes=_notes(subject, evidence, white),
@@ -123,10 +131,14 @@ def told(
     )
 
 
-def _answer(kept: float, size: str) -> str:
+def _answer(kept: float, size: str, *, white: bool) -> str:
     """The answer to the question of the section."""
     if math.isnan(kept):
         return "On the clean images the masks do not overlap with the truth, so there is nothing that an attack could take."
+    if not white and kept >= 0.8:
+        return (
+            f"The attacks that need no gradients changed the mask little within {size}, which proves nothing: others would do more."
+        )
     if kept >= 0.95:
         return f"Under changes of at most {size} the mask hardly moves."
     if kept >= 0.8:

@@ -71,7 +71,7 @@ def of_module(
         image = given(case).cpu()  # scaled to 0 to 1, for the module's own normalisation is outside of it
         low, high = image.amin(), image.amax()
         answer = running(name)((image - low) / (high - low).clamp(min=1e-12))
-        return likely(as_logits(answer), case)
+        return likely((subject.read or as_logits)(answer), case)
 
     reference = partial(engine, name="torch-float32")
     engines, notes = engines_of(settings)

@@ -7,6 +7,7 @@ that it does not claim to pass.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,7 @@ from delineate.audits.guarantee.showing import chart, pictures
 from delineate.audits.section import Finding, Remedy, Section, Table
 from delineate.audits.subject import Subject
 from delineate.core import foreground
+from delineate.data.problem import counted
 from delineate.score import check_alpha, least_alpha
 
 __all__ = ["GuaranteeSettings", "guarantee"]
@@ -84,16 +86,23 @@ def guarantee(
                 "guarantee.excess",
                 over,
                 f"Under a threshold chosen on the other groups {np.mean(left):.1%} of the foreground is missed on average, "
-                f"where {alpha:.1%} was promised: {over:+.1f} standard errors.",
+                f"where {alpha:.1%} was promised: {_in_errors(over)}.",
             )
         )
-    findings.append(
-        evidence.thresholds.judged(
-            "guarantee.precision",
-            precision,
-            f"The price: {precision:.0%} of what is outlined then is foreground, {plain[1]:.0%} without the promise.",
-        )
+    reserve = 1 / (groups + 1)
+    few = reserve > alpha / 2
+    price = evidence.thresholds.judged(
+        "guarantee.precision",
+        precision,
+        f"The price: {precision:.0%} of what is outlined then is foreground, {plain[1]:.0%} without the promise."
+        + (
+            f" That says more of the evidence than of the model: of {counted(groups, 'group')} {100 * reserve:.1f} of the "
+            f"{100 * alpha:g} points stay in reserve."
+            if few
+            else ""
+        ),
     )
+    findings.append(replace(price, verdict="open") if few and price.verdict != "pass" else price)
     findings += _stored(subject, evidence, seen, alpha, rows)
     moved = _shifted(subject, evidence, threshold)
     if moved:
@@ -122,6 +131,7 @@ def guarantee(
         charts=(chart(seen, alpha, threshold),),
         pictures=pictures(shown, foreground(predict(shown.image)), threshold),
         remedies=(
+            *((_more(alpha, groups),) if few else ()),
             Remedy(
                 f"Keep the threshold in the model, and outline what is above it: on average at most {alpha:.0%} of the "
                 "foreground of a new image is missed."
@@ -184,9 +194,30 @@ def _stored(
             "guarantee.stored",
             over,
             f"The threshold that the model carries misses {mean:.1%} of the foreground here, where it promises {alpha:.1%}: "
-            f"{over:+.1f} standard errors.",
+            f"{_in_errors(over)}.",
         )
     ]
+
+
+def _in_errors(over: float) -> str:
+    """How far off in standard errors, which are no measure where hardly anything varies.
+
+    >>> _in_errors(1.25), _in_errors(-2320.5)
+    ('+1.2 standard errors', 'more than 10 standard errors below')
+    """
+    if abs(over) > 10:
+        return f"more than 10 standard errors {'above' if over > 0 else 'below'}"
+    return f"{over:+.1f} standard errors"
+
+
+def _more(alpha: float, groups: int) -> Remedy:
+    """What keeps the reserve small."""
+    enough = math.ceil(10 / alpha) - 1
+    return Remedy(
+        f"Label more: of {counted(enough, 'group')} of images a tenth of alpha is kept in reserve, of these {groups} "
+        f"{1 / (groups + 1) / alpha:.0%}.",
+        f"delineate audit MODEL MORE_DATA -o DIR --only guarantee --alpha {alpha:g}",
+    )
 
 
 def _shifted(subject: Subject, evidence: Evidence, threshold: float) -> list[Ordered]:

@@ -60,17 +60,24 @@ def shift(subject: Subject, evidence: Evidence, *, settings: ShiftSettings = Shi
     ways = {"cut elsewhere": frames, "in a circle": circles}
     findings = _findings(frames, circles, evidence, period)
     steady = all(finding.verdict == "pass" for finding in findings)
+    inside = [move.inside for moves in frames for move in moves.moves if not math.isnan(move.inside)]
+    at_edges = bool(inside) and min(inside) == 1
     worst = min(frames, key=lambda moves: min(move.agreement for move in moves.moves))
     return Section(
         "shift",
         "Shift",
         "Does the answer change when the picture begins a few pixels further on?",
-        with_gravest(findings[0].sentence, findings),
+        with_gravest(findings[0].sentence, findings)
+        + (
+            f" All of it lies within {subject.reach_px} px of where the frame cuts: away from edges no label changes."
+            if at_edges and not steady
+            else ""
+        ),
         findings=findings,
         tables=(_by_way(ways), _by_shift(ways, shifts)),
         charts=(_chart(ways, shifts),),
         pictures=(tremble_picture(worst),),
-        remedies=() if steady else _remedies(subject),
+        remedies=() if steady else _margin(subject) if at_edges else _remedies(subject),
         notes=_notes(cases, evidence.cases, subject, period),
         numbers={
             "period_px": period,
@@ -183,6 +190,17 @@ def _chart(ways: Mapping[str, Sequence[Moves]], shifts: Sequence[Shift]) -> Char
     )
     return Chart(
         "Labels kept, along the diagonal", "shift (pixels along each axis)", "share of pixels", curves
+    )
+
+
+def _margin(subject: Subject) -> tuple[Remedy, ...]:
+    """Where only what the frame cuts off matters."""
+    return (
+        Remedy(
+            f"No sampling is at fault: what lies beyond the frame is missing. Take images with a margin of {subject.reach_px} px "
+            "around what is to be measured, and leave the margin out.",
+            f"delineate predict {subject.source or 'MODEL'} IMAGES_WITH_MARGIN -o OUT",
+        ),
     )
 
 
