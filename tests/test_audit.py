@@ -259,7 +259,9 @@ def test_people_are_compared_on_images_that_are_held_out(tmp_path: Path) -> None
     held_out = replace(read, held_out=frozenset({cases[0].name}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("delineate.data.load_annotators", lambda *_, **__: held_out)
-        own = evidence.annotators(root, classes=read.classes, unlabelled=None, masks_are=None)
+        own = evidence.annotators(
+            root, classes=read.classes, unlabelled=None, masks_are=None, tell=lambda _: None
+        )
     assert {name: [case.name for case in cases] for name, cases in own.items()} == {
         "anna": [cases[0].name],
         "ben": [cases[0].name],
@@ -350,3 +352,13 @@ def test_a_single_audit_leaves_the_others_on_the_page(model: Path, data: Path, t
     assert [one.name for one in audit(model, **asked, only=["truth"], resume=True, seed=1).sections] == [
         "truth"
     ]
+
+
+def test_what_is_asked_by_name_is_put_into_the_settings_that_are_given() -> None:
+    from delineate.audits.attack.settings import AttackSettings
+    from delineate.flow.auditing import _wanted
+
+    given = {"attack": AttackSettings(steps=3, images=2)}
+    wanted = _wanted(given, 16.0, None, 0.2, None, (), every_shift=False)
+    assert (wanted["attack"].eps, wanted["attack"].steps, wanted["attack"].images) == (16.0, 3, 2)
+    assert wanted["guarantee"].alpha == 0.2

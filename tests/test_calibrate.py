@@ -214,3 +214,17 @@ def test_trainings_with_other_seeds_are_made_once_and_gone_on_with(work: Path, t
     three = [Case("t", cases[0].image, labels=(cases[0].labels * 2).astype(np.uint8))]
     with pytest.raises(DataError, match="trained on"):
         flow.reseeded(work / "model", three, out=tmp_path)
+
+
+def test_an_audit_says_which_images_a_calibration_was_fitted_on(model: Path, work: Path) -> None:
+    from delineate.audits import Subject
+    from delineate.data import DataSet
+    from delineate.flow.evidence import caveats
+
+    flow.calibrate(model, work / "data")
+    method = flow.load(model)
+    cases = discs(12, seed=1)
+    subject = Subject("discs", method.classes, method=method)
+    [told] = caveats(subject, DataSet(tuple(cases), (), method.classes, (), {}))
+    assert "fitted on 12 of these 12 images" in told
+    assert caveats(subject, DataSet(tuple(discs(3, seed=9)), (), method.classes, (), {})) == []

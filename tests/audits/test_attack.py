@@ -108,6 +108,41 @@ def test_a_model_without_gradients_is_attacked_by_asking():
     assert not section.charts
 
 
+def test_what_withstood_a_black_box_alone_has_proved_nothing():
+    section = attack(subject(gradients=False), evidence(contrast=40), settings=QUICK)
+    assert finding(section, "attack.kept").value == 1
+    assert finding(section, "attack.kept").verdict == "open"
+    assert "proves nothing" in section.sentence
+
+
+def test_a_module_whose_answer_has_no_slope_is_attacked_by_asking():
+    with torch.no_grad():
+        section = attack(subject(lambda x: threshold(x.detach())), evidence(contrast=6), settings=QUICK)
+    assert "square (no gradients)" in section.numbers["images"]["c0"]["outcomes"]
+    assert not section.charts
+
+
+def test_a_surrogate_may_be_any_subject_that_has_gradients():
+    settings = AttackSettings(steps=4, images=1, queries=1, surrogate=subject())
+    given = evidence(contrast=6)
+    outcomes = attack(subject(gradients=False), given, settings=settings).numbers["images"]["c0"]["outcomes"]
+    assert outcomes["transfer from the surrogate"]["dice"] < outcomes["noise of that size"]["dice"] - 0.05
+    blind = AttackSettings(steps=4, images=1, queries=1, surrogate=subject(gradients=False))
+    with pytest.raises(ModelError, match="gives no gradients"):
+        attack(subject(), given, settings=blind)
+
+
+@pytest.mark.parametrize("eps", [float("inf"), float("nan"), -1.0])
+def test_an_eps_that_is_no_size_is_refused(eps: float):
+    with pytest.raises(DataError, match="is no size of a change"):
+        attack(subject(), evidence(contrast=6), settings=AttackSettings(eps=eps))
+
+
+def test_images_of_one_bit_have_no_grey_levels_to_change():
+    with pytest.raises(DataError, match="less than one step"):
+        attack(subject(), evidence(contrast=6, dtype=np.bool_), settings=QUICK)
+
+
 def test_attacks_on_a_surrogate_are_tried_on_a_model_without_gradients(tmp_path):
     given = evidence(contrast=6)
     overrides = Overrides(

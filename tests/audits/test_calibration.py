@@ -105,6 +105,19 @@ def test_the_gain_of_a_temperature_is_not_measured_on_what_it_was_fitted_on() ->
     assert {round(first), round(second)} == {1, 20}  # one wants to be believed, the other not at all
 
 
+def test_what_no_temperature_mends_is_not_called_well_and_has_a_remedy() -> None:
+    """Borders a pixel too far out, and as sure of them as of anything."""
+    labels = np.zeros((40, 40), np.uint8)
+    labels[10:30, 10:30] = 1
+    drawn = np.zeros((40, 40, 1), np.float32)
+    drawn[8:32, 8:32] = 0.62
+    drawn[10:30, 10:30] = 0.999
+    section = calibration(reader(), Evidence(tuple(Case(f"c{n}", drawn, labels=labels) for n in range(4))))
+    assert section.verdict in ("warn", "fail")
+    assert "The model is as sure as it should be:" not in section.sentence
+    assert section.remedies
+
+
 def test_a_volume_and_unlabelled_pixels_are_no_hindrance() -> None:
     cases = honest_cases(2, spatial=(4, 20, 20))
     for case in cases:
@@ -131,6 +144,16 @@ def test_the_promise_holds_on_groups_that_had_no_part_in_it() -> None:
     assert "--alpha 0.1" in section.remedies[0].command
     assert section.charts[0].marks == {"alpha 0.1": 0.1}
     assert any("exchangeable" in note for note in section.notes)
+
+
+def test_of_few_cases_the_price_is_not_held_against_the_model() -> None:
+    few = guarantee(reader(), Evidence(tuple(honest_cases(10))))
+    price = next(one for one in few.findings if one.name == "guarantee.precision")
+    assert price.verdict in ("open", "pass")
+    assert "in reserve" in price.sentence
+    assert "Label more" in few.remedies[0].sentence
+    many = guarantee(reader(), Evidence(tuple(honest_cases(24))))
+    assert "Label more" not in many.remedies[0].sentence
 
 
 def test_a_broken_guarantee_in_a_model_is_found() -> None:

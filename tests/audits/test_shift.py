@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from delineate.audits import Evidence, Subject, Threshold, Thresholds, thresholds_in
+from delineate.audits import Evidence, Subject, Threshold, Thresholds, subject_of_module, thresholds_in
 from delineate.audits.shift import ShiftSettings, shift
 from delineate.audits.shift.moves import circled, framed, shifts_of
 from delineate.core import Case, ClassTable, DataError, ModelError
@@ -186,3 +187,19 @@ def test_an_equivariant_network_keeps_every_label_in_a_circle_and_another_does_n
         subject_of(predict, divisor=net.divisor, reach_px=net.halo), Evidence((blobs(sides=(48, 40)),))
     )
     assert (finding(section, "shift.circular").value == 1) is equivariant
+
+
+def test_where_only_the_edges_tremble_no_sampling_is_blamed() -> None:
+    net = nn.Conv2d(1, 2, 5, padding=2)
+    with torch.no_grad():
+        net.weight[1] = 4.0
+        net.bias[1] = -50.0  # foreground where the five by five pixels are bright, and none beyond the frame
+    image = np.ones((80, 80, 1), np.float32)
+    image[20:60, 20:60] = 0
+    subject = subject_of_module(net, divisor=16, white=1, reach_px=2)
+    section = shift(subject, Evidence((Case("frame", image),)))
+    assert section.verdict in ("warn", "fail")
+    assert "away from edges no label changes" in section.sentence
+    assert [remedy.command for remedy in section.remedies] == [
+        "delineate predict MODEL IMAGES_WITH_MARGIN -o OUT"
+    ]

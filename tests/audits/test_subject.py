@@ -141,7 +141,9 @@ def test_answers_that_are_neither_logits_nor_probabilities_are_refused(answer: A
 
 def test_what_a_module_answers_with_is_seen_once_and_not_image_by_image() -> None:
     one_logit = subject_of_module(Answers(lambda x: 4 * x - 1), divisor=4)
-    light = one_logit.asked()(np.full((8, 8, 1), 80, np.uint8))  # a logit of 0.25 everywhere, which a probability may be
+    light = one_logit.asked()(
+        np.full((8, 8, 1), 80, np.uint8)
+    )  # a logit of 0.25 everywhere, which a probability may be
     corner = np.full((8, 8, 1), 80, np.uint8)
     corner[:2, :2] = 0
     np.testing.assert_array_equal(light[:, 4:, 4:], one_logit.asked()(corner)[:, 4:, 4:])
@@ -345,3 +347,25 @@ def square_of(side: int) -> Case:
     image = np.zeros((side, side, 1), np.uint8)
     image[side // 4 : side // 2, side // 4 : side // 2] = 200
     return Case("square", image, labels=(image[..., 0] > 0).astype(np.uint8))
+
+
+def test_a_bare_module_sees_the_range_of_its_images_and_the_page_says_so(tmp_path: Path) -> None:
+    from delineate.flow import audit
+
+    class Bright(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.cat([0.5 - images, images - 0.5], 1) * 20
+
+    labels = np.zeros((70, 70), np.uint8)
+    labels[20:50, 20:50] = 1
+    for name, white in (("u8", np.uint8(255)), ("u16", np.uint16(65535)), ("float", np.float32(1))):
+        case = Case("square", (labels[..., None] * white).astype(white.dtype), labels=labels)
+        found = audit(Bright(), [case], out=tmp_path / name, only=["calibration"])
+        assert found["calibration"].numbers["pixel_error"] == 0
+        assert f"divided by {white:g}" in found.page.read_text()
+    mixed = [
+        Case("a", labels[..., None], labels=labels),
+        Case("b", labels[..., None].astype(np.uint16), labels=labels),
+    ]
+    with pytest.raises(DataError, match="convert them to one type"):
+        audit(Bright(), mixed, out=tmp_path / "mixed")

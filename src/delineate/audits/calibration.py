@@ -27,6 +27,7 @@ from delineate.audits.drawn import (
 from delineate.audits.evidence import Evidence
 from delineate.audits.section import Chart, Curve, Finding, Picture, Remedy, Section, Table
 from delineate.audits.subject import Subject
+from delineate.audits.sureness import how_sure
 from delineate.core import UNLABELLED, Case, DataError, tempered
 from delineate.data.problem import counted
 from delineate.score import Calibration, border_band, fitted_temperature, pool_calibrations
@@ -91,7 +92,7 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
         ),
     )
     off = ece if math.isnan(border) else border
-    way = _way(_surplus(seen), off, steady=all(one.verdict in ("pass", "open") for one in findings))
+    way = how_sure(_surplus(seen), off, steady=all(one.verdict in ("pass", "open") for one in findings))
     rows = tuple(
         (name, when, whole.ece, near.ece, whole.brier, near.brier)
         for i, name in enumerate(names)
@@ -176,7 +177,7 @@ def calibration(subject: Subject, evidence: Evidence) -> Section:
 
 
 def _surplus(seen: Sequence[_Seen]) -> float:
-    """By how much the model's probability of its own labels is above the share that is right, near borders where there are any."""
+    """By how much what the model says of its own labels is above the share that is right; near borders, where there are any."""
     sure, right, pixels = 0.0, 0, 0
     banded = any(one.near.any() for one in seen)
     for one in seen:
@@ -185,17 +186,6 @@ def _surplus(seen: Sequence[_Seen]) -> float:
         right += int((likely.argmax(0) == truth).sum())
         pixels += truth.size
     return (sure - right) / max(pixels, 1)
-
-
-def _way(surplus: float, off: float, *, steady: bool) -> str:
-    """How sure the model is, in words. off: its error; where much of it remains that is no surplus, it is sure of wrong things.
-
-    >>> _way(0.03, 0.04, steady=True), _way(0.001, 0.02, steady=True), _way(0.001, 0.12, steady=False)
-    ('too sure', 'as sure as it should be', 'as sure as it should be on average, but not where it should be')
-    """
-    if abs(surplus) > max(0.01, off / 4):
-        return "too sure" if surplus > 0 else "not sure enough"
-    return "as sure as it should be" + ("" if steady else " on average, but not where it should be")
 
 
 def _teach(findings: Sequence[Finding]) -> tuple[Remedy, ...]:

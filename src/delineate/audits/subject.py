@@ -32,9 +32,9 @@ class Subject:
     logits: (n, channels, *spatial) float32 raw intensities on the device of `network` -> (n, classes, *spatial) float32,
     differentiable, evaluation mode, the normalisation inside and differentiated through; where a volume is read slice by
     slice, n counts slices. network: the module itself, without normalisation. through: for anybody's module, `logits` by
-    another one in its place; read: what it answers (n, classes or 1, *spatial) as logits (n, classes, *spatial). method: of ours, with its plan.
-    masks: predicted labels (*spatial) uint8 by the name of the case. source: the path that commands name. notes: what was
-    understood of it and what was left out, a sentence each.
+    another one in its place. read: what it answers, (n, classes or 1, *spatial), as logits (n, classes, *spatial).
+    method: of ours, with its plan. masks: predicted labels (*spatial) uint8 by the name of the case. source: the path that
+    commands name. notes: what was understood of it and what was left out, a sentence each.
     """
 
     name: str

@@ -102,7 +102,7 @@ def load_annotators(
         group = found.get(entry.name, entry.name)
         return case_of(entry, picture, labels=labels, objects=objects, group=group)
 
-    people = {name: tuple(case(*two) for who, *two in read if who == name) for name in drawn}
+    people = {name: tuple(case(entry, mask) for who, entry, mask in read if who == name) for name in drawn}
     notes = (_shared(folder, people), *convention.notes)
     held_out = frozenset(entry.name for entry in folder.validation)
     return Annotations(people, convention.classes, notes, held_out)

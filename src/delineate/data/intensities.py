@@ -48,7 +48,8 @@ def intensities(images: Iterable[NDArray[Any]]) -> Intensities:
     >>> intensities([np.array([[[0.25], [0.5]]])])
     Intensities(low=0.0, high=1.0, whole=False)
     """
-    lows, highs, whole, depths = [], [], True, (1,)
+    lows, highs, whole = [], [], True
+    depths: tuple[int, ...] = (1,)
     for image in images:
         if image.dtype != np.bool_:
             depths = DEPTHS

@@ -65,7 +65,7 @@ def audit(
     eps: float | None = None,
     attack_steps: int | None = None,
     alpha: float | None = None,
-    surrogate: str | Path | None = None,
+    surrogate: str | Path | Any = None,
     siblings: Sequence[str | Path] = (),
     seeds: int = 0,
     taught_on: str | Path | None = None,
@@ -88,11 +88,11 @@ def audit(
     None. shifted: a second data set, of another stain, site or camera. metadata: a CSV with a row per image; metadata.csv
     beside the images where none is named. thresholds: a TOML file, see `delineate.audits.thresholds`.
     eps: what an adversary may change, in grey levels of 255; attack_steps: its steps; surrogate: another model of the same
-    task, whose attacks are tried as well. alpha: share of foreground that the guarantee lets be missed. siblings: models that
-    were trained as this one was, with other seeds; seeds: train so many more on `taught_on`, the data that the model was
-    trained on, into out/seeds; val: what it was validated on, where `train` was given that. every_shift: all shifts, not a
-    spread of them. settings: audit -> a settings dataclass of its own, for all else. most: at most so many images for an
-    audit that is slow.
+    task that has gradients, as `model`, whose attacks are tried as well. alpha: share of foreground that the guarantee lets
+    be missed. siblings: models that were trained as this one was, with other seeds; seeds: train so many more on `taught_on`,
+    the data that the model was trained on, into out/seeds; val: what it was validated on, where `train` was given that.
+    every_shift: all shifts, not a spread of them. settings: audit -> a settings dataclass of its own, for all else.
+    most: at most so many images for an audit that is slow.
     resume: sections in `out` that answer the same question are kept, and shown besides those asked for; never for a subject
     of which nothing tells whether it is the same. tell: what was understood and found; watch: what is being
     done now.
@@ -180,7 +180,12 @@ def audit(
             ),
         )
         siblings = (*siblings, *others)
-    wanted = _wanted(eps, attack_steps, alpha, surrogate, siblings, every_shift) | dict(settings or {})
+    if surrogate is not None and not isinstance(surrogate, (str, Path)):
+        other = opened(surrogate)
+        surrogate = subject_of(
+            other, surrogate, cases, found.classes, unlabelled=unlabelled, masks_are=masks_are
+        )
+    wanted = _wanted(settings or {}, eps, attack_steps, alpha, surrogate, siblings, every_shift)
     asked = asked_of(subject, evidence)
     known = resume and asked["subject"][1] is not None
     sections: list[Section] = []
@@ -208,34 +213,31 @@ def audit(
 
 
 def _wanted(
+    settings: Mapping[str, Any],
     eps: float | None,
     attack_steps: int | None,
     alpha: float | None,
-    surrogate: str | Path | None,
+    surrogate: str | Path | Subject | None,
     siblings: Sequence[str | Path],
     every_shift: bool,
 ) -> dict[str, Any]:
-    """The settings of single audits that differ from their defaults."""
-    wanted: dict[str, Any] = {}
-    if eps is not None or attack_steps is not None or surrogate is not None:
+    """The settings of single audits that differ from their defaults: those given, with what is asked for by name put in."""
+    wanted = dict(settings)
+    changes = {"eps": eps, "steps": attack_steps, "surrogate": surrogate}
+    if named := {name: value for name, value in changes.items() if value is not None}:
         from delineate.audits.attack.settings import AttackSettings
 
-        chosen = AttackSettings()
-        if eps is not None:
-            chosen = replace(chosen, eps=eps)
-        if attack_steps is not None:
-            chosen = replace(chosen, steps=attack_steps)
-        if surrogate is not None:
-            chosen = replace(chosen, surrogate=str(surrogate))
-        wanted["attack"] = chosen
+        if isinstance(surrogate, Path):
+            named["surrogate"] = str(surrogate)
+        wanted["attack"] = replace(wanted.get("attack", AttackSettings()), **named)
     if alpha is not None:
         from delineate.audits.guarantee import GuaranteeSettings
 
-        wanted["guarantee"] = GuaranteeSettings(alpha)
+        wanted["guarantee"] = replace(wanted.get("guarantee", GuaranteeSettings()), alpha=alpha)
     if every_shift:
         from delineate.audits.shift import ShiftSettings
 
-        wanted["shift"] = ShiftSettings(every=True)
+        wanted["shift"] = replace(wanted.get("shift", ShiftSettings()), every=True)
     if siblings:
         from delineate.audits.seeds import SeedsSettings
 

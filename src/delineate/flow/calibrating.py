@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, DataError, ModelError, foreground, tempered
 from delineate.data import DataSet
-from delineate.data.fingerprint import seen
+from delineate.data.fingerprint import digest_of, seen
 from delineate.data.masks import MasksAre
 from delineate.flow.methods import Progress, Tell, data_set, load
 from delineate.score import (
@@ -118,8 +118,9 @@ def calibrate(
         guarantees=tuple(
             Guarantee(alpha, threshold, result.groups, used) for alpha, threshold in result.thresholds.items()
         ),
+        fitted_on=tuple(map(digest_of, cases)),
     )
-    recalibrated(learnt, Path(model), found=result.found() | {"images": [digest_of(case) for case in cases]})
+    recalibrated(learnt, Path(model), found=result.found())
     return result
 
 
@@ -150,9 +151,11 @@ def after_training(learnt: Learnt, held_out: Sequence[Case], *, folder: Path | N
     count = min(len(labelled), MOST)
     cases = [labelled[i * len(labelled) // count] for i in range(count)]
     result = fitted(probabilities_of(UNetMethod.of(learnt), cases), cases)
-    softer = replace(learnt, temperature=result.temperature.temperature)
+    softer = replace(
+        learnt, temperature=result.temperature.temperature, fitted_on=tuple(map(digest_of, cases))
+    )
     if folder is not None:
-        recalibrated(softer, folder, found=result.found() | {"images": [digest_of(case) for case in cases]})
+        recalibrated(softer, folder, found=result.found())
     tell(str(result))
     return softer
 

@@ -76,8 +76,8 @@ def _white(cases: Sequence[Case]) -> float:
     whites = {float(np.iinfo(one).max) if one.kind in "iu" else 1.0 for one in types}
     if len(whites) > 1:
         raise DataError(
-            f"images are of types {listed(sorted(map(str, types)))}, and what the module sees as white is not known: convert them "
-            "to one type, or say `white` to `delineate.audits.subject_of_module`"
+            f"images are of types {listed(sorted(map(str, types)))}, and what the module sees as white is not known: convert "
+            "them to one type, or say `white` to `delineate.audits.subject_of_module`"
         )
     return whites.pop() if whites else 255.0
 

@@ -61,6 +61,7 @@ class Learnt:
 
     engine: what runs the network in prediction; None: torch, in the precision of the training where the machine has it.
     temperature: the logits of the classes are divided by it before the softmax. guarantees: see `delineate.flow.calibrate`.
+    fitted_on: digests of the images that both were fitted on.
     """
 
     net: UNet
@@ -70,6 +71,7 @@ class Learnt:
     engine: Engine | None = None
     temperature: float = 1.0
     guarantees: tuple[Guarantee, ...] = ()
+    fitted_on: tuple[str, ...] = ()
 
     def guaranteed(self, alpha: float) -> Guarantee:
         """The guarantee for this alpha; raises ModelError where there is none."""
@@ -131,7 +133,7 @@ def saved(learnt: Learnt, folder: Path) -> Path:
         "classes": asdict(learnt.classes),
         "plan": learnt.plan.to_json(),
         "record": asdict(learnt.record),
-        "calibration": _calibration(learnt.temperature, learnt.guarantees),
+        "calibration": _calibration(learnt),
         "weights": {"file": "weights.safetensors", "sha256": hashlib.sha256(content).hexdigest()},
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
     }
@@ -150,15 +152,19 @@ def recalibrated(learnt: Learnt, folder: Path, *, found: Mapping[str, Any]) -> P
     found: plain values, what was measured when they were fitted. Raises ModelError or OutputError as `saved`.
     """
     about = description(folder)
-    about["calibration"] = _calibration(learnt.temperature, learnt.guarantees) | {"found": dict(found)}
+    about["calibration"] = _calibration(learnt) | {"found": dict(found)}
     path = folder / "model.json"
     with written_whole(path) as beside:
         beside.write_text(_written(about))
     return path
 
 
-def _calibration(temperature: float, guarantees: tuple[Guarantee, ...]) -> dict[str, Any]:
-    return {"temperature": temperature, "guarantees": [asdict(one) for one in guarantees]}
+def _calibration(learnt: Learnt) -> dict[str, Any]:
+    return {
+        "temperature": learnt.temperature,
+        "guarantees": [asdict(one) for one in learnt.guarantees],
+        "fitted_on": list(learnt.fitted_on),
+    }
 
 
 def _written(about: Mapping[str, Any]) -> str:
@@ -237,6 +243,7 @@ def loaded(folder: Path) -> Learnt:
         fitted = about.get("calibration", {})
         temperature = float(fitted.get("temperature", 1.0))
         guarantees = tuple(Guarantee(**one) for one in fitted.get("guarantees", ()))
+        fitted_on = tuple(map(str, fitted.get("fitted_on", ())))
         if not 0 < temperature < float("inf"):
             raise ValueError(f"its temperature is {temperature}")
         net = network(plan, classes, seed=0)
@@ -245,4 +252,12 @@ def loaded(folder: Path) -> Learnt:
         raise ModelError(
             f"{folder / 'model.json'} does not fit its weights ({error}): restore it from a copy or train again"
         ) from error
-    return Learnt(net.eval(), plan, classes, record, temperature=temperature, guarantees=guarantees)
+    return Learnt(
+        net.eval(),
+        plan,
+        classes,
+        record,
+        temperature=temperature,
+        guarantees=guarantees,
+        fitted_on=fitted_on,
+    )

@@ -96,6 +96,8 @@ def _climbable(logits: Logits, one: Attacked) -> bool:
     """Whether the answer for an image depends on it through operations that have a slope."""
     try:
         return logits(one.images.clone().requires_grad_()).requires_grad
+    except ModelError:  # it does not take such an image, which the attack will say
+        return True
     except RuntimeError:  # anybody's code: some compute where gradients are forbidden
         return False
 

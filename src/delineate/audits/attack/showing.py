@@ -107,8 +107,8 @@ def pictures(looks: Sequence[Look], eps: float) -> tuple[Picture, ...]:
     return tuple(
         Picture(
             f"{looks[i].attacked.case.name}: clean (Dice {looks[i].outcomes[CLEAN].dice:.3f}), under attack by {looks[i].by} "
-            f"(Dice {looks[i].worst.dice:.3f}), and the change, amplified: grey is none, black and white are eps. Outlined is what "
-            "the model finds: what is outlined on the left and not on the changed image is lost.",
+            f"(Dice {looks[i].worst.dice:.3f}), and the change, amplified: grey is none, black and white are eps. Outlined is "
+            "what the model finds: what is outlined on the left and not on the changed image is lost.",
             panels(
                 looks[i].attacked.case.image,
                 looks[i].image,

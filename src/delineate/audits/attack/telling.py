@@ -69,7 +69,9 @@ def told(
             + ("." if math.isnan(kept_in_noise) else f" ({kept_in_noise:.0%})."),
         ),
     ]
-    if not white and findings[0].verdict == "pass":  # what did little harm proves nothing of those that were not tried
+    if (
+        not white and findings[0].verdict == "pass"
+    ):  # what did little harm proves nothing of those that were not tried
         findings[0] = replace(findings[0], verdict="open")
     found = _checked(looks, closely, settings, valid) if closely else ()
     if found:
@@ -136,9 +138,7 @@ def _answer(kept: float, size: str, *, white: bool) -> str:
     if math.isnan(kept):
         return "On the clean images the masks do not overlap with the truth, so there is nothing that an attack could take."
     if not white and kept >= 0.8:
-        return (
-            f"The attacks that need no gradients changed the mask little within {size}, which proves nothing: others would do more."
-        )
+        return f"Attacks without gradients changed the mask little within {size}; that proves nothing, others would do more."
     if kept >= 0.95:
         return f"Under changes of at most {size} the mask hardly moves."
     if kept >= 0.8:

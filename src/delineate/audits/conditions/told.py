@@ -43,8 +43,13 @@ def worst_said(ranked: Sequence[Course], fall: float) -> str:
     broken = [course for course in ranked if not math.isnan(course.breaks)]
     if not broken:
         clean = [course.dice[0] for course in ranked if not math.isnan(course.dice[0])]
-        now = f"Dice is {max(clean):.2f} as it is; no" if clean else "No"
-        return f"{now} condition takes more than {fall:g} of Dice up to severity 5."
+        if not clean:
+            return (
+                "Nothing could be measured: no image has truth in which any class but background is labelled."
+            )
+        if max(clean) <= fall:
+            return f"Dice is {max(clean):.2f} as it is, so that no condition can take {fall:g} of it."
+        return f"Dice is {max(clean):.2f} as it is; no condition takes more than {fall:g} of Dice up to severity 5."
     worst = broken[0]
     stand = len(ranked) - len(broken)
     return (

@@ -12,7 +12,8 @@ from delineate.audits.determinism.ways import ways
 from delineate.audits.evidence import Evidence
 from delineate.audits.section import Remedy, Section, Table, with_gravest
 from delineate.audits.subject import Subject, at_rest
-from delineate.data.problem import counted
+from delineate.core import DataError
+from delineate.data.problem import counted, listed
 
 __all__ = ["DeterminismSettings", "determinism"]
 
@@ -20,10 +21,12 @@ __all__ = ["DeterminismSettings", "determinism"]
 def determinism(subject: Subject, evidence: Evidence, *, settings: DeterminismSettings = DEFAULTS) -> Section:
     """The same images asked again, with one thing changed at a time; needs no truth.
 
-    Raises ModelError for a folder of predictions.
+    Raises ModelError for a folder of predictions, DataError without any image.
     """
     subject.asked()
     cases = evidence.some(evidence.cases)[: settings.cases]
+    if not cases:
+        raise DataError("there is no image to ask about: give at least one")
     with at_rest(subject.network):
         reference, asks, notes = ways(subject, settings, cases)
         first = [reference(case) for case in cases]
@@ -48,7 +51,7 @@ def determinism(subject: Subject, evidence: Evidence, *, settings: DeterminismSe
     sentence = "Nothing could be asked again."
     if largest is not None:
         sentence = (
-            "No pixel changes its label, whatever is changed."
+            f"No pixel changes its label, whatever was changed: {listed(change.what for change in changes)}."
             if same
             else f"At most {100 * largest.changed:.2g} % of the pixels change their label ({largest.what})."
         )

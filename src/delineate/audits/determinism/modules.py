@@ -27,7 +27,8 @@ def of_module(
     import torch
     import torch.nn.functional as F
 
-    from delineate.audits.modules import Plain, as_logits
+    from delineate.audits.modules import Plain
+    from delineate.audits.scores import as_logits
     from delineate.inference.engines import opened
 
     logits, network = subject.differentiable(), subject.network

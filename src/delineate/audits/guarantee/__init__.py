@@ -91,7 +91,7 @@ def guarantee(
         )
     reserve = 1 / (groups + 1)
     few = reserve > alpha / 2
-    price = evidence.thresholds.judged(
+    dear = evidence.thresholds.judged(
         "guarantee.precision",
         precision,
         f"The price: {precision:.0%} of what is outlined then is foreground, {plain[1]:.0%} without the promise."
@@ -102,7 +102,7 @@ def guarantee(
             else ""
         ),
     )
-    findings.append(replace(price, verdict="open") if few and price.verdict != "pass" else price)
+    findings.append(replace(dear, verdict="open") if few and dear.verdict != "pass" else dear)
     findings += _stored(subject, evidence, seen, alpha, rows)
     moved = _shifted(subject, evidence, threshold)
     if moved:
