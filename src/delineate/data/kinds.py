@@ -157,9 +157,9 @@ def form_problems(evidence: Sequence[tuple[Kind, Evidence]], counts: NDArray[np.
         elif kind == "scribbles" and share >= 1 / 2 and seen.values == [0, UNLABELLED]:
             fact = f"scribble file {seen.where} holds 0 on {share:.0%} of its pixels and 255 on all others, as full masks do"
             remedy = "if it is one, put it into masks/"
-        elif kind != "scribbles" and seen.thin and share >= FULL:
+        elif kind != "scribbles" and seen.pen and share >= FULL:
             drawn = 1 - seen.counts.get(0, 0) / max(sum(seen.counts.values()), 1)
-            fact = f"mask {seen.where} holds thin strokes of several classes on {drawn:.1%} of its pixels, as scribbles do"
+            fact = f"mask {seen.where} holds {seen.pen} strokes of several classes on {drawn:.1%} of its pixels, as scribbles do"
             remedy = "if 0 means unlabelled there, put it into scribbles/ and say --unlabelled 0"
         elif kind != "scribbles" and 0 < share < SCRAPS:
             fact = f"mask {seen.where} labels {share:.1%} of its pixels, as scribbles do"
