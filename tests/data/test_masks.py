@@ -166,6 +166,10 @@ def test_a_model_of_scribbles_reads_other_scribbles_and_masks_by_the_same_values
     assert labels([[0, 10, 20]], again) == [[UNLABELLED, 0, 1]]
     assert "value 10 is taken for background" in "".join(again.notes)
     assert labels([[0, 20]], reading([[0, 20]], classes=trained.classes)) == [[0, 1]]
+    as_classes: dict[str, Any] = {"masks_are": "classes", "classes": trained.classes}
+    assert labels([[0, 10, 20]], reading([[0, 10, 20]], unlabelled=0, **as_classes)) == [[UNLABELLED, 0, 1]]
+    with pytest.raises(DataError, match="masks hold 10 and 20, but the classes are background and value_20"):
+        reading([[10, 20]], **as_classes)
 
 
 def test_scribbles_beside_masks_say_which_value_is_taken_for_background() -> None:

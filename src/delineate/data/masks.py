@@ -86,7 +86,7 @@ def understand(
     if legend is not None:
         meaning = by_legend(said, legend, classes=classes)
     elif classes is not None:
-        meaning = by_table(said, classes)
+        meaning = by_table(said, classes, chosen=unlabelled is not None)
     else:
         meaning = by_value(said, chosen=unlabelled is not None)
     unsaid = [v for v in (ignore, CLEAR if clear else None) if v is not None]

@@ -250,10 +250,10 @@ def by_legend(found: Values, legend: Legend, *, classes: ClassTable | None) -> M
     )
 
 
-def by_table(found: Values, classes: ClassTable) -> Meaning:
+def by_table(found: Values, classes: ClassTable, *, chosen: bool = False) -> Meaning:
     """Classes of a model: by the values in their names, by foreground where there are two, else by number.
 
-    Raises DataError for a value that is none of them.
+    chosen: as for `by_value`. Raises DataError for a value that is none of them.
 
     >>> by_table(Values((0, 255)), ClassTable(("background", "nucleus"))).index
     {0: 0, 255: 1}
@@ -271,11 +271,11 @@ def by_table(found: Values, classes: ClassTable) -> Meaning:
     elif not index and not found.colour:
         index = {v: v for v in range(len(classes))}
     guess = ""
-    if found.noun == "scribbles" and 0 not in values and any(v not in index for v in values):
-        others = [v for v in values if v not in index]
+    others = [v for v in values if v not in index]
+    if (chosen or found.noun == "scribbles") and 0 not in values and others:
         if classes.names[0] == "background" and others == [values[0]] and len(values) > 1:
             index[values[0]] = 0  # as where the model learnt from such scribbles
-        elif not found.colour:
+        elif not found.colour and found.noun == "scribbles":
             index = {v: v - 1 for v in range(1, len(classes) + 1)}  # 0 was unlabelled, and classes begin at 1
         guess = "".join(_background(found, v) for v in values if index.get(v) == 0)
     if any(v not in index for v in values):
