@@ -553,7 +553,7 @@ SORTS = {
         PNG,
         lambda c: with_unlabelled(0, np.uint8)(c + 1),
         options=("--unlabelled", "0", "--masks-are", "classes"),
-        classes=("value_1", "value_2", "value_3"),
+        classes=("background", "value_2", "value_3"),
     ),
     "ids of 16 bits": Sort(PNG, lambda ids: ids, of_ids=True, options=("--masks-are", "instances")),
     "ids as floats": Sort(

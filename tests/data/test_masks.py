@@ -153,7 +153,47 @@ def test_scribbles_take_255_as_unlabelled() -> None:
 def test_scribbles_take_0_as_unlabelled_when_told() -> None:
     understood = reading([[0, 1, 2]], kind="scribbles", unlabelled=0)
     assert labels([[0, 1, 2]], understood) == [[UNLABELLED, 0, 1]]
-    assert understood.classes.names == ("value_1", "value_2")
+    assert understood.classes.names == ("background", "value_2")
+    assert (
+        "value 1 is taken for background: name the values in classes.json if it is another"
+        in understood.notes
+    )
+
+
+def test_a_model_of_scribbles_reads_other_scribbles_and_masks_by_the_same_values() -> None:
+    trained = reading([[0, 10, 20]], kind="scribbles", unlabelled=0)
+    again = reading([[0, 10, 20]], kind="scribbles", unlabelled=0, classes=trained.classes)
+    assert labels([[0, 10, 20]], again) == [[UNLABELLED, 0, 1]]
+    assert "value 10 is taken for background" in "".join(again.notes)
+    assert labels([[0, 20]], reading([[0, 20]], classes=trained.classes)) == [[0, 1]]
+    as_classes: dict[str, Any] = {"masks_are": "classes", "classes": trained.classes}
+    assert labels([[0, 10, 20]], reading([[0, 10, 20]], unlabelled=0, **as_classes)) == [[UNLABELLED, 0, 1]]
+    with pytest.raises(DataError, match="masks hold 10 and 20, but the classes are background and value_20"):
+        reading([[10, 20]], **as_classes)
+
+
+def test_scribbles_beside_masks_say_which_value_is_taken_for_background() -> None:
+    beside = reading([[0, 1, 2]], kind="scribbles", unlabelled=0, classes=reading([[0, 255]]).classes)
+    assert labels([[0, 1, 2]], beside) == [[UNLABELLED, 0, 1]]
+    assert "value 1 is taken for background: name the values in classes.json if it is another" in beside.notes
+
+
+@pytest.mark.parametrize(
+    ("values", "option"),
+    [
+        ([0, 1, 2], "--unlabelled 0 if it means unlabelled, say --unlabelled 255 if it is a class"),
+        ([65535, 0, 1], "--unlabelled 65535 if it means unlabelled"),
+        ([128, 0, 255], "--unlabelled 128 if it means unlabelled, name it in classes.json if it is a class"),
+        ([0, 128, 255], "--unlabelled 0 if it means unlabelled, name it in classes.json if it is a class"),
+    ],
+)
+def test_scribbles_ask_about_the_value_that_lies_on_most_pixels(values: list[int], option: str) -> None:
+    drawn = np.array([values[:1] * 9 + values[1:] * 2], np.int32)
+    most = f"and {values[0]} lies on most pixels and may mean background or unlabelled"
+    with pytest.raises(DataError, match=f"{most}: say {option}.*masks/ if they are full masks"):
+        reading(drawn, kind="scribbles")
+    told = reading(drawn, kind="scribbles", unlabelled=values[0])
+    assert labels([values], told) == [[UNLABELLED, 0, 1]]
 
 
 def test_a_value_that_was_never_seen_is_refused() -> None:
@@ -238,6 +278,48 @@ def test_black_and_white_files_belong_to_a_colour_coded_set() -> None:
     assert labels(second, reading(first, second)) == [[2, 0, 0]]
 
 
+STROKES = np.array([[BLACK] * 9 + [RED, GREEN]], np.uint8)
+
+
+def test_black_on_most_of_coloured_scribbles_is_asked_about() -> None:
+    with pytest.raises(DataError, match=r"#000000 lies on most pixels.*: say --unlabelled 0 if it means unl"):
+        reading(STROKES, kind="scribbles")
+    told = reading(STROKES, kind="scribbles", unlabelled=0)
+    assert labels(np.array([[BLACK, GREEN, RED]], np.uint8), told) == [[UNLABELLED, 0, 1]]
+    assert told.classes.names == ("background", "colour_ff0000")
+    assert "#00ff00 is taken for background: name the colours in classes.json if it is another" in told.notes
+
+
+def test_another_colour_on_most_pixels_of_scribbles_can_be_named_unlabelled() -> None:
+    drawn = np.array([[WHITE] * 9 + [BLACK, RED]], np.uint8)
+    with pytest.raises(
+        DataError, match=r'name the colours in classes.json, as in \{"unlabelled": "#ffffff"\}'
+    ):
+        reading(drawn, kind="scribbles")
+    legend = Legend("classes.json", {0: "background", 0xFF0000: "cell"}, 0xFFFFFF)
+    assert labels(drawn[:, 8:], reading(drawn, kind="scribbles", legend=legend)) == [[UNLABELLED, 0, 1]]
+
+
+@pytest.mark.parametrize("unlabelled", [None, 0])
+def test_where_coloured_scribbles_are_transparent_nobody_drew(unlabelled: int | None) -> None:
+    drawn = np.concatenate([STROKES, np.where(STROKES.any(-1, keepdims=True), 255, 0).astype(np.uint8)], -1)
+    legend = Legend("classes.json", {0xFF0000: "background", 0x00FF00: "cell"})
+    evidence = [look(mask(drawn), where="a.png", strokes=True)]
+    told = understand(evidence, kind="scribbles", legend=legend, unlabelled=unlabelled)
+    assert labels(drawn[:, 8:], told) == [[UNLABELLED, 0, 1]]
+    assert "transparent pixels are read as unlabelled" in told.notes
+    with pytest.raises(DataError, match="never black, so that it is not clear which is the background"):
+        understand(evidence, kind="scribbles")
+
+
+def test_black_and_white_strokes_on_a_transparent_ground_are_classes_in_any_file_of_the_set() -> None:
+    clear, black, white = (0, 0, 0, 0), (0, 0, 0, 255), (255, 255, 255, 255)
+    drawn, empty = (np.array([row], np.uint8) for row in ([clear, black, white], [clear] * 3))
+    told = understand([look(mask(m), where="a.png", strokes=True) for m in (drawn, empty)], kind="scribbles")
+    assert labels(drawn, told) == [[UNLABELLED, 0, 1]]
+    assert labels(empty, told) == [[UNLABELLED] * 3]
+
+
 def test_a_grey_file_among_coloured_ones_is_refused() -> None:
     with pytest.raises(DataError, match=r"1\.png is grey but 0\.png is in colour"):
         reading(np.array([[RED, BLACK]], np.uint8), [[0, 1]])
@@ -306,6 +388,43 @@ def test_background_comes_first_whatever_its_value(tmp_path: Path) -> None:
     legend = read_legend(tmp_path)
     assert legend is not None
     assert list(legend.names.values()) == ["background", "cell"]
+
+
+@pytest.mark.parametrize("name", ["unlabelled", "Unlabeled", "ignore", "void"])
+def test_what_is_named_unlabelled_is_no_class(tmp_path: Path, name: str) -> None:
+    (tmp_path / "classes.json").write_text(f'{{"{name}": 0, "background": 1, "cell": 2}}')
+    understood = reading([[0, 1, 2]], kind="scribbles", legend=read_legend(tmp_path))
+    assert understood.classes.names == ("background", "cell")
+    assert labels([[0, 1, 2]], understood) == [[UNLABELLED, 0, 1]]
+
+
+@pytest.mark.parametrize("text", ['{"ignore": 0, "void": 3, "cell": 2}', '{"void": 0}'])
+def test_one_value_alone_may_be_named_unlabelled_and_some_must_be_classes(tmp_path: Path, text: str) -> None:
+    (tmp_path / "classes.json").write_text(text)
+    with pytest.raises(DataError, match=r"classes\.json"):
+        read_legend(tmp_path)
+
+
+def test_what_a_legend_does_not_name_on_most_pixels_of_scribbles_is_unlabelled() -> None:
+    legend = Legend("classes.json", {2: "background", 1: "cell"})
+    understood = reading([[0] * 9 + [1, 2]], kind="scribbles", legend=legend)
+    assert labels([[0, 1, 2]], understood) == [[UNLABELLED, 1, 0]]
+    assert any("0 lies on most pixels and classes.json does not name it" in n for n in understood.notes)
+    colours = Legend("classes.json", {0xFF0000: "background", 0x00FF00: "cell"})
+    coloured = reading(STROKES, kind="scribbles", legend=colours)
+    assert labels(STROKES[:, 8:], coloured) == [[UNLABELLED, 0, 1]]
+
+
+def test_0_is_no_second_background_beside_the_one_that_is_named() -> None:
+    legend = Legend("classes.json", {1: "background", 2: "cell"})
+    with pytest.raises(DataError, match=r"masks hold 0, which classes\.json does not name"):
+        reading([[0, 1, 2]], legend=legend)
+
+
+def test_a_legend_without_background_says_what_is_taken_for_it() -> None:
+    legend = Legend("classes.json", {1: "cell", 2: "fibre"})
+    understood = reading([[0] * 9 + [1, 2]], kind="scribbles", legend=legend)
+    assert any(n.startswith("cell (1) is taken for background: name another") for n in understood.notes)
 
 
 @pytest.mark.parametrize("text", ["{", "3", "{}", '{"cell": []}', '{"a": 1, "b": 1}'])

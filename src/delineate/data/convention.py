@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, ClassTable, DataError
-from delineate.data.evidence import GREY, Evidence, in_colour, plain
+from delineate.data.evidence import CLEAR, GREY, Evidence, in_colour, packed, plain
 from delineate.data.picture import Picture
 from delineate.data.values import Values
 
@@ -47,7 +47,7 @@ class Convention:
             ink = np.zeros((1 + max(len(mask.palette), int(mask.array.max())), 3), np.uint8)
             ink[: len(mask.palette)] = mask.palette
             mask = replace(mask, array=ink[mask.array], palette=None)
-        ints, colour = plain(mask, where=where)
+        ints, colour = plain(mask, where=where, clear=CLEAR if CLEAR in self.index else 0)
         if self.objects:
             unsaid = ints < 0 if self.ignore is None else (ints < 0) | (ints == self.ignore)
             objects = _ids(np.where(unsaid, 0, ints))
@@ -55,7 +55,7 @@ class Convention:
             labels[unsaid] = UNLABELLED
             return labels, objects
         if self.colour and not colour:
-            ints = ints.astype(np.int64) * GREY
+            ints = np.where(ints > 0, ints.astype(np.int64) * GREY, ints)
         short = ints.dtype in (np.uint8, np.uint16)  # few possible values: look each of them up once
         values = np.arange(np.iinfo(ints.dtype).max + 1) if short else ints
         known = np.array(sorted(self.index), np.int64)
@@ -84,7 +84,7 @@ class Convention:
             if self.objects:
                 index = UNLABELLED if value < 0 or value == self.ignore else int(value > 0)
             else:
-                index = self.index[value * GREY if self.colour and not seen.colour else value]
+                index = self.index[packed(value) if self.colour and not seen.colour else value]
             pixels[index] += number
         return pixels
 

@@ -109,8 +109,9 @@ def load(
     masks = dict(zip((entry.name for entry in drawn), each(_mask, drawn), strict=True))
     evidence: list[tuple[Kind, Evidence]] = []
     for entry in drawn:
-        closely = folder.doubtful(masks_are) and entry.kind != "scribbles"
-        seen = look(masks[entry.name], where=label_path(entry).name, closely=closely)
+        scribbled = entry.kind == "scribbles"
+        closely = folder.doubtful(masks_are) and not scribbled
+        seen = look(masks[entry.name], where=label_path(entry).name, closely=closely, strokes=scribbled)
         problem = fringes(seen)
         if problem:
             raise problem.error

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import DataError
+from delineate.data.form import Form, form_of
 from delineate.data.picture import Picture
 
-PEN_PX, MOST_THIN, MOST_STROKE_VALUES = 5, 0.1, 64
+PEN_PX, MOST_THIN, MOST_EVEN, MOST_STROKE_VALUES = 5, 0.1, 0.35, 64
+
+CLEAR = -(1 << 30)
+"""The value of transparent pixels where they are told apart from black ones, in scribbles."""
 
 GREY = 0x010101
 """Grey level v as a packed colour is v * GREY."""
@@ -32,8 +36,9 @@ class Evidence:
     colour: the values are colours. rgb: the file stores three channels, be they equal or not.
     inks: of a palette file, the packed colour of each value. pieces: how many values other than 0 were looked
     at, and how many of them are one connected piece; (0, 0) where there are fewer than two. fringed: the
-    values are those of a blurred or JPEG-compressed mask. thin: two values or more beside 0, on few pixels and nowhere
-    thicker than a pen. strokes: connected pieces of each value, where they were counted."""
+    values are those of a blurred or JPEG-compressed mask. pen: "thin" or "evenly wide" where two values or more beside 0
+    lie as strokes do, nowhere thicker than a pen or of one width. strokes: connected pieces of each value, where they were
+    counted. form: how the values lie, where that was measured."""
 
     where: str
     counts: Mapping[int, int]
@@ -42,8 +47,9 @@ class Evidence:
     inks: Mapping[int, int] | None = None
     pieces: tuple[int, int] = (0, 0)
     fringed: bool = False
-    thin: bool = False
+    pen: str = ""
     strokes: Mapping[int, int] | None = None
+    form: Form = field(default_factory=Form)
 
     @property
     def values(self) -> list[int]:
@@ -51,10 +57,10 @@ class Evidence:
         return list(self.counts)
 
 
-def plain(mask: Picture, *, where: str) -> tuple[NDArray[np.integer[Any]], bool]:
+def plain(mask: Picture, *, where: str, clear: int = 0) -> tuple[NDArray[np.integer[Any]], bool]:
     """The mask as integers (*spatial), and whether they are packed colours 0xRRGGBB.
 
-    mask: of the form that `read_mask` gives; fully transparent pixels count as black.
+    mask: of the form that `read_mask` gives. clear: the value of fully transparent pixels, by default black.
     Raises DataError, naming `where`, for values that are not whole numbers and for half-transparent pixels.
 
     >>> plain(Picture(np.array([[0.0, 2.0]]), (1.0, 1.0), "px", None, ".tif", ()), where="a.tif")
@@ -78,44 +84,56 @@ def plain(mask: Picture, *, where: str) -> tuple[NDArray[np.integer[Any]], bool]
             f"mask {where} has {array.shape[-1]} channels: save it with one channel, or as a colour-coded "
             "RGB picture"
         )
-    if array.shape[-1] == 4:
-        array = _without_alpha(array, where=where)
+    unseen = _transparent(array, where=where) if array.shape[-1] == 4 else np.zeros((), bool)
+    if unseen.any():
+        array = np.where(unseen[..., None], 0, array).astype(array.dtype)
     red, green, blue = (array[..., i] for i in range(3))
-    if np.array_equal(red, green) and np.array_equal(red, blue):
-        return np.ascontiguousarray(red), False
-    if array.dtype != np.uint8:
+    colour = not (np.array_equal(red, green) and np.array_equal(red, blue))
+    if colour and array.dtype != np.uint8:
         raise DataError(f"mask {where} is a colour picture of {array.dtype}: save it with 8 bits per channel")
-    return (red.astype(np.int32) << 16) | (green.astype(np.int32) << 8) | blue, True
+    ints = (red.astype(np.int32) << 16) | (green.astype(np.int32) << 8) | blue if colour else red
+    if clear and unseen.any():
+        return np.where(unseen, clear, ints.astype(np.int32)), colour
+    return np.ascontiguousarray(ints), colour
 
 
 def look(mask: Picture, *, where: str, closely: bool = True, strokes: bool = False) -> Evidence:
     """What the mask holds; raises as `plain` does for what cannot be a mask.
 
     closely: look at pieces and edges too, which takes longer and is of no use where the kind of mask is known.
-    strokes: count the pieces of each value, which only scribbles have few of.
+    strokes: for scribbles; transparent pixels are CLEAR, and form and pieces are looked at, of which only scribbles have few.
 
     >>> seen = look(Picture(np.array([[0, 1, 1, 0, 2]]), (1.0, 1.0), "px", None, ".png", ()), where="a.png")
     >>> seen.counts, seen.pieces
     ({0: 2, 1: 2, 2: 1}, (2, 2))
     """
-    ints, colour = plain(mask, where=where)
+    ints, colour = plain(mask, where=where, clear=CLEAR if strokes else 0)
     counts = count(ints)
     marks = [v for v in counts if v > 0 and (v != 255 or 254 in counts)]
-    pieces, fringed, thin = (0, 0), False, False
+    pieces, fringed, pen = (0, 0), False, ""
     if closely and len(marks) > 1:
         share = _largest_piece(ints)
         if not colour:
             pieces = (len(marks), sum(share[v] >= 0.95 for v in marks))
         fringed = _fringed(ints, counts, share)
-        thin = not colour and _thin(ints, counts)
+        pen = "" if colour else _pen(ints, counts)
     fringed |= mask.suffix in (".jpg", ".jpeg") and len(counts) > 2
     inks = None
     if mask.palette is not None:
         packed = mask.palette.astype(np.int64) @ (1 << 16, 1 << 8, 1)
         inks = {v: int(packed[v]) if v < len(packed) else 0 for v in counts}
-    drawn = _strokes(ints) if strokes and len(counts) <= MOST_STROKE_VALUES else None
+    few = strokes and len(counts) <= MOST_STROKE_VALUES
     return Evidence(
-        where, counts, colour, mask.array.ndim > len(mask.spacing), inks, pieces, fringed, thin, drawn
+        where,
+        counts,
+        colour,
+        mask.array.ndim > len(mask.spacing),
+        inks,
+        pieces,
+        fringed,
+        pen,
+        _strokes(ints) if few else None,
+        form_of(ints) if few else Form(),
     )
 
 
@@ -136,6 +154,15 @@ def count(ints: NDArray[np.integer[Any]]) -> dict[int, int]:
     for start in range(0, flat.size, 1 << 20):  # bincount makes a 64-bit copy of what it is given
         numbers += np.bincount(flat[start : start + (1 << 20)], minlength=high + 1)
     return {int(v): int(numbers[v]) for v in np.flatnonzero(numbers)}
+
+
+def packed(value: int) -> int:
+    """A grey level as a packed colour; what is no level (CLEAR) stays.
+
+    >>> hex(packed(255)), packed(CLEAR) == CLEAR
+    ('0xffffff', True)
+    """
+    return value * GREY if value > 0 else value
 
 
 def in_colour(seen: Evidence) -> Evidence:
@@ -171,14 +198,17 @@ def _whole(array: NDArray[Any], *, where: str) -> NDArray[Any]:
     return ints.astype(np.int32) if small else ints
 
 
-def _without_alpha(array: NDArray[Any], *, where: str) -> NDArray[Any]:
+def _transparent(array: NDArray[Any], *, where: str) -> NDArray[np.bool_]:
+    """Where RGBA pixels are transparent; alpha that is 0 under all of a picture says nothing."""
     alpha = array[..., 3]
     opaque, clear = alpha == alpha.max(initial=0), alpha == 0
     if not (opaque | clear).all():
         raise DataError(
             f"mask {where} has half-transparent pixels: draw it without soft edges and save it again"
         )
-    return np.where((clear & ~clear.all())[..., None], 0, array[..., :3]).astype(array.dtype)
+    if clear.all() and array[..., :3].any():
+        return np.zeros(alpha.shape, bool)
+    return np.asarray(clear, bool)
 
 
 def _largest_piece(ints: NDArray[np.integer[Any]]) -> dict[int, float]:
@@ -197,15 +227,20 @@ def _largest_piece(ints: NDArray[np.integer[Any]]) -> dict[int, float]:
     return dict(zip(values.tolist(), (largest / total).tolist(), strict=True))
 
 
-def _thin(ints: NDArray[np.integer[Any]], counts: Mapping[int, int]) -> bool:
-    """Whether the values beside 0 cover few pixels and no square of 5 x 5 pixels, as strokes do."""
+def _pen(ints: NDArray[np.integer[Any]], counts: Mapping[int, int]) -> str:
+    """How the values beside 0 are drawn, if as strokes: no square of 5 x 5 pixels, or all of one width; else ""."""
     from scipy import ndimage
 
-    marks = [v for v in counts if v > 0]
-    if counts.get(0, 0) < (1 - MOST_THIN) * ints.size or len(marks) < 2:
-        return False
+    marks, zeros = [v for v in counts if v > 0], counts.get(0, 0) / max(ints.size, 1)
+    if zeros < 1 - MOST_EVEN or not 2 <= len(marks) <= MOST_STROKE_VALUES:
+        return ""
     size = (*(1,) * (ints.ndim - 2), PEN_PX, PEN_PX)
-    return not (ndimage.minimum_filter(ints, size=size, mode="constant", cval=0) > 0).any()
+    if (
+        zeros >= 1 - MOST_THIN
+        and not (ndimage.minimum_filter(ints, size=size, mode="constant", cval=0) > 0).any()
+    ):
+        return "thin"
+    return "evenly wide" if form_of(ints).brushed else ""
 
 
 def _strokes(ints: NDArray[np.integer[Any]]) -> dict[int, int]:

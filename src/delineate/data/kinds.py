@@ -20,10 +20,12 @@ from delineate.data.legend import Legend
 from delineate.data.masks import MasksAre, understand
 from delineate.data.matching import Entry, Kind
 from delineate.data.places import Places, table_from
-from delineate.data.problem import Problem
-from delineate.data.values import BINARY
+from delineate.data.problem import Problem, counted, listed
+from delineate.data.values import BINARY, named
 
 FULL = 0.9  # of the pixels: full masks label more
+MANY = 20  # values: more of them number objects
+ONE_CLASS = 0.1  # of the pixels: strokes of one class alone cover less
 SCRAPS = 0.1  # of the pixels: strokes label less
 
 
@@ -80,15 +82,18 @@ def understand_all(
         )
         table, notes = of_full.classes, [*of_full.notes]
     if strokes:
+        alone = not full and not places and classes is None
+        if found := full_masks(strokes, legend=legend, unlabelled=unlabelled, alone=alone):
+            raise found.error
         of_strokes = understand(
             strokes, kind="scribbles", legend=legend, unlabelled=unlabelled, classes=table
         )
         notes += of_strokes.notes
-        alone = of_strokes.index.keys() == {0, UNLABELLED} or set(of_strokes.index.values()) <= {
+        one_class = of_strokes.index.keys() == {0, UNLABELLED} or set(of_strokes.index.values()) <= {
             0,
             UNLABELLED,
         }
-        if table is None and not (alone and said and legend is None):
+        if table is None and not (one_class and said and legend is None):
             table = of_strokes.classes
     if table is None and legend is not None:
         table = ClassTable(tuple(legend.names.values()))
@@ -105,6 +110,63 @@ def understand_all(
         what = [f"{n} {noun}" for n, noun in ((count, "points"), (boxes, "boxes")) if n]
         notes.append(f"{' and '.join(what) or 'empty rows'} on {len(places)} images")
     return Meaning(table, of_full, of_strokes, tuple(notes))
+
+
+def full_masks(
+    strokes: Sequence[Evidence], *, legend: Legend | None, unlabelled: int | None, alone: bool
+) -> Problem | None:
+    """The problem of scribble files most of which are full masks, or None.
+
+    Their regions border on each other or, where nobody said which value is unlabelled, are blobs; or there are but two
+    values, of which the rarer is no stroke. What a legend names a class is one, and 255 among class numbers unlabelled.
+    alone: nothing else labels the images.
+
+    >>> half = Evidence("a.png", {0: 70, 255: 30})
+    >>> print(full_masks([half], legend=None, unlabelled=None, alone=True))
+    scribbles/ holds full masks, not strokes of several classes (0 and 255 and nothing else, the rarer on 30% of the pixels):
+    put the files into masks/, or draw strokes of background too if they are strokes
+    """
+    held: Counter[int] = Counter()
+    for seen in strokes:
+        held.update(seen.counts)
+    told = unlabelled is not None or legend is not None
+    drawn = [seen for seen in strokes if len(seen.counts) > 1 and _open_to_doubt(seen, legend, unlabelled)]
+    colour = any(seen.colour for seen in strokes)
+    words = listed(named(v, colour=colour) for v in sorted(held))
+    filled = [
+        seen for seen in drawn if (seen.form.tiled if told and len(seen.counts) <= MANY else seen.form.filled)
+    ]
+    most = 2 * len(filled) > sum(len(seen.counts) > 1 for seen in strokes)
+    if len(held) == 2:
+        rarer = min(held.values()) / held.total()
+        if not (alone and drawn) or not (most or rarer >= ONE_CLASS):
+            return None
+        fact = f"not strokes of several classes ({words} and nothing else, the rarer on {rarer:.0%} of the pixels)"
+        remedy = "put the files into masks/, or draw strokes of background too if they are strokes"
+    elif most and any(_common(seen) != UNLABELLED for seen in filled):
+        value = _common(filled[0])
+        fact = f"not strokes ({words} fill whole regions in {len(filled)} of {counted(len(strokes), 'file')})"
+        remedy = "put the files into masks/"
+        if unlabelled is not None:
+            remedy += f", where --unlabelled {value} tells of partly labelled ones"
+        elif legend is None:
+            remedy += f", or say --unlabelled {value} if they are strokes and nobody said anything elsewhere"
+    else:
+        return None
+    return Problem("scribbles", f"scribbles/ holds full masks, {fact}", remedy)
+
+
+def _common(seen: Evidence) -> int:
+    """The value of most pixels."""
+    return max(seen.counts, key=lambda value: seen.counts[value])
+
+
+def _open_to_doubt(seen: Evidence, legend: Legend | None, unlabelled: int | None) -> bool:
+    """Whether the most common value of a file may be background after all, whatever was said."""
+    value = _common(seen)
+    if value < 0 or (unlabelled is not None and unlabelled not in seen.counts):
+        return False
+    return legend is None or not (legend.background or value in legend.names)
 
 
 def kind_of(entry: Entry, places: Mapping[str, Places]) -> str:
@@ -157,9 +219,12 @@ def form_problems(evidence: Sequence[tuple[Kind, Evidence]], counts: NDArray[np.
         elif kind == "scribbles" and share >= 1 / 2 and seen.values == [0, UNLABELLED]:
             fact = f"scribble file {seen.where} holds 0 on {share:.0%} of its pixels and 255 on all others, as full masks do"
             remedy = "if it is one, put it into masks/"
-        elif kind != "scribbles" and seen.thin and share >= FULL:
+        elif kind == "scribbles" and seen.form.filled and _common(seen) == 0:
+            fact = f"scribble file {seen.where} holds whole regions rather than strokes"
+            remedy = "if it is a full mask, whose 0 means background, put it into masks/"
+        elif kind != "scribbles" and seen.pen and share >= FULL:
             drawn = 1 - seen.counts.get(0, 0) / max(sum(seen.counts.values()), 1)
-            fact = f"mask {seen.where} holds thin strokes of several classes on {drawn:.1%} of its pixels, as scribbles do"
+            fact = f"mask {seen.where} holds {seen.pen} strokes of several classes on {drawn:.1%} of its pixels, as scribbles do"
             remedy = "if 0 means unlabelled there, put it into scribbles/ and say --unlabelled 0"
         elif kind != "scribbles" and 0 < share < SCRAPS:
             fact = f"mask {seen.where} labels {share:.1%} of its pixels, as scribbles do"

@@ -130,7 +130,8 @@ def load_masks(
         raise DataError(f"{one.name} and {other.name} have one name: rename or remove one of them")
     paths = [entry.labels for entry in entries if entry.labels]
     closely = folder.doubtful(masks_are)
-    looks = list(each(lambda file: _looked(file, closely=closely), paths))
+    strokes = folder.kind == "scribbles"
+    looks = list(each(lambda file: _looked(file, closely=closely, strokes=strokes), paths))
     evidence = [seen for seen in looks if isinstance(seen, Evidence)]
     if not evidence and looks and isinstance(looks[0], DataError):
         raise looks[0]
@@ -194,10 +195,10 @@ def _saying(evidence: Sequence[Evidence]) -> list[Evidence]:
     return [seen for seen in evidence if set(seen.counts) != {UNLABELLED}]
 
 
-def _looked(file: Path, *, closely: bool) -> Evidence | DataError:
+def _looked(file: Path, *, closely: bool, strokes: bool) -> Evidence | DataError:
     """What a file holds, or why it cannot be read; asked again, `LabelledFile.read` will say so."""
     try:
-        return look(read_mask(file), where=file.name, closely=closely)
+        return look(read_mask(file), where=file.name, closely=closely, strokes=strokes)
     except DataError as error:
         return error
 

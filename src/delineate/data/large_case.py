@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, DataError, available_bytes
 from delineate.data.convention import Convention
-from delineate.data.evidence import GREY, Evidence, look
+from delineate.data.evidence import Evidence, look, packed
 from delineate.data.formats import read_mask
 from delineate.data.large import Box, LargeImage, large_suffix_of, open_large
 from delineate.data.large.labels import boxes
@@ -102,7 +102,7 @@ def evidence_in(mask: LargeImage) -> Evidence:
     colour = any(part.colour for part in seen)
     for part in seen:
         for value, count in part.counts.items():
-            totals[value * GREY if colour and not part.colour else value] += count
+            totals[packed(value) if colour and not part.colour else value] += count
     inks = {v: ink for part in seen for v, ink in (part.inks or {}).items()} or None
     return Evidence(mask.path.name, dict(sorted(totals.items())), colour, seen[0].rgb, inks)
 

@@ -6,6 +6,8 @@ nnU-Net's `dataset.json`, or a `classes.json` or `classes.txt` beside the image 
                     {"background": "#ffffff", "cell": "#ff0000"} for masks in colour
                     ["background", "cell"]                    values 0, 1
     classes.txt     one name per line, values 0, 1, ...
+
+What is named unlabelled, ignore or void is no class: nobody said anything about its pixels.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from delineate.core import DataError
+from delineate.data.problem import listed
+
+UNSAID = ("unlabelled", "unlabeled", "ignore", "void")
+BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,11 @@ class Legend:
     source: str
     names: Mapping[int, str]
     ignore: int | None = None
+
+    @property
+    def background(self) -> bool:
+        """Whether a value is named background."""
+        return any(name.lower() == BACKGROUND for name in self.names.values())
 
 
 def read_legend(folder: Path) -> Legend | None:
@@ -68,9 +79,17 @@ def _legend(source: str, content: Any) -> Legend:
         if value is None or not isinstance(name, str) or value in names:
             raise wrong
         names[value] = name
-    ignore = next((v for v, name in names.items() if name == "ignore" and source == "dataset.json"), None)
-    kept = {v: name for v, name in names.items() if v != ignore}
-    first = next((v for v, name in kept.items() if name == "background"), 0 if 0 in kept else None)
+    unsaid = {v: name for v, name in names.items() if name.lower() in UNSAID}
+    if len(unsaid) > 1:
+        raise DataError(
+            f"{source} says of several values that they are unlabelled ({listed(unsaid.values())}): give them one value in "
+            "the masks, and name that"
+        )
+    kept = {v: name for v, name in names.items() if v not in unsaid}
+    if not kept:
+        raise wrong
+    ignore = next(iter(unsaid), None)
+    first = next((v for v, name in kept.items() if name.lower() == BACKGROUND), 0 if 0 in kept else None)
     rest = [v for v in kept if v != first]
     return Legend(source, {v: kept[v] for v in (rest if first is None else [first, *rest])}, ignore)
 

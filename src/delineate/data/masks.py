@@ -16,11 +16,11 @@ from typing import Literal
 
 from delineate.core import UNLABELLED, ClassTable, DataError
 from delineate.data.convention import Convention
-from delineate.data.evidence import GREY, Evidence, in_colour
+from delineate.data.evidence import CLEAR, Evidence, in_colour, packed
 from delineate.data.legend import Legend
 from delineate.data.matching import Kind
 from delineate.data.problem import listed
-from delineate.data.values import BINARY, Values, by_legend, by_table, by_value, unlabelled_value
+from delineate.data.values import BINARY, Values, by_legend, by_table, by_value, named, unlabelled_value
 
 MasksAre = Literal["classes", "instances"]
 MOST_COLOURS = 64
@@ -60,10 +60,11 @@ def understand(
     total: Counter[int] = Counter()
     for seen in evidence:
         total.update(seen.counts)
-    most = next((v for v, n in total.items() if 2 * n > total.total()), None)
-    found = Values(tuple(sorted(total)), noun, colour, apart, most)
-    named = legend is not None or (classes is not None and len(classes) > 2)
-    if masks_are is None and kind in ("masks", "ids") and not colour and not named and _numbered(evidence):
+    most = next((v for v, n in total.items() if 2 * n > total.total() and v != CLEAR), None)
+    clear = CLEAR in total
+    found = Values(tuple(sorted(total.keys() - {CLEAR})), noun, colour, apart, most, clear)
+    known = legend is not None or (classes is not None and len(classes) > 2)
+    if masks_are is None and kind in ("masks", "ids") and not colour and not known and _numbered(evidence):
         reading = "instances" if kind == "ids" else weigh(evidence)
         if reading is None:
             raise DataError(
@@ -80,16 +81,19 @@ def understand(
     ignore, note = unlabelled_value(found, legend=legend, unlabelled=unlabelled, classes=classes)
     said = replace(found, values=tuple(v for v in found.values if v != ignore))
     if not said.values:
-        raise DataError(f"every pixel of all {noun} is unlabelled ({ignore}): label at least some pixels")
+        how = "transparent" if ignore is None else named(ignore, colour=colour)
+        raise DataError(f"every pixel of all {noun} is unlabelled ({how}): label at least some pixels")
     if legend is not None:
         meaning = by_legend(said, legend, classes=classes)
     elif classes is not None:
-        meaning = by_table(said, classes)
+        meaning = by_table(said, classes, chosen=unlabelled is not None)
     else:
         meaning = by_value(said, chosen=unlabelled is not None)
-    index = meaning.index if ignore is None else {**meaning.index, ignore: UNLABELLED}
+    unsaid = [v for v in (ignore, CLEAR if clear else None) if v is not None]
+    index = {**meaning.index, **dict.fromkeys(unsaid, UNLABELLED)}
     order = f"the palettes of the {noun} are in different orders: they are read by colour" if inked else ""
-    notes = tuple(text for text in (order, meaning.note, note) if text)
+    seen_through = "transparent pixels are read as unlabelled" if clear else ""
+    notes = tuple(text for text in (order, meaning.note, meaning.guess, note, seen_through) if text)
     return Convention(meaning.classes, index, colour=colour, inked=inked, notes=notes)
 
 
@@ -118,7 +122,7 @@ def _of_one_sort(evidence: Sequence[Evidence]) -> tuple[Sequence[Evidence], bool
             raise DataError(
                 f"mask {seen.where} is grey but {coloured} is in colour: save all masks in one way"
             )
-        counts = seen.counts if seen.colour else {v * GREY: n for v, n in seen.counts.items()}
+        counts = seen.counts if seen.colour else {packed(v): n for v, n in seen.counts.items()}
         same.append(replace(seen, counts=counts))
     return same, True
 

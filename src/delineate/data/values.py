@@ -21,6 +21,7 @@ class Values:
 
     noun: "masks" or "scribbles", as messages call them. colour: the values are packed colours.
     apart: no mask holds both 255 and another value above 0. most: the value of more than half of all pixels, or None.
+    clear: where nobody drew is transparent.
     """
 
     values: tuple[int, ...]
@@ -28,6 +29,7 @@ class Values:
     colour: bool = False
     apart: bool = False
     most: int | None = None
+    clear: bool = False
 
     def words(self, values: Iterable[int] | None = None) -> str:
         """Values, by default all, as a sentence has them."""
@@ -36,11 +38,12 @@ class Values:
 
 @dataclass(frozen=True)
 class Meaning:
-    """Class index of each value, what the indices stand for, and what was understood, in words."""
+    """Class index of each value, what the indices stand for, and what was understood and what was guessed, in words."""
 
     index: dict[int, int]
     classes: ClassTable
     note: str = ""
+    guess: str = ""
 
 
 def named(value: int, *, colour: bool) -> str:
@@ -57,18 +60,32 @@ def unlabelled_value(
 ) -> tuple[int | None, str]:
     """The value that means unlabelled, if one does, and a note on it.
 
-    It is the one the user names, the legend's `ignore`, the only negative one, or 255 beside class numbers.
-    Raises DataError where 255, or 0 in scribbles, can be read either way.
+    It is the one the user names, the legend's `ignore`, in scribbles what a legend does not name and most pixels hold,
+    the only negative one, or 255 beside class numbers. Raises DataError where 255, or in scribbles 0 or what most pixels
+    hold, can be read either way.
 
     >>> unlabelled_value(Values((0, 1, 255)), legend=None, unlabelled=None, classes=None)
     (255, '255 is read as unlabelled')
     """
     values, noun = found.values, found.noun
     if unlabelled is not None:
-        return unlabelled, f"{unlabelled} is read as unlabelled, as asked" if unlabelled in values else ""
+        word = found.words([unlabelled])
+        return unlabelled, f"{word} is read as unlabelled, as asked" if unlabelled in values else ""
     if legend is not None and legend.ignore is not None and legend.ignore in values:
-        return legend.ignore, f"{legend.ignore} is read as unlabelled, as {legend.source} says"
+        return (
+            legend.ignore,
+            f"{found.words([legend.ignore])} is read as unlabelled, as {legend.source} says",
+        )
+    most = found.most if noun == "scribbles" else None
+    if legend is not None and most is not None and most not in (UNLABELLED, *legend.names):
+        word = found.words([most])
+        note = f"{word} lies on most pixels and {legend.source} does not name it: it is read as unlabelled"
+        return most, note
+    if found.clear:
+        return None, ""
     if found.colour:
+        if most is not None and legend is None:
+            raise _either(found, most)
         return None, ""
     negative = [v for v in values if v < 0]
     if len(negative) > 1:
@@ -78,12 +95,11 @@ def unlabelled_value(
         )
     if negative:
         return negative[0], f"{negative[0]} is read as unlabelled"
+    if legend is None and most is not None and most not in (0, UNLABELLED):
+        raise _either(found, most)
     if UNLABELLED not in values:
         if noun == "scribbles" and 0 in values and legend is None:
-            raise DataError(
-                f"scribbles hold {found.words()}, and 0 may mean background or unlabelled: say "
-                "--unlabelled 0 if it means unlabelled, --unlabelled 255 if it is a class"
-            )
+            raise _either(found, 0)
         return None, ""
     if legend is not None and UNLABELLED in legend.names:
         return None, ""
@@ -94,6 +110,35 @@ def unlabelled_value(
     if classes is not None and _class_name(UNLABELLED, colour=False) in classes.names:
         return None, ""
     return _reading_of_255(found, many=classes is not None and len(classes) > 2)
+
+
+def _either(found: Values, value: int) -> DataError:
+    """Of scribbles in which a value may be a class or mean that nobody drew there."""
+    word = found.words([value])
+    where = " lies on most pixels and" if value == found.most else ""
+    said = f"say --unlabelled {value} if it means unlabelled"
+    if not found.colour:
+        instead = (
+            "name it in classes.json" if UNLABELLED in found.values else f"say --unlabelled {UNLABELLED}"
+        )
+        remedy = f"{said}, {instead} if it is a class"
+    elif value == 0:
+        remedy = f'{said}, or name the colours in classes.json, as in {{"background": "{word}"}}'
+    else:
+        remedy = f'name the colours in classes.json, as in {{"unlabelled": "{word}"}} or {{"background": "{word}"}}'
+    return DataError(
+        f"{found.noun} hold {found.words()}, and {word}{where} may mean background or unlabelled: {remedy}, "
+        "or put the files into masks/ if they are full masks"
+    )
+
+
+def _background(found: Values, value: int) -> str:
+    """That a value is taken for background for want of anything that says so."""
+    what = "colours" if found.colour else "values"
+    return (
+        f"{'' if found.colour else 'value '}{found.words([value])} is taken for background: name the {what} in classes.json "
+        "if it is another"
+    )
 
 
 def _reading_of_255(found: Values, *, many: bool) -> tuple[int | None, str]:
@@ -114,6 +159,8 @@ def _reading_of_255(found: Values, *, many: bool) -> tuple[int | None, str]:
         )
     if others == [0] and found.noun == "masks":
         return None, ""
+    if found.noun == "scribbles" and found.most == 0:
+        raise _either(found, 0)
     raise DataError(
         f"{found.noun} hold {found.words()}, and 255 may be a class or mean unlabelled: "
         'say --unlabelled 255 if it means unlabelled, or name the values in classes.json, as in {"background": 0, "cell": 255}'
@@ -161,11 +208,11 @@ def by_value(found: Values, *, chosen: bool) -> Meaning:
     if values == tuple(range(len(values))):
         table = ClassTable.numbered(len(values))
         return Meaning(index, table, f"{noun} hold {found.words()}: read as class numbers{otherwise}")
-    names = [_class_name(v, colour=colour) for v in values]
-    if values[0] == 0:
-        names[0] = "background"
-    table = ClassTable(tuple(names))
-    return Meaning(index, table, f"{noun} hold values read as {_pairs(found, index, table)}{otherwise}")
+    table = ClassTable(("background", *(_class_name(v, colour=colour) for v in values[1:])))
+    guess = _background(found, values[0]) if values[0] != 0 else ""
+    return Meaning(
+        index, table, f"{noun} hold values read as {_pairs(found, index, table)}{otherwise}", guess
+    )
 
 
 def by_legend(found: Values, legend: Legend, *, classes: ClassTable | None) -> Meaning:
@@ -174,7 +221,7 @@ def by_legend(found: Values, legend: Legend, *, classes: ClassTable | None) -> M
     Two names for 0 and 1 also fit masks of 0 and one other value. Raises DataError for a value without a
     name."""
     names = dict(legend.names)
-    if 0 in found.values and 0 not in names:
+    if 0 in found.values and 0 not in names and not legend.background:
         names = {0: "background", **names}
     unknown = [v for v in found.values if v not in names]
     if list(names) == [0, 1] and len(unknown) == 1 and 1 not in found.values:
@@ -189,13 +236,24 @@ def by_legend(found: Values, legend: Legend, *, classes: ClassTable | None) -> M
     else:
         table, names = classes, {v: name for v, name in names.items() if v in found.values}
     index = {v: table.index(name) for v, name in names.items()}
-    return Meaning(index, table, f"classes are those of {legend.source}: {_pairs(found, index, table)}")
+    first = next((v for v, i in index.items() if i == 0), 0)
+    guess = (
+        ""
+        if first == 0 or legend.background or classes is not None
+        else (
+            f"{names[first]} ({found.words([first])}) is taken for background: name another value background in {legend.source} "
+            "if it is an object"
+        )
+    )
+    return Meaning(
+        index, table, f"classes are those of {legend.source}: {_pairs(found, index, table)}", guess
+    )
 
 
-def by_table(found: Values, classes: ClassTable) -> Meaning:
+def by_table(found: Values, classes: ClassTable, *, chosen: bool = False) -> Meaning:
     """Classes of a model: by the values in their names, by foreground where there are two, else by number.
 
-    Raises DataError for a value that is none of them.
+    chosen: as for `by_value`. Raises DataError for a value that is none of them.
 
     >>> by_table(Values((0, 255)), ClassTable(("background", "nucleus"))).index
     {0: 0, 255: 1}
@@ -212,20 +270,21 @@ def by_table(found: Values, classes: ClassTable) -> Meaning:
         index = {0: 0, **{v: 1 for v in values if v != 0}}
     elif not index and not found.colour:
         index = {v: v for v in range(len(classes))}
-    if (
-        found.noun == "scribbles"
-        and 0 not in values
-        and any(v not in index for v in values)
-        and not found.colour
-    ):
-        index = {v: v - 1 for v in range(1, len(classes) + 1)}  # 0 was unlabelled, and classes begin at 1
+    guess = ""
+    others = [v for v in values if v not in index]
+    if (chosen or found.noun == "scribbles") and 0 not in values and others:
+        if classes.names[0] == "background" and others == [values[0]] and len(values) > 1:
+            index[values[0]] = 0  # as where the model learnt from such scribbles
+        elif not found.colour and found.noun == "scribbles":
+            index = {v: v - 1 for v in range(1, len(classes) + 1)}  # 0 was unlabelled, and classes begin at 1
+        guess = "".join(_background(found, v) for v in values if index.get(v) == 0)
     if any(v not in index for v in values):
         raise DataError(
             f"{found.noun} hold {found.words()}, but the classes are "
             f"{listed(classes.names)}: name the values in a classes.json in the data folder"
         )
     seen = {v: index[v] for v in values}
-    return Meaning(index, classes, f"{found.noun} hold values read as {_pairs(found, seen, classes)}")
+    return Meaning(index, classes, f"{found.noun} hold values read as {_pairs(found, seen, classes)}", guess)
 
 
 def _class_name(value: int, *, colour: bool) -> str:
