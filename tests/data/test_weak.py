@@ -327,3 +327,70 @@ def test_masks_of_people_are_not_counted_where_scribbles_are_asked_for(tmp_path:
         (one.name, n) for one, n in zip(found.classes, (7, 10), strict=True)
     ]
     assert not any("labelled these images" in note for note in found.notes)
+
+
+DISC = np.full(SIZE, U, np.uint8)
+DISC[16:18, 3:5] = 1
+
+
+def swapped(strokes: Any) -> Any:
+    return np.where(strokes == U, U, 1 - strokes).astype(np.uint8)
+
+
+@pytest.mark.parametrize("other", ["scribbles/bo/a.png", "masks/a.png"])
+def test_labels_that_contradict_each_other_nearly_everywhere_are_refused(tmp_path: Path, other: str) -> None:
+    wide = STROKES.copy()
+    wide[3], wide[11] = wide[2], wide[10]
+    more = swapped(wide) if "scribbles" in other else np.where(wide == 1, 0, 255).astype(np.uint8)
+    made(tmp_path, {"images/a.png": noise(0), "scribbles/anna/a.png": wide, other: more})
+    problem = next(p for p in check(tmp_path).problems if "contradict each other on " in p.fact)
+    assert problem.serious
+    assert "classes are swapped" in problem.remedy
+    with pytest.raises(DataError, match="contradict each other on .* of the .* pixels that both label"):
+        load(tmp_path)
+
+
+def test_strokes_of_a_second_person_that_contradict_on_a_few_pixels_are_told(tmp_path: Path) -> None:
+    second = STROKES.copy()
+    second[10, 12:14] = 0
+    made(tmp_path, {**THREE, "scribbles/anna/a.png": STROKES, "scribbles/bo/a.png": second})
+    found = load(tmp_path)
+    said = (
+        "anna/a.png and bo/a.png contradict each other on 2 of the 17 pixels that both label: anna/a.png is believed, "
+        "so correct one of them"
+    )
+    assert said in found.notes
+    assert said in map(str, check(tmp_path).problems)
+    assert np.array_equal(labels_of(found, "a"), STROKES)
+
+
+def test_strokes_that_agree_with_the_mask_beside_them_are_not_mentioned(tmp_path: Path) -> None:
+    mask = np.where(STROKES == 1, 255, 0).astype(np.uint8)
+    made(tmp_path, {"images/a.png": noise(0), "masks/a.png": mask, "scribbles/a.png": STROKES})
+    assert not any("contradict" in str(p) for p in check(tmp_path).problems)
+    assert not any("contradict" in note for note in load(tmp_path).notes)
+
+
+def test_a_mask_that_is_asked_for_is_not_compared_with_what_was_not(tmp_path: Path) -> None:
+    mask = np.where(STROKES == 1, 0, 255).astype(np.uint8)
+    made(tmp_path, {"images/a.png": noise(0), "masks/a.png": mask, "scribbles/a.png": STROKES})
+    assert not any("contradict" in note for note in load(tmp_path, labels="masks").notes)
+
+
+def test_discs_join_the_strokes_beside_them_and_nothing_is_said_where_the_two_contradict(
+    tmp_path: Path,
+) -> None:
+    background = np.where(STROKES == 0, 0, U).astype(np.uint8)
+    disc = DISC.copy()
+    disc[2, 4] = 1
+    made(tmp_path, {"images/a.png": noise(0), "scribbles/a.png": background, "points/a.png": disc})
+    found = labels_of(load(tmp_path), "a")
+    expected = np.where(DISC == 1, 1, background)
+    expected[2, 4] = U
+    assert np.array_equal(found, expected)
+    seen = check(tmp_path)
+    assert [(one.pixels, one.masks) for one in seen.classes] == [(7, 1), (5, 1)]
+    assert any("these pixels stay unlabelled" in problem.remedy for problem in seen.problems)
+    assert np.array_equal(labels_of(load(tmp_path, labels="points"), "a"), expected)
+    with pytest.raises(DataError, match="no training image has a stroke or point of"):
+        load(tmp_path, labels="scribbles")

@@ -40,6 +40,7 @@ from delineate.data.placing import marked, points_in_pixels
 from delineate.data.problem import Problem, counted, listed
 from delineate.data.reading import each, entry_image
 from delineate.data.split import groups
+from delineate.data.twice import Dispute, disputed, disputes, label_files, with_discs, with_spare
 
 MOST_SAID = 3
 
@@ -100,17 +101,17 @@ def load(
     notes = [*folder.notes, *map(str, unclaimed(folder.entries))]
     too_large = [entry for entry in labelled if is_too_large(entry)]
     labelled = [entry for entry in labelled if entry not in too_large]
-    if pointed := [entry.images[0].name for entry in too_large if entry.name in places]:
+    if pointed := [entry.images[0].name for entry in too_large if entry.name in places or entry.discs]:
         raise DataError(
             f"{pointed[0]} is too large for points and boxes: draw strokes, or crop windows out of it"
         )
     large_masks = [mask_of(label_path(entry)) for entry in too_large]
-    drawn = [entry for entry in labelled if entry.labels]
-    masks = dict(zip((entry.name for entry in drawn), each(_mask, drawn), strict=True))
+    drawn = [one for entry in labelled for one in label_files(entry)]
+    masks = dict(zip(map(label_path, drawn), each(_mask, drawn), strict=True))
     evidence: list[tuple[Kind, Evidence]] = []
     for entry in drawn:
         closely = folder.doubtful(masks_are) and entry.kind != "scribbles"
-        seen = look(masks[entry.name], where=label_path(entry).name, closely=closely)
+        seen = look(masks[label_path(entry)], where=label_path(entry).name, closely=closely)
         problem = fringes(seen)
         if problem:
             raise problem.error
@@ -126,6 +127,7 @@ def load(
         masks_are=masks_are,
         classes=classes,
     )
+    meaning = with_spare(meaning, folder, unlabelled=unlabelled)
     notes += meaning.notes
     counts = np.array([meaning.of(kind).tally(seen) for kind, seen in evidence]).reshape(-1, 256)
     weak = is_weak((kind_of(entry, places) for entry in (*labelled, *too_large)), counts)
@@ -150,7 +152,7 @@ def load(
         return _case(
             entry,
             pictures[entry.name],
-            masks.get(entry.name),
+            masks[entry.labels] if entry.labels else None,
             meaning=meaning,
             group=group_of[entry.name],
             places=places.get(entry.name),
@@ -216,6 +218,7 @@ class _Outcome:
     apart: int
     foreground: int
     problems: tuple[Problem, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
 
 def _mask(entry: Entry) -> Picture:
@@ -238,28 +241,42 @@ def _case(
         if problem.serious:
             raise problem.error
     labels = np.full(picture.spatial, UNLABELLED, np.uint8)
-    objects, apart = None, 0
+    objects, apart, contradicted = None, 0, list[Dispute]()
     if mask is not None:
         labels, objects, apart = drawn_labels(
             entry, picture, mask, convention=meaning.of(entry.kind), called=label_path(entry).name
         )
+        contradicted = disputed(entry, labels, meaning)
+        labels, more_contradicted = with_discs(entry, labels, picture, meaning)
+        contradicted += more_contradicted
     more: tuple[Problem, ...] = ()
     if places is not None:
         found = marked(labels, places, picture, classes=meaning.classes, radius_px=radius_px, name=file.name)
         labels, more = found.labels, found.problems
     case = case_of(entry, picture, labels=labels, objects=objects, group=group)
     foreground = int(((labels != 0) & (labels != UNLABELLED)).sum())
-    return _Outcome(case, tuple(dict.fromkeys(picture.notes)), bool(problems), apart, foreground, more)
+    return _Outcome(
+        case,
+        tuple(dict.fromkeys(picture.notes)),
+        bool(problems),
+        apart,
+        foreground,
+        more,
+        tuple(contradicted),
+    )
 
 
 def _reading_notes(outcomes: Sequence[_Outcome]) -> list[str]:
-    """What readers understood, said once with the number of images, and whether labels and objects agree."""
+    """What readers understood, said once with the number of images, and whether labels agree; raises where they are swapped."""
     said = Counter(note for outcome in outcomes for note in outcome.notes)
     notes = [
         note if n == len(outcomes) else f"{note} ({n} of {len(outcomes)} images)" for note, n in said.items()
     ]
     apart = contradictions((o.case.name, o.apart, o.foreground) for o in outcomes)
-    notes += [str(problem) for problem in apart]
+    twice = disputes([dispute for outcome in outcomes for dispute in outcome.disputes])
+    if twice and twice[0].serious:
+        raise twice[0].error
+    notes += [str(problem) for problem in (*apart, *twice)]
     misplaced = [str(problem) for outcome in outcomes for problem in outcome.problems]
     notes += misplaced[:MOST_SAID]
     if len(misplaced) > MOST_SAID:
