@@ -219,6 +219,29 @@ def test_points_that_contradict_are_left_out_and_told(tmp_path: Path) -> None:
     assert check(root).trainable
 
 
+def test_each_point_in_a_spot_beyond_the_first_is_counted_once(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": POINTS + "a,5,6,nucleus\na,5,6,nucleus\n"})
+    told = "\n".join(str(problem) for problem in check(root).problems)
+    assert "2 points lie in one spot with another of the class" in told
+
+
+def test_a_box_of_two_classes_says_neither_and_it_is_told(tmp_path: Path) -> None:
+    rows = "a,2,2,7,7,cell\na,2,2,7,7,debris\na,10,10,15,15,debris\na,10,10,15,15,debris\nb,2,2,7,7,cell\n"
+    text = "name,row,column,row_stop,column_stop,class\n" + rows
+    root = made(tmp_path, {**THREE, "boxes.csv": text})
+    found = labels_of(load(root), "a")
+    assert (found[2:7, 2:7] == U).all()
+    assert found[12, 12] == 2
+    assert found[0, 0] == 0
+    told = "\n".join(str(problem) for problem in check(root).problems)
+    assert (
+        "1 box lies where one of another class does (line 2 of boxes.csv and line 3 of boxes.csv), so that they contradict "
+        "each other on 25 pixels: neither says its class there" in told
+    )
+    assert "1 box lies where another of the class does" in told
+    assert any("contradict each other on 25 pixels" in note for note in load(root).notes)
+
+
 def test_a_scribble_file_that_is_a_full_mask_is_recognised(tmp_path: Path) -> None:
     root = made(tmp_path, {**THREE, "scribbles/a.png": STROKES, "scribbles/b.png": FULL // 255})
     assert any("b.png labels 100% of its pixels, as full masks do" in str(p) for p in check(root).problems)
@@ -346,7 +369,7 @@ def test_labels_that_contradict_each_other_nearly_everywhere_are_refused(tmp_pat
     problem = next(p for p in check(tmp_path).problems if "contradict each other on " in p.fact)
     assert problem.serious
     assert "classes are swapped" in problem.remedy
-    with pytest.raises(DataError, match="contradict each other on .* of the .* pixels that both label"):
+    with pytest.raises(DataError, match=r"contradict each other on .* of the .* pixels that both label"):
         load(tmp_path)
 
 
