@@ -147,7 +147,8 @@ def _sorted_out(
             against += 1
     told = (
         (len(again), f"{_points(len(again))} in one spot with another of the class", "each spot counts once; remove the others"),
-        (len(later), f"{_points(len(later))} in one spot with one of another class ({first})", "neither counts; remove one of them"),
+        (len(later), f"{_points(len(later))} in one spot with one of another class ({first})",
+         "neither counts; remove one of them"),
         (against, f"{_points(against)} on a stroke of another class", "the stroke is believed; correct one of them"),
         (on_edge, f"{_points(on_edge)} on the border of the image", "make sure that their objects are there"),
     )  # fmt: skip
