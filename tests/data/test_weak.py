@@ -417,3 +417,91 @@ def test_discs_join_the_strokes_beside_them_and_nothing_is_said_where_the_two_co
     assert np.array_equal(labels_of(load(tmp_path, labels="points"), "a"), expected)
     with pytest.raises(DataError, match="no training image has a stroke or point of"):
         load(tmp_path, labels="scribbles")
+
+
+@pytest.mark.parametrize("name", ["a.tif", "A", r"C:\data\images\a.png", "/home/me/A.TIF"])
+def test_rows_name_their_image_in_another_suffix_letter_case_or_folder(tmp_path: Path, name: str) -> None:
+    text = POINTS.replace("\na,", f"\n{name},")
+    assert labels_of(load(made(tmp_path, {**THREE, "points.csv": text})), "a")[12, 15] == 1
+
+
+def test_names_that_are_two_images_but_for_their_letter_case_are_taken_as_they_are(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "images/A.png": noise(7), "points.csv": POINTS})
+    found = load(root)
+    assert sorted(case.name for case in found.cases) == ["a", "b"]
+
+
+def test_a_table_that_matches_no_image_is_named_as_the_only_cause(tmp_path: Path) -> None:
+    text = POINTS.replace("\na,", "\nq,").replace("b.png", "r")
+    root = made(tmp_path, {**THREE, "points.csv": text})
+    said = (
+        "points.csv has rows about q and r, of which there is no image: name images as their files are named"
+    )
+    assert [str(problem) for problem in check(root).problems if problem.serious] == [said]
+    with pytest.raises(DataError, match=r"points.csv has rows about q and r"):
+        load(root)
+
+
+def test_a_table_that_cannot_be_read_is_the_only_problem(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": "row,column\n3,4\n"})
+    assert ["add a column called name" in str(p) for p in check(root).problems if p.serious] == [True]
+
+
+def test_a_table_above_train_and_val_is_of_both(tmp_path: Path) -> None:
+    text = (
+        "name,row,column,class\na,5,6,cell\na,2,20,background\nb,7,7,cell\nval/c,5,5,cell\ntrain/c,9,9,cell\n"
+    )
+    pictures = {"train/images/a.png": noise(0), "val/images/b.png": noise(1)}
+    twins = {"train/images/c.png": noise(2), "val/images/c.png": noise(3)}
+    root = made(tmp_path, {**pictures, **twins, "points.csv": text})
+    found = load(root)
+    assert [case.name for case in found.cases] == ["a", "c"]
+    assert [case.name for case in found.validation] == ["b", "val/c"]
+    assert (labels_of(found, "c")[9, 9], labels_of(found, "c")[5, 5]) == (1, U)
+    (root / "points.csv").write_text(text + "c,1,1,cell\n")
+    assert any("about c, of which there are several images" in note for note in load(root).notes)
+
+
+def test_background_is_one_class_in_any_letter_case_and_whole_numbers_have_no_decimals(
+    tmp_path: Path,
+) -> None:
+    text = POINTS.replace("background", "Background")
+    found = load(made(tmp_path, {**THREE, "points.csv": text, "scribbles/c.png": STROKES}))
+    assert found.classes.names == ("background", "nucleus")
+    assert labels_of(found, "a")[2, 20] == 0
+    numbers = POINTS.replace("background", "0.0").replace("nucleus", "1.0")
+    found = load(made(tmp_path, {"points.csv": numbers}))
+    assert (len(found.classes), labels_of(found, "a")[2, 20], labels_of(found, "a")[5, 6]) == (2, 0, 1)
+
+
+def test_decimal_commas_are_read_between_semicolons(tmp_path: Path) -> None:
+    text = POINTS.replace(",", ";").replace("a;12;15", "a;12,25;14,75")
+    assert labels_of(load(made(tmp_path, {**THREE, "points.csv": text})), "a")[12, 15] == 1
+
+
+def test_a_points_file_without_a_row_says_nothing_and_stops_nothing(tmp_path: Path) -> None:
+    head = "index,axis-0,axis-1\n"
+    files = {"points/a.csv": head + "0,5,6\n", "points/b.csv": head, "scribbles/a.png": STROKES}
+    found = load(made(tmp_path, {**THREE, **files}))
+    assert [case.name for case in found.cases] == ["a"]
+
+
+def test_a_table_without_a_row_is_one_sentence_about_points(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": "name,row,column,class\n"})
+    with pytest.raises(DataError, match=r"points.csv has no row below its header: add a row for each point"):
+        load(root)
+    with pytest.raises(DataError, match=r"points.csv is empty: give a header line"):
+        load(made(tmp_path, {"points.csv": ""}))
+
+
+@pytest.mark.parametrize("titles", ["ymin,xmin,ymax,xmax", "y1,x1,y2,x2"])
+def test_boxes_may_be_given_by_their_corners(tmp_path: Path, titles: str) -> None:
+    root = made(tmp_path, {**THREE, "boxes.csv": f"name,{titles},class\na,5,6,10,11,cell\n"})
+    found = labels_of(load(root), "a")
+    assert (found[7, 8], found[5, 6], found[4, 6]) == (1, U, 0)
+
+
+def test_a_row_that_is_too_short_is_said_to_be(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": POINTS + "a,3\n"})
+    with pytest.raises(DataError, match=r"line 6 of points.csv has 2 fields but the header 4: give a number"):
+        load(root)

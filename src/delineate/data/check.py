@@ -169,7 +169,8 @@ def check(
             table = meaning.classes
             seen.problems += training_problems(counts[~np.array(held_out_rows, bool)], table, weak=weak)
         pixels = np.concatenate([pixels, counts])
-    if not labelled:
+    seen.problems += [replace(p, serious=p.serious or not labelled) for p in seen.tables]
+    if not labelled and not seen.tables:
         remedy = "put masks of the same names into a folder masks/ beside images/"
         seen.problems.append(Problem(str(path), f"none of the {total} images has a mask", remedy))
     if seen.kinds and seen.constant == len(seen.kinds):
@@ -226,10 +227,10 @@ def _others(
 def _opened_places(folder: Folder, seen: Seen) -> dict[str, Places]:
     """What the tables of points and boxes say; where one cannot be read, a problem, and nothing."""
     try:
-        seen.problems += unclaimed(folder.entries)
+        seen.tables += unclaimed(folder.entries)
         return places_of(folder.entries)
     except DelineateError as error:
-        seen.problems.append(Problem.of(error, where=f"points and boxes of {folder.path}"))
+        seen.tables.append(Problem.of(error, where=f"points and boxes of {folder.path}"))
         return {}
 
 

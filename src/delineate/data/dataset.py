@@ -40,7 +40,7 @@ from delineate.data.placing import marked, points_in_pixels
 from delineate.data.problem import Problem, counted, listed
 from delineate.data.reading import each, entry_image
 from delineate.data.split import groups
-from delineate.data.twice import Dispute, disputed, disputes, label_files, with_discs, with_spare
+from delineate.data.twice import Dispute, disputes, label_files, together, with_spare
 
 MOST_SAID = 3
 
@@ -93,12 +93,15 @@ def load(
     places = places_of(folder.entries)
     labelled = [entry for entry in folder.entries if kind_of(entry, places)]
     to_train = {entry.name for entry in folder.train}
+    lost = unclaimed(folder.entries)
     if not any(entry.name in to_train for entry in labelled):
         raise DataError(
-            f"{path} holds {counted(len(folder.train), 'image')} but no mask for any of them: put "
+            str(lost[0])
+            if lost and not labelled
+            else f"{path} holds {counted(len(folder.train), 'image')} but no mask for any of them: put "
             "masks of the same names into a folder masks/ beside images/"
         )
-    notes = [*folder.notes, *map(str, unclaimed(folder.entries))]
+    notes = [*folder.notes, *map(str, lost)]
     too_large = [entry for entry in labelled if is_too_large(entry)]
     labelled = [entry for entry in labelled if entry not in too_large]
     if pointed := [entry.images[0].name for entry in too_large if entry.name in places or entry.discs]:
@@ -107,7 +110,8 @@ def load(
         )
     large_masks = [mask_of(label_path(entry)) for entry in too_large]
     drawn = [one for entry in labelled for one in label_files(entry)]
-    masks = dict(zip(map(label_path, drawn), each(_mask, drawn), strict=True))
+    paths = [label_path(entry) for entry in drawn]
+    masks = dict(zip(paths, each(read_mask, paths), strict=True))
     evidence: list[tuple[Kind, Evidence]] = []
     for entry in drawn:
         closely = folder.doubtful(masks_are) and entry.kind != "scribbles"
@@ -221,10 +225,6 @@ class _Outcome:
     disputes: tuple[Dispute, ...] = ()
 
 
-def _mask(entry: Entry) -> Picture:
-    return read_mask(label_path(entry))
-
-
 def _case(
     entry: Entry,
     picture: Picture,
@@ -246,9 +246,7 @@ def _case(
         labels, objects, apart = drawn_labels(
             entry, picture, mask, convention=meaning.of(entry.kind), called=label_path(entry).name
         )
-        contradicted = disputed(entry, labels, meaning)
-        labels, more_contradicted = with_discs(entry, labels, picture, meaning)
-        contradicted += more_contradicted
+        labels, contradicted = together(entry, labels, picture, meaning)
     more: tuple[Problem, ...] = ()
     if places is not None:
         found = marked(labels, places, picture, classes=meaning.classes, radius_px=radius_px, name=file.name)

@@ -29,7 +29,7 @@ from delineate.data.places import Places
 from delineate.data.placing import marked, points_in_pixels
 from delineate.data.problem import Problem
 from delineate.data.reading import In, Out, entry_image
-from delineate.data.twice import disputed, disputes, label_files, with_discs
+from delineate.data.twice import disputes, label_files, together
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Seen:
     spacings: Counter[tuple[tuple[float, ...], str]] = field(default_factory=Counter)
     ranges: dict[str, ValueRange] = field(default_factory=dict)
     prints: dict[bytes, list[tuple[str, bool]]] = field(default_factory=dict)
+    tables: list[Problem] = field(default_factory=list)
     constant: int = 0
     frames: dict[str, Picture] = field(default_factory=dict)
     """Each image by its file's name, without its pixels."""
@@ -163,7 +164,7 @@ def placed_counts(
         if entry.labels is not None and entry.name in drawn:
             mask = read_mask(entry.labels)
             labels = meaning.of(entry.kind).read(mask, where=entry.labels.name)[0]
-            labels, _ = with_discs(entry, labels, frames[entry.name], meaning)
+            labels, _ = together(entry, labels, frames[entry.name], meaning)
         before = np.bincount(labels.ravel(), minlength=256)
         where = where_of(entry.images[0], folder)
         after = _opened(
@@ -198,8 +199,7 @@ def disputes_in(folder: Folder, meaning: Meaning, seen: Seen) -> list[Problem]:
         try:
             mask = read_mask(entry.labels)
             labels = meaning.of(entry.kind).read(mask, where=entry.labels.name)[0]
-            found += disputed(entry, labels, meaning)
-            found += with_discs(entry, labels, frame, meaning)[1]
+            found += together(entry, labels, frame, meaning)[1]
         except DelineateError:
             continue
     return disputes(found)

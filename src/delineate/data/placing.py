@@ -36,7 +36,7 @@ def _label(place: Place, classes: ClassTable) -> int:
     if said.isdecimal() and int(said) < len(classes):
         return int(said)
     if said == "background":
-        return 0
+        return next((i for i, name in enumerate(classes.names) if name.lower() == said), 0)
     if not said and len(classes) == 2:
         return 1
     fact = f"is of the class {said}" if said else "says no class"

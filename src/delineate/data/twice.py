@@ -68,34 +68,23 @@ def with_spare(meaning: Meaning, folder: Folder, *, unlabelled: int | None) -> M
     return replace(meaning, spare=found)
 
 
-def with_discs(
+def together(
     entry: Entry, labels: NDArray[np.uint8], picture: Picture, meaning: Meaning
 ) -> tuple[NDArray[np.uint8], list[Dispute]]:
-    """Labels (*spatial) of strokes together with the discs of points beside them; unlabelled where the two contradict.
+    """Labels (*spatial) with the discs of points beside them, unlabelled where the two contradict; and what is contradicted,
+    by strokes that are not used as well.
 
     Raises DataError where the discs cannot be read or do not fit the image.
     """
+    found = _disputed(entry, labels, meaning)
     if entry.discs is None:
-        return labels, []
+        return labels, found
     of_discs = replace(entry, labels=entry.discs, objects=None)
     convention, path = meaning.of("scribbles"), entry.discs
     discs = drawn_labels(of_discs, picture, read_mask(path), convention=convention, called=path.name)[0]
     both = np.where(labels == UNLABELLED, discs, labels)
     both[(labels != discs) & (labels != UNLABELLED) & (discs != UNLABELLED)] = UNLABELLED
-    return both, _compared(entry, labels, path, discs, joined=True)
-
-
-def disputed(entry: Entry, labels: NDArray[np.uint8], meaning: Meaning) -> list[Dispute]:
-    """Where strokes that are not used contradict the labels (*spatial) that are; those that cannot be read are passed over."""
-    found = []
-    for path in entry.spare:
-        try:
-            other = meaning.spare.read(read_mask(path), where=path.name)[0] if meaning.spare else labels
-        except DataError:
-            continue
-        if other.shape == labels.shape:
-            found += _compared(entry, labels, path, other)
-    return found
+    return both, found + _compared(entry, labels, path, discs, joined=True)
 
 
 def disputes(found: Sequence[Dispute]) -> list[Problem]:
@@ -111,6 +100,19 @@ def disputes(found: Sequence[Dispute]) -> list[Problem]:
     told = [(serious, swapped), (joined, "these pixels stay unlabelled, so correct one of them")]
     told += [(rest, "{} is believed, so correct one of them")]
     return [_told(some, remedy, serious=some is serious) for some, remedy in told if some]
+
+
+def _disputed(entry: Entry, labels: NDArray[np.uint8], meaning: Meaning) -> list[Dispute]:
+    """Where strokes that are not used contradict the labels (*spatial) that are; those that cannot be read are passed over."""
+    found = []
+    for path in entry.spare:
+        try:
+            other = meaning.spare.read(read_mask(path), where=path.name)[0] if meaning.spare else labels
+        except DataError:
+            continue
+        if other.shape == labels.shape:
+            found += _compared(entry, labels, path, other)
+    return found
 
 
 def _told(some: Sequence[Dispute], remedy: str, *, serious: bool) -> Problem:
