@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, DataError, ModelError, foreground, tempered
 from delineate.data import DataSet
-from delineate.data.fingerprint import seen
+from delineate.data.fingerprint import digest_of, seen
 from delineate.data.masks import MasksAre
 from delineate.flow.methods import Progress, Tell, data_set, load
 from delineate.score import (
