@@ -242,6 +242,15 @@ def test_a_box_of_two_classes_says_neither_and_it_is_told(tmp_path: Path) -> Non
     assert any("contradict each other on 25 pixels" in note for note in load(root).notes)
 
 
+def test_boxes_that_are_given_twice_and_mostly_of_two_classes_are_refused(tmp_path: Path) -> None:
+    rows = "a,2,2,7,7,cell\na,2,2,7,7,debris\nb,2,2,7,7,cell\n"
+    text = "name,row,column,row_stop,column_stop,class\n" + rows
+    root = made(tmp_path, {**THREE, "boxes.csv": text})
+    with pytest.raises(DataError, match=r"in image a.png, 1 box lies where one of another class does"):
+        load(root)
+    assert any(problem.serious and "on 25 pixels" in problem.fact for problem in check(root).problems)
+
+
 def test_a_scribble_file_that_is_a_full_mask_is_recognised(tmp_path: Path) -> None:
     root = made(tmp_path, {**THREE, "scribbles/a.png": STROKES, "scribbles/b.png": FULL // 255})
     assert any("b.png labels 100% of its pixels, as full masks do" in str(p) for p in check(root).problems)

@@ -237,9 +237,8 @@ def _case(
 ) -> _Outcome:
     file = entry.images[0]
     problems = image_problems(picture, name=file.name, where=str(file))
-    for problem in problems:
-        if problem.serious:
-            raise problem.error
+    if serious := [problem for problem in problems if problem.serious]:
+        raise serious[0].error
     labels = np.full(picture.spatial, UNLABELLED, np.uint8)
     objects, apart, contradicted = None, 0, list[Dispute]()
     if mask is not None:
@@ -251,6 +250,8 @@ def _case(
     if places is not None:
         found = marked(labels, places, picture, classes=meaning.classes, radius_px=radius_px, name=file.name)
         labels, more = found.labels, found.problems
+        if serious := [problem for problem in more if problem.serious]:
+            raise serious[0].error
     case = case_of(entry, picture, labels=labels, objects=objects, group=group)
     foreground = int(((labels != 0) & (labels != UNLABELLED)).sum())
     return _Outcome(

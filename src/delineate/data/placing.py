@@ -159,7 +159,8 @@ def _sorted_out(
 def _boxes_sorted_out(
     boxes: Sequence[Box], places: Sequence[Place], name: str
 ) -> tuple[list[Box], tuple[Problem, ...]]:
-    """Each box once, those of two classes in one place without a core, and what is wrong with them."""
+    """Each box once, those of two classes in one place without a core, and what is wrong with them; it is serious where most
+    boxes that are given twice are of two classes."""
     spots = [(*box.start, *box.stop) for box in boxes]
     again, torn, later, first = _in_one_spot(spots, [box.label for box in boxes], places)
     pixels = sum(int(np.prod(np.subtract(boxes[i].stop, boxes[i].start))) for i in later)
@@ -173,7 +174,10 @@ def _boxes_sorted_out(
     kept = [
         replace(box, label=UNLABELLED) if i in torn else box for i, box in enumerate(boxes) if i not in again
     ]
-    return kept, _told(told, name)
+    problems = _told(told, name)
+    if len(later) > len(again):
+        problems = (*problems[:-1], replace(problems[-1], serious=True))
+    return kept, problems
 
 
 def _in_one_spot(
