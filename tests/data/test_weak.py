@@ -403,6 +403,14 @@ def test_strokes_that_agree_with_the_mask_beside_them_are_not_mentioned(tmp_path
     assert not any("contradict" in note for note in load(tmp_path).notes)
 
 
+def test_strokes_whose_zero_may_be_unlabelled_contradict_no_mask(tmp_path: Path) -> None:
+    strokes = np.where(STROKES == 1, 255, 0).astype(np.uint8)
+    mask = np.full(SIZE, 255, np.uint8)
+    mask[0] = 0
+    made(tmp_path, {"images/a.png": noise(0), "masks/a.png": mask, "scribbles/a.png": strokes})
+    assert not any("contradict" in str(p) for p in check(tmp_path).problems)
+
+
 def test_a_mask_that_is_asked_for_is_not_compared_with_what_was_not(tmp_path: Path) -> None:
     mask = np.where(STROKES == 1, 0, 255).astype(np.uint8)
     made(tmp_path, {"images/a.png": noise(0), "masks/a.png": mask, "scribbles/a.png": STROKES})

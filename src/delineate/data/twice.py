@@ -14,7 +14,7 @@ from delineate.data.beside import Folder, legend_of
 from delineate.data.evidence import look
 from delineate.data.formats import read_mask
 from delineate.data.image_and_mask import drawn_labels, label_path
-from delineate.data.kinds import Meaning
+from delineate.data.kinds import FULL, Meaning
 from delineate.data.masks import understand
 from delineate.data.matching import Entry
 from delineate.data.picture import Picture
@@ -103,14 +103,16 @@ def disputes(found: Sequence[Dispute]) -> list[Problem]:
 
 
 def _disputed(entry: Entry, labels: NDArray[np.uint8], meaning: Meaning) -> list[Dispute]:
-    """Where strokes that are not used contradict the labels (*spatial) that are; those that cannot be read are passed over."""
+    """Where strokes that are not used contradict the labels (*spatial) that are; those that cannot be read, or label everything, are
+    passed over."""
     found = []
     for path in entry.spare:
         try:
             other = meaning.spare.read(read_mask(path), where=path.name)[0] if meaning.spare else labels
         except DataError:
             continue
-        if other.shape == labels.shape:
+        strokes = (other != UNLABELLED).mean() < FULL  # else 0 may mean unlabelled, and nobody said so
+        if strokes and other.shape == labels.shape:
             found += _compared(entry, labels, path, other)
     return found
 
