@@ -404,7 +404,7 @@ def test_strokes_that_agree_with_the_mask_beside_them_are_not_mentioned(tmp_path
 
 
 def test_strokes_whose_zero_may_be_unlabelled_contradict_no_mask(tmp_path: Path) -> None:
-    strokes = np.where(STROKES == 1, 255, 0).astype(np.uint8)
+    strokes = (STROKES == 1).astype(np.uint8)
     mask = np.full(SIZE, 255, np.uint8)
     mask[0] = 0
     made(tmp_path, {"images/a.png": noise(0), "masks/a.png": mask, "scribbles/a.png": strokes})

@@ -103,8 +103,8 @@ def disputes(found: Sequence[Dispute]) -> list[Problem]:
 
 
 def _disputed(entry: Entry, labels: NDArray[np.uint8], meaning: Meaning) -> list[Dispute]:
-    """Where strokes that are not used contradict the labels (*spatial) that are; those that cannot be read, or label everything, are
-    passed over."""
+    """Where strokes that are not used contradict the labels (*spatial) that are; those that cannot be read or label
+    everything are passed over."""
     found = []
     for path in entry.spare:
         try:
