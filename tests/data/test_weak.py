@@ -404,10 +404,10 @@ def test_strokes_that_agree_with_the_mask_beside_them_are_not_mentioned(tmp_path
 
 
 def test_strokes_whose_zero_may_be_unlabelled_contradict_no_mask(tmp_path: Path) -> None:
-    strokes = (STROKES == 1).astype(np.uint8)
-    mask = np.full(SIZE, 255, np.uint8)
+    mask = np.ones(SIZE, np.uint8)
     mask[0] = 0
-    made(tmp_path, {"images/a.png": noise(0), "masks/a.png": mask, "scribbles/a.png": strokes})
+    files = {"masks/a.png": mask, "scribbles/a.png": (STROKES == 1).astype(np.uint8)}
+    made(tmp_path, {"images/a.png": noise(0), **files, "classes.json": '{"background": 0, "cell": 1}'})
     assert not any("contradict" in str(p) for p in check(tmp_path).problems)
 
 
