@@ -417,7 +417,7 @@ def test_a_mask_that_is_asked_for_is_not_compared_with_what_was_not(tmp_path: Pa
     assert not any("contradict" in note for note in load(tmp_path, labels="masks").notes)
 
 
-def test_discs_join_the_strokes_beside_them_and_nothing_is_said_where_the_two_contradict(
+def test_discs_join_the_strokes_beside_them_and_pixels_of_both_classes_stay_unlabelled(
     tmp_path: Path,
 ) -> None:
     background = np.where(STROKES == 0, 0, U).astype(np.uint8)
