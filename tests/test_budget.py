@@ -112,6 +112,15 @@ def test_images_that_nobody_clicked_on_join_without_labels():
     assert all(case.labels is None for case in bare)
 
 
+@pytest.mark.parametrize("length", [{"steps": 3, "minutes": 1}, {"steps": 0}, {"minutes": -1}])
+def test_trainings_without_one_length_are_refused_before_anything_is_said_or_written(tmp_path, length):
+    said = []
+    with pytest.raises(DataError, match="every training needs either minutes or steps, a positive number"):
+        flow.budget(LEARN_FROM, val=HELD_OUT, out=tmp_path / "a", tell=said.append, **length)
+    assert not said
+    assert not (tmp_path / "a").exists()
+
+
 def test_what_cannot_be_tried_is_refused(tmp_path):
     half = LEARN_FROM[0].labels.copy()
     half[:30] = UNLABELLED

@@ -134,3 +134,13 @@ def test_a_point_outside_its_image_is_one_sentence(quick, tmp_path, capsys):
     assert "line 2 of points.csv lies outside image a, at (29, 10) of 20 x 30 pixels" in told.replace(
         "a.png", "a"
     )
+
+
+@pytest.mark.parametrize("verb", ["scribble", "train", "compare", "demo", "audit"])
+def test_a_negative_seed_is_refused_by_every_verb_that_has_one(tmp_path, capsys, verb):
+    words = {"demo": ["-o", tmp_path / "out"], "audit": ["m", "d", "-o", tmp_path / "out"]}
+    assert run(verb, *words.get(verb, [tmp_path, "-o", tmp_path / "out"]), "--seed", "-1") == 2
+    said = capsys.readouterr().err
+    assert "--seed" in said
+    assert "0" in said.rpartition("equal to")[2]
+    assert not (tmp_path / "out").exists()

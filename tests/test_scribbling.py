@@ -70,6 +70,7 @@ def test_strokes_of_strokes_are_refused(tmp_path):
         ({"points": True, "share": 0.5}, "leave out --points or --share"),
         ({"strokes": 9}, "add --points"),
         ({"points": True, "strokes": -1}, "give 0 or more"),
+        ({"seed": -1}, "the seed is -1: give a whole number from 0 on"),
     ],
 )
 def test_what_does_not_go_together_is_refused(tmp_path, options, said):

@@ -253,4 +253,5 @@ def test_discs_beside_scribbles_are_used_where_nobody_scribbled(laid: Laid) -> N
         laid("images/a.png images/b.png scribbles/a.png points/a.png points/b.png points/a.csv")
     )
     assert pairs(found) == {"a": "scribbles/a.png", "b": "points/b.png"}
-    assert any(note.startswith("scribbles (1) and points (2) drew on these images") for note in found.notes)
+    assert [entry.discs is not None for entry in found.train] == [True, False]
+    assert found.notes == ("discs in points/ join the strokes of 1 image",)

@@ -147,3 +147,9 @@ def test_a_share_that_is_none_is_refused():
         scribbled(discs(), share=1.0)
     with pytest.raises(DataError, match="has no full mask"):
         scribbled(Case("bare", np.zeros((4, 4, 1))))
+
+
+@pytest.mark.parametrize("draw", [scribbled, pointed, clicks, background_strokes])
+def test_a_negative_seed_is_refused_in_one_sentence(draw):
+    with pytest.raises(DataError, match="the seed is -1: give a whole number from 0 on"):
+        draw(discs(), seed=-1)

@@ -219,6 +219,38 @@ def test_points_that_contradict_are_left_out_and_told(tmp_path: Path) -> None:
     assert check(root).trainable
 
 
+def test_each_point_in_a_spot_beyond_the_first_is_counted_once(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": POINTS + "a,5,6,nucleus\na,5,6,nucleus\n"})
+    told = "\n".join(str(problem) for problem in check(root).problems)
+    assert "2 points lie in one spot with another of the class" in told
+
+
+def test_a_box_of_two_classes_says_neither_and_it_is_told(tmp_path: Path) -> None:
+    rows = "a,2,2,7,7,cell\na,2,2,7,7,debris\na,10,10,15,15,debris\na,10,10,15,15,debris\nb,2,2,7,7,cell\n"
+    text = "name,row,column,row_stop,column_stop,class\n" + rows
+    root = made(tmp_path, {**THREE, "boxes.csv": text})
+    found = labels_of(load(root), "a")
+    assert (found[2:7, 2:7] == U).all()
+    assert found[12, 12] == 2
+    assert found[0, 0] == 0
+    told = "\n".join(str(problem) for problem in check(root).problems)
+    assert (
+        "1 box lies where one of another class does (line 2 of boxes.csv and line 3 of boxes.csv), so that they contradict "
+        "each other on 25 pixels: neither says its class there" in told
+    )
+    assert "1 box lies where another of the class does" in told
+    assert any("contradict each other on 25 pixels" in note for note in load(root).notes)
+
+
+def test_boxes_that_are_given_twice_and_mostly_of_two_classes_are_refused(tmp_path: Path) -> None:
+    rows = "a,2,2,7,7,cell\na,2,2,7,7,debris\nb,2,2,7,7,cell\n"
+    text = "name,row,column,row_stop,column_stop,class\n" + rows
+    root = made(tmp_path, {**THREE, "boxes.csv": text})
+    with pytest.raises(DataError, match=r"in image a.png, 1 box lies where one of another class does"):
+        load(root)
+    assert any(problem.serious and "on 25 pixels" in problem.fact for problem in check(root).problems)
+
+
 def test_a_scribble_file_that_is_a_full_mask_is_recognised(tmp_path: Path) -> None:
     root = made(tmp_path, {**THREE, "scribbles/a.png": STROKES, "scribbles/b.png": FULL // 255})
     assert any("b.png labels 100% of its pixels, as full masks do" in str(p) for p in check(root).problems)
@@ -327,3 +359,166 @@ def test_masks_of_people_are_not_counted_where_scribbles_are_asked_for(tmp_path:
         (one.name, n) for one, n in zip(found.classes, (7, 10), strict=True)
     ]
     assert not any("labelled these images" in note for note in found.notes)
+
+
+DISC = np.full(SIZE, U, np.uint8)
+DISC[16:18, 3:5] = 1
+
+
+def swapped(strokes: Any) -> Any:
+    return np.where(strokes == U, U, 1 - strokes).astype(np.uint8)
+
+
+@pytest.mark.parametrize("other", ["scribbles/bo/a.png", "masks/a.png"])
+def test_labels_that_contradict_each_other_nearly_everywhere_are_refused(tmp_path: Path, other: str) -> None:
+    wide = STROKES.copy()
+    wide[3], wide[11] = wide[2], wide[10]
+    more = swapped(wide) if "scribbles" in other else np.where(wide == 1, 0, 255).astype(np.uint8)
+    made(tmp_path, {"images/a.png": noise(0), "scribbles/anna/a.png": wide, other: more})
+    problem = next(p for p in check(tmp_path).problems if "contradict each other on " in p.fact)
+    assert problem.serious
+    assert "classes are swapped" in problem.remedy
+    with pytest.raises(DataError, match=r"contradict each other on .* of the .* pixels that both label"):
+        load(tmp_path)
+
+
+def test_strokes_of_a_second_person_that_contradict_on_a_few_pixels_are_told(tmp_path: Path) -> None:
+    second = STROKES.copy()
+    second[10, 12:14] = 0
+    made(tmp_path, {**THREE, "scribbles/anna/a.png": STROKES, "scribbles/bo/a.png": second})
+    found = load(tmp_path)
+    said = (
+        "anna/a.png and bo/a.png contradict each other on 2 of the 17 pixels that both label: anna/a.png is believed, "
+        "so correct one of them"
+    )
+    assert said in found.notes
+    assert said in map(str, check(tmp_path).problems)
+    assert np.array_equal(labels_of(found, "a"), STROKES)
+
+
+def test_strokes_that_agree_with_the_mask_beside_them_are_not_mentioned(tmp_path: Path) -> None:
+    mask = np.where(STROKES == 1, 255, 0).astype(np.uint8)
+    made(tmp_path, {"images/a.png": noise(0), "masks/a.png": mask, "scribbles/a.png": STROKES})
+    assert not any("contradict" in str(p) for p in check(tmp_path).problems)
+    assert not any("contradict" in note for note in load(tmp_path).notes)
+
+
+def test_strokes_whose_zero_may_be_unlabelled_contradict_no_mask(tmp_path: Path) -> None:
+    mask = np.ones(SIZE, np.uint8)
+    mask[0] = 0
+    files = {"masks/a.png": mask, "scribbles/a.png": (STROKES == 1).astype(np.uint8)}
+    made(tmp_path, {"images/a.png": noise(0), **files, "classes.json": '{"background": 0, "cell": 1}'})
+    assert not any("contradict" in str(p) for p in check(tmp_path).problems)
+
+
+def test_a_mask_that_is_asked_for_is_not_compared_with_what_was_not(tmp_path: Path) -> None:
+    mask = np.where(STROKES == 1, 0, 255).astype(np.uint8)
+    made(tmp_path, {"images/a.png": noise(0), "masks/a.png": mask, "scribbles/a.png": STROKES})
+    assert not any("contradict" in note for note in load(tmp_path, labels="masks").notes)
+
+
+def test_discs_join_the_strokes_beside_them_and_pixels_of_both_classes_stay_unlabelled(
+    tmp_path: Path,
+) -> None:
+    background = np.where(STROKES == 0, 0, U).astype(np.uint8)
+    disc = DISC.copy()
+    disc[2, 4] = 1
+    made(tmp_path, {"images/a.png": noise(0), "scribbles/a.png": background, "points/a.png": disc})
+    found = labels_of(load(tmp_path), "a")
+    expected = np.where(DISC == 1, 1, background)
+    expected[2, 4] = U
+    assert np.array_equal(found, expected)
+    seen = check(tmp_path)
+    assert [(one.pixels, one.masks) for one in seen.classes] == [(7, 1), (5, 1)]
+    assert any("these pixels stay unlabelled" in problem.remedy for problem in seen.problems)
+    assert np.array_equal(labels_of(load(tmp_path, labels="points"), "a"), expected)
+    with pytest.raises(DataError, match="no training image has a stroke or point of"):
+        load(tmp_path, labels="scribbles")
+
+
+@pytest.mark.parametrize("name", ["a.tif", "A", r"C:\data\images\a.png", "/home/me/A.TIF"])
+def test_rows_name_their_image_in_another_suffix_letter_case_or_folder(tmp_path: Path, name: str) -> None:
+    text = POINTS.replace("\na,", f"\n{name},")
+    assert labels_of(load(made(tmp_path, {**THREE, "points.csv": text})), "a")[12, 15] == 1
+
+
+def test_names_that_are_two_images_but_for_their_letter_case_are_taken_as_they_are(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "images/A.png": noise(7), "points.csv": POINTS})
+    found = load(root)
+    assert sorted(case.name for case in found.cases) == ["a", "b"]
+
+
+def test_a_table_that_matches_no_image_is_named_as_the_only_cause(tmp_path: Path) -> None:
+    text = POINTS.replace("\na,", "\nq,").replace("b.png", "r")
+    root = made(tmp_path, {**THREE, "points.csv": text})
+    said = (
+        "points.csv has rows about q and r, of which there is no image: name images as their files are named"
+    )
+    assert [str(problem) for problem in check(root).problems if problem.serious] == [said]
+    with pytest.raises(DataError, match=r"points.csv has rows about q and r"):
+        load(root)
+
+
+def test_a_table_that_cannot_be_read_is_the_only_problem(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": "row,column\n3,4\n"})
+    assert ["add a column called name" in str(p) for p in check(root).problems if p.serious] == [True]
+
+
+def test_a_table_above_train_and_val_is_of_both(tmp_path: Path) -> None:
+    text = (
+        "name,row,column,class\na,5,6,cell\na,2,20,background\nb,7,7,cell\nval/c,5,5,cell\ntrain/c,9,9,cell\n"
+    )
+    pictures = {"train/images/a.png": noise(0), "val/images/b.png": noise(1)}
+    twins = {"train/images/c.png": noise(2), "val/images/c.png": noise(3)}
+    root = made(tmp_path, {**pictures, **twins, "points.csv": text})
+    found = load(root)
+    assert [case.name for case in found.cases] == ["a", "c"]
+    assert [case.name for case in found.validation] == ["b", "val/c"]
+    assert (labels_of(found, "c")[9, 9], labels_of(found, "c")[5, 5]) == (1, U)
+    (root / "points.csv").write_text(text + "c,1,1,cell\n")
+    assert any("about c, of which there are several images" in note for note in load(root).notes)
+
+
+def test_background_is_one_class_in_any_letter_case_and_whole_numbers_have_no_decimals(
+    tmp_path: Path,
+) -> None:
+    text = POINTS.replace("background", "Background")
+    found = load(made(tmp_path, {**THREE, "points.csv": text, "scribbles/c.png": STROKES}))
+    assert found.classes.names == ("background", "nucleus")
+    assert labels_of(found, "a")[2, 20] == 0
+    numbers = POINTS.replace("background", "0.0").replace("nucleus", "1.0")
+    found = load(made(tmp_path, {"points.csv": numbers}))
+    assert (len(found.classes), labels_of(found, "a")[2, 20], labels_of(found, "a")[5, 6]) == (2, 0, 1)
+
+
+def test_decimal_commas_are_read_between_semicolons(tmp_path: Path) -> None:
+    text = POINTS.replace(",", ";").replace("a;12;15", "a;12,25;14,75")
+    assert labels_of(load(made(tmp_path, {**THREE, "points.csv": text})), "a")[12, 15] == 1
+
+
+def test_a_points_file_without_a_row_says_nothing_and_stops_nothing(tmp_path: Path) -> None:
+    head = "index,axis-0,axis-1\n"
+    files = {"points/a.csv": head + "0,5,6\n", "points/b.csv": head, "scribbles/a.png": STROKES}
+    found = load(made(tmp_path, {**THREE, **files}))
+    assert [case.name for case in found.cases] == ["a"]
+
+
+def test_a_table_without_a_row_is_one_sentence_about_points(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": "name,row,column,class\n"})
+    with pytest.raises(DataError, match=r"points.csv has no row below its header: add a row for each point"):
+        load(root)
+    with pytest.raises(DataError, match=r"points.csv is empty: give a header line"):
+        load(made(tmp_path, {"points.csv": ""}))
+
+
+@pytest.mark.parametrize("titles", ["ymin,xmin,ymax,xmax", "y1,x1,y2,x2"])
+def test_boxes_may_be_given_by_their_corners(tmp_path: Path, titles: str) -> None:
+    root = made(tmp_path, {**THREE, "boxes.csv": f"name,{titles},class\na,5,6,10,11,cell\n"})
+    found = labels_of(load(root), "a")
+    assert (found[7, 8], found[5, 6], found[4, 6]) == (1, U, 0)
+
+
+def test_a_row_that_is_too_short_is_said_to_be(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": POINTS + "a,3\n"})
+    with pytest.raises(DataError, match=r"line 6 of points.csv has 2 fields but the header 4: give a number"):
+        load(root)

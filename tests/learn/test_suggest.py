@@ -147,6 +147,48 @@ def test_labelled_images_are_not_asked_for_again(tmp_path):
     method = UNetMethod.of(LEARNT)
     with pytest.raises(DataError, match="holds no unlabelled image"):
         flow.suggest(method, data / "test", out=tmp_path / "next", labelled=data / "test")
+    assert not (tmp_path / "next").exists()
+
+
+def test_images_are_known_by_their_pixels_and_not_by_their_names(tmp_path):
+    from PIL import Image
+
+    data, said = samples.write(tmp_path / "data"), []
+    labelled = sorted((data / "test" / "images").iterdir())
+    asked = tmp_path / "asked"
+    asked.mkdir()
+    (asked / "another.png").write_bytes(labelled[0].read_bytes())
+    pixels = np.asarray(Image.open(labelled[1]))
+    Image.fromarray(np.ascontiguousarray(pixels[::-1])).save(asked / labelled[1].name)
+    regions, images = flow.suggest(
+        UNetMethod.of(LEARNT), asked, out=tmp_path / "next", labelled=data / "test", tell=said.append
+    )
+    assert {one.image for one in regions} == {one.image for one in images} == {labelled[1].stem}
+    assert "1 of 2 images is left out, being labelled already" in said
+
+
+def test_regions_without_labels_of_a_labelled_image_are_asked_for(tmp_path):
+    from PIL import Image
+
+    data, said = tmp_path / "data", []
+    for name in ("images", "scribbles"):
+        (data / name).mkdir(parents=True)
+    strokes = np.full((85, 170), UNLABELLED, np.uint8)
+    strokes[10:20, 5:50], strokes[50:60, 5:50] = 0, 1
+    strokes[40, 160] = 1  # hardly anything
+    Image.fromarray(CASES[0].image[..., 0]).save(data / "images" / "a.png")
+    Image.fromarray(strokes).save(data / "scribbles" / "a.png")
+    regions, images = flow.suggest(
+        UNetMethod.of(LEARNT),
+        data / "images",
+        out=tmp_path / "next",
+        labelled=data,
+        region_px=64,
+        tell=said.append,
+    )
+    assert sorted(one.start for one in regions) == [(0, 57), (0, 113)]
+    assert images[0].stop == (85, 170)
+    assert "1 of 1 image is labelled in part: only other regions are ranked" in said
 
 
 def test_a_threshold_does_not_say_how_unsure_it_is(tmp_path):

@@ -336,6 +336,18 @@ def test_boxes_are_weak_though_most_pixels_are_labelled():
     assert plan.reasons["weak"] == "in 3 of 3 images only the middles of objects are labelled, as in boxes"
 
 
+def test_strokes_in_the_middles_of_objects_are_not_called_boxes():
+    cases = [square(i) for i in range(3)]
+    strokes = [np.full_like(case.labels, UNLABELLED) for case in cases]
+    for case, drawn in zip(cases, strokes, strict=True):
+        rows, columns = np.nonzero(case.labels == 1)
+        drawn[rows.mean().astype(int), columns.mean().astype(int)] = 1
+        drawn[0] = 0
+    plan = planned([replace(case, labels=drawn) for case, drawn in zip(cases, strokes, strict=True)])
+    assert plan.reasons["weak"].startswith("3 of 3 images are labelled on less than half of their pixels")
+    assert "boxes" not in plan.reasons["weak"]
+
+
 def test_masks_with_an_open_line_around_each_object_are_full_masks():
     case = square(0)
     inside = case.labels == 1

@@ -153,7 +153,7 @@ def audit(
     every_shift: Annotated[
         bool, typer.Option("--every-shift", help="Move images by every shift there is, not a spread of them.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is random.")] = 0,
     fail_on: Annotated[
         str | None,
         typer.Option(

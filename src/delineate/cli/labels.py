@@ -63,7 +63,7 @@ def scribble(
     width: Annotated[int, typer.Option(help="Width of the pen in pixels.")] = 1,
     wobble: Annotated[float, typer.Option(help="Change of direction from pixel to pixel in degrees.")] = 8.0,
     border: Annotated[float, typer.Option(help="By how many pixels borders are seen off.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Seed: the same one draws the same strokes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed: the same one draws the same strokes.")] = 0,
     unlabelled: Unlabelled = None,
     masks_are: MasksAre = None,
 ) -> None:

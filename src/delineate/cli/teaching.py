@@ -16,7 +16,7 @@ def demo(
         Path, typer.Option("-o", "--out", help="New folder; a number is added if it exists.")
     ] = Path("delineate-demo"),
     minutes: Annotated[float, typer.Option(help="Time to train.")] = 1.25,
-    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
 ) -> None:
     """Train, predict and score on a picture of coins, without a download, and show a threshold beside it."""
     from delineate import flow
@@ -42,7 +42,9 @@ def train(
     steps: Annotated[
         int | None, typer.Option(help="Number of steps instead of a time: repeatable on a CPU.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed: the same seed and steps give the same weights.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed: the same seed and steps give the same weights.")
+    ] = 0,
     method: Annotated[
         str, typer.Option(help="unet, or an old way: otsu, watershed, texture-forest ...")
     ] = "unet",
@@ -162,7 +164,7 @@ def compare(
         float | None, typer.Option(help="Time for the U-Net; 5 where neither is given.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps for the U-Net instead of a time.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the U-Net and of what is held out.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the U-Net and of what is held out.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in OUT where a comparison was interrupted.")
     ] = False,

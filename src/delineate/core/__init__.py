@@ -13,8 +13,9 @@ from delineate.core.errors import (
 from delineate.core.likely import foreground, labels_of, tempered
 from delineate.core.memory import available_bytes, keep_big_blocks, release_freed
 from delineate.core.method import Method
-from delineate.core.output import new_folder, written_whole
+from delineate.core.output import folder_to_fill, new_folder, written_whole
 from delineate.core.overlap import Behind, ahead
+from delineate.core.seeds import checked_seed
 
 __all__ = [
     "UNLABELLED",
@@ -30,6 +31,8 @@ __all__ = [
     "TrainingError",
     "ahead",
     "available_bytes",
+    "checked_seed",
+    "folder_to_fill",
     "foreground",
     "keep_big_blocks",
     "labels_of",

@@ -54,3 +54,23 @@ def new_folder(path: Path) -> Path:
             f"cannot write to {path}: {error.strerror or error}; choose another output folder"
         ) from error
     return path
+
+
+@contextmanager
+def folder_to_fill(path: Path) -> Iterator[Path]:
+    """A new folder as `new_folder` makes it, which is not left behind where the block ends with an error and wrote nothing.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "out"
+    >>> with folder_to_fill(target) as folder:
+    ...     folder.is_dir()
+    True
+    """
+    there = path.exists()
+    folder = new_folder(path)
+    try:
+        yield folder
+    except BaseException:
+        if not there and not any(folder.iterdir()):
+            folder.rmdir()
+        raise

@@ -92,11 +92,11 @@ def labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...]
     kind: Kind = "masks"
     if not any(masks.values()) and any(objects.values()):
         masks, objects, kind = objects, {}, "instances"
-    # points may be small discs in label images
-    hands = [(who or "scribbles", own) for who, own in scribbles.items()]
-    hands += [(who or "points", own) for who, own in files(POINTS).items()]
-    drawn = [(who, matched(image_files(pictures), own)) for who, own in hands if own]
-    strokes = {e.name: e.labels for _, (one, _, _) in reversed(drawn) for e in one if e.labels}
+    strokes, discs = (
+        [(who, matched(image_files(pictures), own)) for who, own in drawn.items() if own]
+        for drawn in (scribbles, files(POINTS))  # points may be small discs in label images
+    )
+    drawn_on, dotted_on = _by_image(strokes), _by_image(discs)
     alone = len(masks) == len(objects) == 1
     found = {
         person: matched(
@@ -109,9 +109,12 @@ def labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...]
     points, boxes = (tables_beside(root, names, part) for names in (POINTS, BOXES))
 
     def placed(entry: Entry) -> Entry:
+        drawn, dotted = drawn_on.get(entry.name, ()), dotted_on.get(entry.name, ())
         return replace(
             entry,
-            scribbles=strokes.get(entry.name),
+            scribbles=next(iter((*drawn, *dotted)), None),
+            discs=dotted[0] if drawn and dotted else None,
+            spare=(*drawn[1:], *dotted[1:]),
             points=speaking_of(points, entry),
             boxes=speaking_of(boxes, entry),
         )
@@ -119,10 +122,10 @@ def labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...]
     each = {person: tuple(map(placed, one)) for person, (one, _, _) in found.items()}
     people = each if len(each) > 1 else {}
     entries = tuple(map(_first_labelled, zip(*each.values(), strict=True)))
-    every = [*found.values(), *(one for _, one in drawn)]
+    every = [*found.values(), *(one for _, one in (*strokes, *discs))]
     lost = (*(stray for _, others, _ in every for stray in others), *silent_in((*points, *boxes), entries))
     twins = tuple(dict.fromkeys(pair for _, _, pairs in every for pair in pairs))
-    counts = Counter(who for who, (one, _, _) in drawn for e in one if e.labels)
+    counts = Counter(who for who, (one, _, _) in strokes or discs for e in one if e.labels)
     return Folder(
         root,
         entries,
@@ -134,6 +137,18 @@ def labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...]
         people=people,
         hands=counts if len(counts) > 1 else {},
     )
+
+
+def _by_image(
+    drawn: Sequence[tuple[str, tuple[tuple[Entry, ...], tuple[Path, ...], Twins]]],
+) -> dict[str, tuple[Path, ...]]:
+    """The label files of each image, those of the first person first."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for _, (entries, _, _) in drawn:
+        for entry in entries:
+            if entry.labels:
+                found[entry.name] = (*found.get(entry.name, ()), entry.labels)
+    return found
 
 
 def _first_labelled(entries: Sequence[Entry]) -> Entry:

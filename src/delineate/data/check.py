@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,14 @@ from delineate.data.faults import (
     training_problems,
 )
 from delineate.data.folders import find_folder
-from delineate.data.inventory import LookedAt, Seen, ValueRange, look_at, placed_counts, where_of
+from delineate.data.inventory import LookedAt, Seen, ValueRange, disputes_in, look_at, placed_counts, where_of
 from delineate.data.kinds import form_problems, is_weak, kind_of, understand_all
 from delineate.data.label_choice import LabelKind, offered
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry
 from delineate.data.places import Places, places_of, unclaimed
 from delineate.data.problem import Problem
+from delineate.data.twice import with_spare
 
 Progress = Callable[[int, int], None]
 
@@ -112,8 +114,7 @@ def check(
         entries = [(e, at is not folders[0]) for e in at.train] + [(e, True) for e in at.validation]
         for entry, held_out in entries:
             parts.append((entry.name, held_out))
-            found = look_at(entry, folder=at, held_out=held_out, masks_are=masks_are, seen=seen)
-            masks += [found] if found else []
+            masks += look_at(entry, folder=at, held_out=held_out, masks_are=masks_are, seen=seen)
             if progress is not None:
                 progress(len(parts), total)
         masks += _others(at, entries, masks_are=masks_are, seen=seen)
@@ -137,6 +138,7 @@ def check(
                 masks_are=masks_are,
                 classes=table,
             )
+            meaning = with_spare(meaning, at, unlabelled=unlabelled)
             held = {entry.name: held_out for entry, held_out in entries}
             counted = placed_counts(at, places, meaning, held, masks, seen)
         except DelineateError as error:
@@ -148,7 +150,8 @@ def check(
         seen.problems += _folder_problems(at, places, weak=weak)
         alone = [i for i, mask in enumerate(masks) if mask.entry.name not in places]
         seen.problems += mask_problems([masks[i].evidence for i in alone], counts[alone])
-        seen.problems += form_problems(evidence, counts)
+        seen.problems += [*form_problems(evidence, counts), *disputes_in(at, meaning, seen)]
+        _join_discs(counts, [mask.entry for mask in masks])
         seen.problems += contradictions(
             _apart(mask, meaning.of(mask.entry.kind)) for mask in masks if mask.entry.kind != "scribbles"
         )
@@ -166,7 +169,8 @@ def check(
             table = meaning.classes
             seen.problems += training_problems(counts[~np.array(held_out_rows, bool)], table, weak=weak)
         pixels = np.concatenate([pixels, counts])
-    if not labelled:
+    seen.problems += [replace(p, serious=p.serious or not labelled) for p in seen.tables]
+    if not labelled and not seen.tables:
         remedy = "put masks of the same names into a folder masks/ beside images/"
         seen.problems.append(Problem(str(path), f"none of the {total} images has a mask", remedy))
     if seen.kinds and seen.constant == len(seen.kinds):
@@ -192,6 +196,14 @@ def check(
     )
 
 
+def _join_discs(counts: NDArray[np.int64], entries: Sequence[Entry]) -> None:
+    """Count (files, 256) what discs label with the strokes of their image, which have counted what is open."""
+    for i, (one, two) in enumerate(pairwise(entries)):
+        if two.labels == two.discs and one.name == two.name:
+            counts[i, :UNLABELLED] += counts[i + 1, :UNLABELLED]
+            counts[i + 1] = 0
+
+
 def _others(
     folder: Folder, used: Sequence[tuple[Entry, bool]], *, masks_are: MasksAre | None, seen: Seen
 ) -> list[LookedAt]:
@@ -201,21 +213,24 @@ def _others(
     more = [e for own in folder.people.values() for e in own if e.labels and e.labels not in counted]
     apart = Seen()
     masks = [
-        look_at(entry, folder=folder, held_out=held_out[entry.name], masks_are=masks_are, seen=apart)
+        look
         for entry in more
+        for look in look_at(
+            entry, folder=folder, held_out=held_out[entry.name], masks_are=masks_are, seen=apart
+        )
     ]
     known = {problem.where for problem in seen.problems}
     seen.problems += [problem for problem in apart.problems if problem.where not in known]
-    return [mask for mask in masks if mask]
+    return masks
 
 
 def _opened_places(folder: Folder, seen: Seen) -> dict[str, Places]:
     """What the tables of points and boxes say; where one cannot be read, a problem, and nothing."""
     try:
-        seen.problems += unclaimed(folder.entries)
+        seen.tables += unclaimed(folder.entries)
         return places_of(folder.entries)
     except DelineateError as error:
-        seen.problems.append(Problem.of(error, where=f"points and boxes of {folder.path}"))
+        seen.tables.append(Problem.of(error, where=f"points and boxes of {folder.path}"))
         return {}
 
 

@@ -40,6 +40,7 @@ from delineate.data.placing import marked, points_in_pixels
 from delineate.data.problem import Problem, counted, listed
 from delineate.data.reading import each, entry_image
 from delineate.data.split import groups
+from delineate.data.twice import Dispute, disputes, label_files, together, with_spare
 
 MOST_SAID = 3
 
@@ -92,26 +93,32 @@ def load(
     places = places_of(folder.entries)
     labelled = [entry for entry in folder.entries if kind_of(entry, places)]
     to_train = {entry.name for entry in folder.train}
+    lost = unclaimed(folder.entries)
     if not any(entry.name in to_train for entry in labelled):
         raise DataError(
-            f"{path} holds {counted(len(folder.train), 'image')} but no mask for any of them: put "
+            str(lost[0])
+            if lost and not labelled
+            else f"{path} holds {counted(len(folder.train), 'image')} but no mask for any of them: put "
             "masks of the same names into a folder masks/ beside images/"
         )
-    notes = [*folder.notes, *map(str, unclaimed(folder.entries))]
+    notes = [*folder.notes, *map(str, lost)]
     too_large = [entry for entry in labelled if is_too_large(entry)]
     labelled = [entry for entry in labelled if entry not in too_large]
-    if pointed := [entry.images[0].name for entry in too_large if entry.name in places]:
+    if pointed := [entry.images[0].name for entry in too_large if entry.name in places or entry.discs]:
         raise DataError(
             f"{pointed[0]} is too large for points and boxes: draw strokes, or crop windows out of it"
         )
     large_masks = [mask_of(label_path(entry)) for entry in too_large]
-    drawn = [entry for entry in labelled if entry.labels]
-    masks = dict(zip((entry.name for entry in drawn), each(_mask, drawn), strict=True))
+    drawn = [one for entry in labelled for one in label_files(entry)]
+    paths = [label_path(entry) for entry in drawn]
+    masks = dict(zip(paths, each(read_mask, paths), strict=True))
     evidence: list[tuple[Kind, Evidence]] = []
     for entry in drawn:
         scribbled = entry.kind == "scribbles"
         closely = folder.doubtful(masks_are) and not scribbled
-        seen = look(masks[entry.name], where=label_path(entry).name, closely=closely, strokes=scribbled)
+        seen = look(
+            masks[label_path(entry)], where=label_path(entry).name, closely=closely, strokes=scribbled
+        )
         problem = fringes(seen)
         if problem:
             raise problem.error
@@ -127,6 +134,7 @@ def load(
         masks_are=masks_are,
         classes=classes,
     )
+    meaning = with_spare(meaning, folder, unlabelled=unlabelled)
     notes += meaning.notes
     counts = np.array([meaning.of(kind).tally(seen) for kind, seen in evidence]).reshape(-1, 256)
     weak = is_weak((kind_of(entry, places) for entry in (*labelled, *too_large)), counts)
@@ -151,7 +159,7 @@ def load(
         return _case(
             entry,
             pictures[entry.name],
-            masks.get(entry.name),
+            masks[entry.labels] if entry.labels else None,
             meaning=meaning,
             group=group_of[entry.name],
             places=places.get(entry.name),
@@ -217,10 +225,7 @@ class _Outcome:
     apart: int
     foreground: int
     problems: tuple[Problem, ...] = ()
-
-
-def _mask(entry: Entry) -> Picture:
-    return read_mask(label_path(entry))
+    disputes: tuple[Dispute, ...] = ()
 
 
 def _case(
@@ -235,32 +240,45 @@ def _case(
 ) -> _Outcome:
     file = entry.images[0]
     problems = image_problems(picture, name=file.name, where=str(file))
-    for problem in problems:
-        if problem.serious:
-            raise problem.error
+    if serious := [problem for problem in problems if problem.serious]:
+        raise serious[0].error
     labels = np.full(picture.spatial, UNLABELLED, np.uint8)
-    objects, apart = None, 0
+    objects, apart, contradicted = None, 0, list[Dispute]()
     if mask is not None:
         labels, objects, apart = drawn_labels(
             entry, picture, mask, convention=meaning.of(entry.kind), called=label_path(entry).name
         )
+        labels, contradicted = together(entry, labels, picture, meaning)
     more: tuple[Problem, ...] = ()
     if places is not None:
         found = marked(labels, places, picture, classes=meaning.classes, radius_px=radius_px, name=file.name)
         labels, more = found.labels, found.problems
+        if serious := [problem for problem in more if problem.serious]:
+            raise serious[0].error
     case = case_of(entry, picture, labels=labels, objects=objects, group=group)
     foreground = int(((labels != 0) & (labels != UNLABELLED)).sum())
-    return _Outcome(case, tuple(dict.fromkeys(picture.notes)), bool(problems), apart, foreground, more)
+    return _Outcome(
+        case,
+        tuple(dict.fromkeys(picture.notes)),
+        bool(problems),
+        apart,
+        foreground,
+        more,
+        tuple(contradicted),
+    )
 
 
 def _reading_notes(outcomes: Sequence[_Outcome]) -> list[str]:
-    """What readers understood, said once with the number of images, and whether labels and objects agree."""
+    """What readers understood, said once with the number of images, and whether labels agree; raises where they are swapped."""
     said = Counter(note for outcome in outcomes for note in outcome.notes)
     notes = [
         note if n == len(outcomes) else f"{note} ({n} of {len(outcomes)} images)" for note, n in said.items()
     ]
     apart = contradictions((o.case.name, o.apart, o.foreground) for o in outcomes)
-    notes += [str(problem) for problem in apart]
+    twice = disputes([dispute for outcome in outcomes for dispute in outcome.disputes])
+    if twice and twice[0].serious:
+        raise twice[0].error
+    notes += [str(problem) for problem in (*apart, *twice)]
     misplaced = [str(problem) for outcome in outcomes for problem in outcome.problems]
     notes += misplaced[:MOST_SAID]
     if len(misplaced) > MOST_SAID:

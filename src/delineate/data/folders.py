@@ -114,7 +114,21 @@ def _split_inside(root: Path) -> Folder | None:
     others = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name not in read and p.name[0] != ".")
     if others:
         found = replace(found, notes=(*found.notes, f"{listed(others)} beside {train.name} are not read"))
-    return replace(found, legends=(*found.legends, root))
+    shared = [
+        tuple(p for p in tables_beside(root, names, "") if p.parent == root) for names in (POINTS, BOXES)
+    ]
+
+    def told(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        return tuple(
+            replace(e, points=(*e.points, *shared[0]), boxes=(*e.boxes, *shared[1])) for e in entries
+        )
+
+    return replace(
+        found,
+        train=told(found.train),
+        validation=told(found.validation),
+        legends=(*found.legends, root),
+    )
 
 
 def _together(root: Path, first: Folder, second: Folder | None, where: Path | None) -> Folder:

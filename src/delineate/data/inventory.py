@@ -19,6 +19,7 @@ from delineate.data.convention import object_ids
 from delineate.data.evidence import Evidence, count, look, plain
 from delineate.data.faults import fit_problem, fringes, image_problems, place_problem
 from delineate.data.formats import read_mask
+from delineate.data.image_and_mask import label_path
 from delineate.data.kinds import Meaning
 from delineate.data.marks import disc_radius
 from delineate.data.masks import MasksAre
@@ -28,6 +29,7 @@ from delineate.data.places import Places
 from delineate.data.placing import marked, points_in_pixels
 from delineate.data.problem import Problem
 from delineate.data.reading import In, Out, entry_image
+from delineate.data.twice import disputes, label_files, together
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Seen:
     spacings: Counter[tuple[tuple[float, ...], str]] = field(default_factory=Counter)
     ranges: dict[str, ValueRange] = field(default_factory=dict)
     prints: dict[bytes, list[tuple[str, bool]]] = field(default_factory=dict)
+    tables: list[Problem] = field(default_factory=list)
     constant: int = 0
     frames: dict[str, Picture] = field(default_factory=dict)
     """Each image by its file's name, without its pixels."""
@@ -71,8 +74,8 @@ class LookedAt:
 
 def look_at(
     entry: Entry, *, folder: Folder, held_out: bool, masks_are: MasksAre | None, seen: Seen
-) -> LookedAt | None:
-    """Open the files of one entry, noting what there is; its mask, where that is of use."""
+) -> list[LookedAt]:
+    """Open the files of one entry, noting what there is; its label files, where they are of use."""
     name, where = entry.images[0].name, where_of(entry.images[0], folder)
     image = _opened(entry_image, entry, where=where, seen=seen)
     if image is not None:
@@ -80,8 +83,24 @@ def look_at(
         problems = image_problems(image, name=name, where=where)
         seen.problems += problems
         seen.constant += any(not problem.serious for problem in problems)
-    if entry.labels is None:
-        return None
+    looks = [
+        _look_at_labels(one, image, folder=folder, held_out=held_out, masks_are=masks_are, seen=seen)
+        for one in label_files(entry)
+    ]
+    return [one for one in looks if one]
+
+
+def _look_at_labels(
+    entry: Entry,
+    image: Picture | None,
+    *,
+    folder: Folder,
+    held_out: bool,
+    masks_are: MasksAre | None,
+    seen: Seen,
+) -> LookedAt | None:
+    """The label file of an entry that has one, None where it is of no use."""
+    name, file = entry.images[0].name, label_path(entry)
 
     def labelling(file: Path | None) -> Picture | None:
         if file is None:
@@ -94,9 +113,9 @@ def look_at(
             seen.problems += [found] if found else []
         return picture
 
-    mask, ids = labelling(entry.labels), labelling(entry.objects)
+    mask, ids = labelling(file), labelling(entry.objects)
     drawn = entry.kind == "scribbles"
-    where, closely = where_of(entry.labels, folder), folder.doubtful(masks_are) and not drawn
+    where, closely = where_of(file, folder), folder.doubtful(masks_are) and not drawn
     objects = None
     if ids and entry.objects:
         place = where_of(entry.objects, folder)
@@ -107,7 +126,7 @@ def look_at(
         return None
     evidence = _opened(
         lambda file: look(mask, where=file.name, closely=closely, strokes=drawn),
-        entry.labels,
+        file,
         where=where,
         seen=seen,
     )
@@ -145,6 +164,7 @@ def placed_counts(
         if entry.labels is not None and entry.name in drawn:
             mask = read_mask(entry.labels)
             labels = meaning.of(entry.kind).read(mask, where=entry.labels.name)[0]
+            labels, _ = together(entry, labels, frames[entry.name], meaning)
         before = np.bincount(labels.ravel(), minlength=256)
         where = where_of(entry.images[0], folder)
         after = _opened(
@@ -167,6 +187,22 @@ def placed_counts(
         more = counts - before if entry.name in drawn else counts
         found.append((held_out[entry.name], more, after.by_class))
     return found
+
+
+def disputes_in(folder: Folder, meaning: Meaning, seen: Seen) -> list[Problem]:
+    """Where label files of one image contradict each other; a file that cannot be read is a problem already."""
+    found = []
+    for entry in folder.entries:
+        frame = seen.frames.get(entry.images[0].name)
+        if frame is None or entry.labels is None or not (entry.discs or entry.spare):
+            continue
+        try:
+            mask = read_mask(entry.labels)
+            labels = meaning.of(entry.kind).read(mask, where=entry.labels.name)[0]
+            found += together(entry, labels, frame, meaning)[1]
+        except DelineateError:
+            continue
+    return disputes(found)
 
 
 def _opened(work: Callable[[In], Out], file: In, *, where: str, seen: Seen) -> Out | None:

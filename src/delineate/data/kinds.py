@@ -31,12 +31,15 @@ SCRAPS = 0.1  # of the pixels: strokes label less
 
 @dataclass(frozen=True)
 class Meaning:
-    """What the label files of a set mean: a convention for full masks, one for scribbles (None: there are none)."""
+    """What the label files of a set mean: a convention for full masks, one for scribbles (None: there are none).
+
+    spare: for strokes that are not used, where they can be understood."""
 
     classes: ClassTable
     full: Convention | None = None
     strokes: Convention | None = None
     notes: tuple[str, ...] = ()
+    spare: Convention | None = None
 
     def of(self, kind: Kind) -> Convention:
         """The convention of files of a kind; raises DataError where there were none to learn it from."""

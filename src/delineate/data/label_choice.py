@@ -9,7 +9,7 @@ from typing import Literal
 from delineate.core import DataError
 from delineate.data.beside import Folder
 from delineate.data.matching import Entry, Kind
-from delineate.data.problem import listed
+from delineate.data.problem import counted, listed
 
 LabelKind = Literal["masks", "scribbles", "points", "boxes"]
 
@@ -19,7 +19,7 @@ def offered(folder: Folder) -> tuple[LabelKind, ...]:
     there: dict[LabelKind, bool] = {
         "masks": any(e.labels is not None and e.kind != "scribbles" for e in folder.entries),
         "scribbles": any(e.scribbles is not None for e in folder.entries),
-        "points": any(e.points for e in folder.entries),
+        "points": any(e.points or e.discs for e in folder.entries),
         "boxes": any(e.boxes for e in folder.entries),
     }
     return tuple(kind for kind, found in there.items() if found)
@@ -37,12 +37,16 @@ def chosen(folder: Folder, wanted: LabelKind | None) -> Folder:
     def pick(entry: Entry) -> Entry:
         full = entry.labels if wanted in (None, "masks") else None
         if full is not None:
-            return replace(entry, kind=folder.kind, points=(), boxes=())
+            files = (entry.scribbles, entry.discs, *entry.spare) if wanted is None else ()
+            spare = tuple(path for path in files if path is not None)
+            return replace(entry, kind=folder.kind, discs=None, spare=spare, points=(), boxes=())
         return replace(
             entry,
             labels=None if wanted in ("masks", "boxes") else entry.scribbles,
             objects=None,
             kind="scribbles",
+            discs=entry.discs if wanted in (None, "points") else None,
+            spare=entry.spare if wanted != "boxes" else (),
             points=entry.points if wanted in (None, "points") else (),
             boxes=entry.boxes if wanted in (None, "boxes") else (),
         )
@@ -57,6 +61,8 @@ def chosen(folder: Folder, wanted: LabelKind | None) -> Folder:
         *(_hands_note(folder.hands) if "scribbles" in used else ()),
         *folder.notes,
     ]
+    if joined := sum(entry.discs is not None for entry in picked.entries):
+        notes.append(f"discs in points/ join the strokes of {counted(joined, 'image')}")
     several = any(e.labels and (e.scribbles or e.points or e.boxes) for e in folder.entries)
     if wanted is None and several:
         others = [kind for kind in there if kind != "masks"]

@@ -29,8 +29,9 @@ class Entry:
     """One image and what labels it.
 
     images: one file, or nnU-Net's one file per channel, or the folder of a DICOM series. labels: classes, or
-    ids (`kind` says). objects: object ids beside labels. scribbles: strokes that lie there as well. points, boxes:
-    CSV files that may speak of the image."""
+    ids (`kind` says). objects: object ids beside labels. scribbles: strokes that lie there as well. discs: a label image
+    of points that join the strokes. spare: strokes that lie there and are not used. points, boxes: CSV files that may speak
+    of the image."""
 
     name: str
     images: tuple[Path, ...]
@@ -38,6 +39,8 @@ class Entry:
     objects: Path | None = None
     kind: Kind = "masks"
     scribbles: Path | None = None
+    discs: Path | None = None
+    spare: tuple[Path, ...] = ()
     points: tuple[Path, ...] = ()
     boxes: tuple[Path, ...] = ()
 

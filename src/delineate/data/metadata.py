@@ -99,6 +99,14 @@ def metadata_facts(path: str | Path, cases: Iterable[str]) -> dict[str, dict[str
 
 def table_of(file: Path) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a CSV file, comma, semicolon or tab between the fields; raises DataError where there is no row."""
+    _, rows = lines_of(file)
+    if len(rows) < 2:
+        raise DataError(f"{file} has no row of a case: give a header line and one line per case")
+    return [title.strip() for title in rows[0]], rows[1:]
+
+
+def lines_of(file: Path) -> tuple[str, list[list[str]]]:
+    """What stands between the fields of a CSV file, and the fields of each line; raises DataError where it cannot be read."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -106,7 +114,4 @@ def table_of(file: Path) -> tuple[list[str], list[list[str]]]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read as text ({error}): save it as CSV in UTF-8") from error
     separator = max(",;\t", key=text.partition("\n")[0].count)
-    rows = list(csv.reader(text.splitlines(), delimiter=separator))
-    if len(rows) < 2:
-        raise DataError(f"{file} has no row of a case: give a header line and one line per case")
-    return [title.strip() for title in rows[0]], rows[1:]
+    return separator, list(csv.reader(text.splitlines(), delimiter=separator))

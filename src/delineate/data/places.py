@@ -5,15 +5,16 @@
     points/CLASS/...    where the files do not say the class, the folder does
     boxes.csv           name, row, column, row_stop, column_stop, class
 
-Columns may be called y and x instead (z in a stack). Places are pixels, whole numbers at the middles of pixels; a unit in
-the title (x_um, y_mm) makes them lengths from the middle of the first pixel. A row with a name and no place says that
-there is nothing in an image.
+Columns may be called y and x instead (z in a stack), those of boxes ymin, xmin, ymax, xmax or y1, x1, y2, x2 as well. Places
+are pixels, whole numbers at the middles of pixels; a unit in the title (x_um, y_mm) makes them lengths from the middle of the
+first pixel. A row with a name and no place says that there is nothing in an image.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +22,16 @@ from delineate.core import ClassTable, DataError
 from delineate.data.beside import TRAIN_FOLDERS, VALIDATION_FOLDERS
 from delineate.data.formats import stem_of
 from delineate.data.matching import Entry
-from delineate.data.metadata import NAMES, table_of
+from delineate.data.metadata import NAMES, lines_of
 from delineate.data.picture import METRES, length_unit
 from delineate.data.problem import Problem, listed
 
 AXES = (("slice", "row", "column"), ("z", "y", "x"), ("axis-0", "axis-1", "axis-2"))
+CORNERS = {
+    f"{axis}{end}": f"{axis}{stop}"
+    for axis in "zyx"
+    for end, stop in (("min", ""), ("1", ""), ("max", "_stop"), ("2", "_stop"))
+}
 CLASSES = ("class", "label", "category", "classification", "type")
 SHARED = ("points", "point", "boxes", "box")
 
@@ -59,14 +65,15 @@ class Places:
 def places_of(entries: Sequence[Entry]) -> dict[str, Places]:
     """What the tables say of each entry, by its name; entries of which none speaks are left out.
 
+    Rows name images by their files; where that is clear, another suffix, letter case or folder does not matter.
     Raises DataError where a table cannot be read, has no places, or does not say which image it is about.
     """
     tables = _tables(entries)
+    claims = _claims(tables, entries)
     found: dict[str, Places] = {}
     for entry in entries:
-        names = _names(entry)
         points, boxes = (
-            [place for p in files for name, place in tables[p] if Path(name).name in names]
+            [place for p in files for name, place in tables[p] if claims[p][name] == [entry.name]]
             for files in (entry.points, entry.boxes)
         )
         if points or boxes:
@@ -76,15 +83,51 @@ def places_of(entries: Sequence[Entry]) -> dict[str, Places]:
 
 
 def unclaimed(entries: Sequence[Entry]) -> list[Problem]:
-    """Rows about images that are not there; raises as `places_of`."""
-    known = set[str]().union(*map(_names, entries))
+    """Rows about images that are not there, or that may be of several, and shared tables without a row; raises as
+    `places_of`."""
+    tables = _tables(entries)
     problems = []
-    for path, rows in _tables(entries).items():
-        names = dict.fromkeys(name for name, _ in rows if Path(name).name not in known)
-        if names:
-            fact = f"{path.name} has rows about {listed(names, most=3)}, of which there is no image"
-            problems.append(Problem(path.name, fact, "name images as their files are named", serious=False))
+    for path, named in _claims(tables, entries).items():
+        nobody = [name for name, whose in named.items() if not whose]
+        several = [name for name, whose in named.items() if len(whose) > 1]
+        lost, torn = (
+            f"has rows about {listed(names, most=3)}, of which there" for names in (nobody, several)
+        )
+        bare = not tables[path] and path.stem.lower() in SHARED
+        told = (
+            (nobody, f"{lost} is no image", "name images as their files are named"),
+            (several, f"{torn} are several images", "name the folder as well, as in train/a.png"),
+            (bare, "has no row below its header", "add a row for each point or box"),
+        )
+        problems += [
+            Problem(path.name, f"{path.name} {fact}", remedy, serious=False)
+            for so, fact, remedy in told
+            if so
+        ]
     return problems
+
+
+def _claims(
+    tables: Mapping[Path, Sequence[tuple[str, Place]]], entries: Sequence[Entry]
+) -> dict[Path, dict[str, list[str]]]:
+    """For each name in each table the entries that it may be of: one, or it is of no use."""
+    of = {path: [e for e in entries if path in (*e.points, *e.boxes)] for path in tables}
+    return {
+        path: {name: _called(name, of[path]) for name in dict.fromkeys(name for name, _ in rows)}
+        for path, rows in tables.items()
+    }
+
+
+def _called(name: str, entries: Sequence[Entry]) -> list[str]:
+    """The entries that a row may mean, by their names: as files are called, else whatever the suffix and letter case."""
+    *folders, last = re.split(r"[\\/]", name)
+    found = [entry for entry in entries if last in _names(entry)]
+    if not found:
+        loose = stem_of(Path(last)).lower()
+        found = [entry for entry in entries if stem_of(entry.images[0]).lower() == loose]
+    if len(found) > 1:
+        found = [e for e in found if folders and set(folders) <= set(e.images[0].parts)] or found
+    return [entry.name for entry in found]
 
 
 def _names(entry: Entry) -> set[str]:
@@ -99,7 +142,10 @@ def _tables(entries: Sequence[Entry]) -> dict[Path, list[tuple[str, Place]]]:
 
 def _read(path: Path, *, boxed: bool) -> list[tuple[str, Place]]:
     """(name of the image, place) of each row of a table."""
-    header, rows = table_of(path)
+    separator, lines = lines_of(path)
+    if not lines:
+        raise DataError(f"{path} is empty: give a header line and a row for each place")
+    header, *rows = [[text.strip() for text in line] for line in lines]
     titles = [title.lower() for title in header]
     shared = path.stem.lower() in SHARED
     named_at = next((titles.index(name) for name in NAMES if name in titles), None) if shared else None
@@ -108,7 +154,8 @@ def _read(path: Path, *, boxed: bool) -> list[tuple[str, Place]]:
     class_at = next((titles.index(name) for name in CLASSES if name in titles), None)
     above = path.parent.name
     of_folder = "" if shared or above.lower() in (*SHARED, *TRAIN_FOLDERS, *VALIDATION_FOLDERS) else above
-    bare, units = zip(*(_without_unit(title) for title in titles), strict=True)
+    plain, units = zip(*(_without_unit(title) for title in titles), strict=True)
+    bare = [CORNERS.get(title, title) for title in plain] if boxed else plain
     axes = next(([a for a in family if a in bare] for family in AXES if set(family[-2:]) & set(bare)), [])
     if "axis-1" in axes and "axis-0" not in axes:
         axes = []
@@ -130,25 +177,44 @@ def _read(path: Path, *, boxed: bool) -> list[tuple[str, Place]]:
         raise DataError(f"{path} has places in {listed(sorted(told))}: give all of them in one unit")
     known = axes[0] not in AXES[1] or told != {""}
     found = []
+    count, unit = len(axes), next(iter(told)).removesuffix("px")
     for number, row in enumerate(rows, start=2):
-        if not any(text.strip() for text in row):
+        if not any(row):
             continue
         where = f"line {number} of {path.name}"
+        if len(row) <= max(*at, class_at or 0, named_at or 0):
+            raise DataError(
+                f"{where} has {len(row)} fields but the header {len(header)}: give a number for each of {listed(wanted)}"
+            )
         try:
-            texts = [row[i].strip() for i in at]
-            numbers = tuple(float(text) for text in texts) if any(texts) else ()
+            texts = [row[i] for i in at]
+            numbers = tuple(_number(text, separator) for text in texts) if any(texts) else ()
             if not all(map(math.isfinite, numbers)):
                 raise ValueError(f"{', '.join(texts)} is not in any image")
-            said = row[class_at].strip() if class_at is not None else of_folder
-            name = row[named_at].strip() if named_at is not None else path.stem
-        except (ValueError, IndexError) as error:
+        except ValueError as error:
             raise DataError(
-                f"{where} is no place ({error}): give a number for each of {listed(wanted)}"
+                f"{where} is no place ({error}): give a number for each of {listed(wanted)}, with a decimal point"
             ) from error
-        count = len(axes)
-        unit = next(iter(told)).removesuffix("px")
+        said = _class(row[class_at] if class_at is not None else of_folder)
+        name = row[named_at] if named_at is not None else path.stem
         found.append((name, Place(numbers[:count], numbers[count:], said, unit, known, where)))
     return found
+
+
+def _number(text: str, separator: str) -> float:
+    """A number; where fields are not parted by commas, one with a decimal comma as well."""
+    return float(text.replace(",", ".") if separator != "," and "." not in text else text)
+
+
+def _class(said: str) -> str:
+    """A class as it is called everywhere: background in any letter case, and whole numbers without decimals.
+
+    >>> _class("Background"), _class("1.0"), _class("T-cell")
+    ('background', '1', 'T-cell')
+    """
+    if re.fullmatch(r"\d+\.0+", said):
+        return said.partition(".")[0]
+    return "background" if said.lower() == "background" else said
 
 
 def _without_unit(title: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ def _label(place: Place, classes: ClassTable) -> int:
     if said.isdecimal() and int(said) < len(classes):
         return int(said)
     if said == "background":
-        return 0
+        return next((i for i, name in enumerate(classes.names) if name.lower() == said), 0)
     if not said and len(classes) == 2:
         return 1
     fact = f"is of the class {said}" if said else "says no class"
@@ -75,12 +75,15 @@ def marked(
             )
         boxes.append(Box(start, stop, _label(place, classes)))
     drawn = with_points(labels, kept, radius_px=radius_px)
+    boxes, more = _boxes_sorted_out(boxes, places.boxes, name)
     if boxes:
         drawn = with_boxes(drawn, boxes)
     elif places.empty:
         drawn = np.where(drawn == UNLABELLED, np.uint8(0), drawn)
-    by_class = Counter([point.label for point in kept] + [box.label for box in boxes])
-    return Marked(drawn, dict(by_class), problems)
+    by_class = Counter(
+        [point.label for point in kept] + [box.label for box in boxes if box.label != UNLABELLED]
+    )
+    return Marked(drawn, dict(by_class), (*problems, *more))
 
 
 def points_in_pixels(places: Mapping[str, Places], pictures: Mapping[str, Picture]) -> list[list[Point]]:
@@ -132,19 +135,9 @@ def _sorted_out(
     points: Sequence[Point], places: Sequence[Place], labels: NDArray[np.uint8], name: str
 ) -> tuple[list[Point], tuple[Problem, ...]]:
     """The points that can be believed, and what is wrong with the others."""
-    from scipy.spatial import KDTree
-
-    drop: set[int] = set()
-    twice = torn = 0
-    first = ""
-    spots = np.array([point.place for point in points], float)
-    for one, two in sorted(KDTree(spots).query_pairs(SAME_PX - 1e-6)) if len(points) > 1 else []:
-        if points[one].label == points[two].label:
-            drop.add(two)
-            twice += 1
-        else:
-            drop |= {one, two}
-            torn, first = torn + 1, first or f"{places[one].where} and {places[two].where}"
+    spots = [point.place for point in points]
+    again, torn, later, first = _in_one_spot(spots, [point.label for point in points], places)
+    drop = again | torn
     against = on_edge = 0
     for i, point in enumerate(points):
         at = tuple(np.clip(np.rint(point.place).astype(int), 0, np.array(labels.shape) - 1))
@@ -153,16 +146,68 @@ def _sorted_out(
             drop.add(i)
             against += 1
     told = (
-        (twice, f"{_points(twice)} in one spot with another of the class", "each spot counts once; remove the others"),
-        (torn, f"{_points(torn)} in one spot with one of another class ({first})", "neither counts; remove one of them"),
+        (len(again), f"{_points(len(again))} in one spot with another of the class", "each spot counts once; remove the others"),
+        (len(later), f"{_points(len(later))} in one spot with one of another class ({first})",
+         "neither counts; remove one of them"),
         (against, f"{_points(against)} on a stroke of another class", "the stroke is believed; correct one of them"),
         (on_edge, f"{_points(on_edge)} on the border of the image", "make sure that their objects are there"),
     )  # fmt: skip
-    problems = tuple(
+    problems = _told(told, name)
+    return [point for i, point in enumerate(points) if i not in drop], problems
+
+
+def _boxes_sorted_out(
+    boxes: Sequence[Box], places: Sequence[Place], name: str
+) -> tuple[list[Box], tuple[Problem, ...]]:
+    """Each box once, those of two classes in one place without a core, and what is wrong with them; it is serious where most
+    boxes that are given twice are of two classes."""
+    spots = [(*box.start, *box.stop) for box in boxes]
+    again, torn, later, first = _in_one_spot(spots, [box.label for box in boxes], places)
+    pixels = sum(int(np.prod(np.subtract(boxes[i].stop, boxes[i].start))) for i in later)
+    classes = (
+        f"where one of another class does ({first}), so that they contradict each other on {pixels} pixels"
+    )
+    told = (
+        (len(again), f"{_boxes(len(again))} where another of the class does", "each counts once; remove the others"),
+        (len(later), f"{_boxes(len(later))} {classes}", "neither says its class there, so remove one of them"),
+    )  # fmt: skip
+    kept = [
+        replace(box, label=UNLABELLED) if i in torn else box for i, box in enumerate(boxes) if i not in again
+    ]
+    problems = _told(told, name)
+    if len(later) > len(again):
+        problems = (*problems[:-1], replace(problems[-1], serious=True))
+    return kept, problems
+
+
+def _in_one_spot(
+    spots: Sequence[tuple[float, ...]], labels: Sequence[int], places: Sequence[Place]
+) -> tuple[set[int], set[int], set[int], str]:
+    """Which spots repeat one of their class, which share theirs with one of another class, which of these come later than
+    the other, and where the first two are written."""
+    from scipy.spatial import KDTree
+
+    again, torn, later, first = set[int](), set[int](), set[int](), ""
+    for one, two in sorted(KDTree(np.array(spots, float)).query_pairs(SAME_PX - 1e-6)) if spots else []:
+        if labels[one] == labels[two]:
+            again.add(two)
+        else:
+            torn |= {one, two}
+            later.add(two)
+            first = first or f"{places[one].where} and {places[two].where}"
+    return again - torn, torn, later, first
+
+
+def _told(told: Sequence[tuple[int, str, str]], name: str) -> tuple[Problem, ...]:
+    """Problems of an image from their numbers, facts and remedies, where the number is not 0."""
+    return tuple(
         Problem(name, f"in image {name}, {fact}", remedy, serious=False) for n, fact, remedy in told if n
     )
-    return [point for i, point in enumerate(points) if i not in drop], problems
 
 
 def _points(count: int) -> str:
     return f"{count} point lies" if count == 1 else f"{count} points lie"
+
+
+def _boxes(count: int) -> str:
+    return f"{count} box lies" if count == 1 else f"{count} boxes lie"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import UNLABELLED, Case, DataError
+from delineate.core import UNLABELLED, Case, DataError, checked_seed
 from delineate.data.marks import Point, with_points
 
 MOST_OF_A_CLASS = 1 / 3
@@ -56,7 +56,8 @@ def scribbled(case: Case, *, share: float = 0.01, seed: int = 0, hand: Hand = ST
 
     Half of the stroke pixels are background, the other half is dealt out evenly to the classes that the image holds; of no
     class more than a third is drawn on. Every object (or connected piece) gets a stroke before any gets a second one. The
-    same for the same case name, seed and hand. Raises DataError for a case without labels, and for a share outside (0, 1).
+    same for the same case name, seed and hand. Raises DataError for a case without labels, a share outside (0, 1) and a
+    negative seed.
 
     >>> cell = np.zeros((64, 64), np.uint8)
     >>> cell[20:44, 20:44] = 1
@@ -85,7 +86,7 @@ def pointed(
 
     radius_px: of the discs; one for each object, in a volume on one slice of it. strokes: background strokes per image,
     in a volume on every slice that holds an object.
-    Raises DataError for a case without labels.
+    Raises DataError for a case without labels, and for a negative seed.
 
     >>> cell = np.zeros((64, 64), np.uint8)
     >>> cell[20:44, 20:44] = 1
@@ -107,7 +108,7 @@ def clicks(case: Case, *, seed: int = 0) -> tuple[Point, ...]:
     """
     from scipy import ndimage
 
-    labels, rng = _labels(case), _dice(case, seed + 1)
+    labels, rng = _labels(case), _dice(case, seed, turn=1)
     found = []
     for label in np.unique(labels):
         if label in (0, UNLABELLED):
@@ -133,7 +134,7 @@ def clicks(case: Case, *, seed: int = 0) -> tuple[Point, ...]:
 
 def background_strokes(case: Case, *, seed: int = 0, strokes: int = 3, hand: Hand = STEADY) -> Case:
     """The case with `strokes` strokes of background, in a volume on every slice with an object; all else is unlabelled."""
-    labels, rng = _labels(case), _dice(case, seed + 2)
+    labels, rng = _labels(case), _dice(case, seed, turn=2)
     drawn = np.full_like(labels, UNLABELLED)
     for index in _slices(labels):
         here = labels[index]
@@ -149,9 +150,9 @@ def _labels(case: Case) -> NDArray[np.uint8]:
     return case.labels
 
 
-def _dice(case: Case, seed: int) -> np.random.Generator:
+def _dice(case: Case, seed: int, *, turn: int = 0) -> np.random.Generator:
     """Numbers that depend on the seed and on the name of the case, not on the order of the cases."""
-    return np.random.default_rng([seed, zlib.crc32(case.name.encode())])
+    return np.random.default_rng([checked_seed(seed) + turn, zlib.crc32(case.name.encode())])
 
 
 def _slices(labels: NDArray[Any]) -> Iterator[Any]:

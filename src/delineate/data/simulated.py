@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import UNLABELLED, Case, DataError, new_folder
+from delineate.core import UNLABELLED, Case, DataError, checked_seed, new_folder
 from delineate.data.depth import depth, parallel_borders
 from delineate.data.formats import write_image, write_labels
 
@@ -50,7 +50,7 @@ def simulated(case: Case, style: Style, *, seed: int = 0) -> Case:
     """The case as somebody with this style would have labelled it; labels and objects are new, the image is the same.
 
     Objects are those of the case or, where it has none, the connected pieces of each class; what is UNLABELLED stays so.
-    Raises DataError for a case without labels.
+    Raises DataError for a case without labels, and for a negative seed.
 
     >>> labels = np.zeros((9, 9), np.uint8)
     >>> labels[3:6, 3:6] = 1
@@ -61,7 +61,7 @@ def simulated(case: Case, style: Style, *, seed: int = 0) -> Case:
     if case.labels is None:
         raise DataError(f"{case.name} has no labels to redraw: give it a mask")
     ids = _objects(case.labels) if case.objects is None else case.objects
-    rng = np.random.default_rng([seed, zlib.crc32(case.name.encode())])
+    rng = np.random.default_rng([checked_seed(seed), zlib.crc32(case.name.encode())])
     slices = ids if ids.ndim == 3 else ids[None]
     classes = case.labels if ids.ndim == 3 else case.labels[None]
     habits = _habits(ids, style, rng)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from delineate.core import UNLABELLED, Case, DataError
+from delineate.core import UNLABELLED, Case, DataError, checked_seed
 
 _PREFIX = re.compile(r"(?:.*/)?([A-Za-z]+-?\d+)_")
 
@@ -39,7 +39,7 @@ def split(cases: Sequence[Case], *, share: float, seed: int) -> tuple[list[Case]
     met as nearly as whole groups allow; validation has at least one group, and so has training. Among 100
     drawn
     splits the best is taken: first every class in training, then every class in validation, then the share.
-    With fewer than two groups validation is empty. Raises DataError for a share outside (0, 1).
+    With fewer than two groups validation is empty. Raises DataError for a share outside (0, 1) and for a negative seed.
 
     >>> cases = [Case(f"{i}", np.zeros((2, 2, 1)), group=f"plate{i // 2}") for i in range(8)]
     >>> train, validation = split(cases, share=0.25, seed=0)
@@ -57,7 +57,7 @@ def split(cases: Sequence[Case], *, share: float, seed: int) -> tuple[list[Case]
     holds = {name: frozenset().union(*(_classes(cases[i]) for i in members[name])) for name in names}
     every = frozenset().union(*holds.values())
     wanted = share * len(cases)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed))
     best: tuple[int, int, float] | None = None
     chosen: set[str] = set()
     for _ in range(100):

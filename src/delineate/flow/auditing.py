@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from delineate.core import Case, DataError, DelineateError, new_folder, written_whole
+from delineate.core import Case, DataError, DelineateError, checked_seed, new_folder, written_whole
 from delineate.data import DataSet
 from delineate.data.masks import MasksAre
 from delineate.flow.evidence import (
@@ -159,7 +159,7 @@ def audit(
         facts=or_without(lambda: facts(metadata, data, cases), without={}, tell=note_down),
         thresholds=table,
         most=most,
-        seed=seed,
+        seed=checked_seed(seed),
         tell=watch or (lambda _: None),
     )
     folder = Path(out)

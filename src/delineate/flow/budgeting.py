@@ -69,7 +69,7 @@ def budget(
     minutes (2 where neither is given) or steps bound each training, and seeds repeats every one. resume: go on in an `out`
     that an interrupted run left behind.
     Fewer images are chosen so that the first hold every class; where one is still lacking, that training is left out.
-    Raises DataError where there is nothing to judge on, or masks are not full.
+    Raises DataError for minutes and steps together, where there is nothing to judge on, or masks are not full.
 
     >>> import tempfile
     >>> from delineate.data.samples import coins
@@ -87,6 +87,8 @@ def budget(
     say = tell or (lambda _: None)
     if minutes is None and steps is None:
         minutes = 2.0
+    if (minutes is None) == (steps is None) or (minutes or steps or 0) <= 0:
+        raise DataError("every training needs either minutes or steps, a positive number: give one of them")
     found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
     for note in found.notes:
         say(note)

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from delineate.core import UNLABELLED, DataError, OutputError, new_folder, written_whole
+from delineate.core import UNLABELLED, DataError, OutputError, checked_seed, new_folder, written_whole
 from delineate.data.formats import label_suffix, read_image, stem_of, suffix_of, write_image, write_labels
 from delineate.data.marks import Point
 from delineate.data.masks import MasksAre
@@ -55,6 +55,7 @@ def scribble(
         raise DataError(
             "a number of strokes goes with clicks: add --points, or give --share for strokes alone"
         )
+    checked_seed(seed)
     share, strokes = 0.01 if share is None else share, 3 if strokes is None else strokes
     if strokes < 0:
         raise DataError(f"nobody draws {strokes} strokes: give 0 or more, such as 3")

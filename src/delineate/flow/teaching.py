@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from delineate import data as files
-from delineate.core import Case, ClassTable, DataError, new_folder
+from delineate.core import Case, ClassTable, DataError, checked_seed, new_folder
 from delineate.data import DataSet
 from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
@@ -66,7 +66,7 @@ def train(
     >>> method.predict(held_out[0].image).shape  # classes, height, width
     (2, 303, 77)
     """
-    chosen = method_named(method)
+    chosen, seed = method_named(method), checked_seed(seed)
     first = method != "unet" or is_first(devices, nodes)
     say = tell if tell and first else (lambda _: None)
     if not first:  # another process tells and draws

@@ -99,7 +99,8 @@ def weak(
         reasons["weak"] = "as you asked"
         return Weak() if wanted else None
     facts = []
-    few, boxes = sum(map(barely_labelled, cases)), sum(map(boxed, cases))
+    few = sum(map(barely_labelled, cases))
+    boxes = sum(boxed(case) and not barely_labelled(case) for case in cases)  # strokes leave objects open too
     if sum(map(sparse, cases)) > SCRAPS * len(cases):
         if few:
             facts.append(

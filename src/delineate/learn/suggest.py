@@ -165,10 +165,21 @@ def ranked(
     return chosen
 
 
-def regions_with_labels(found: Survey, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """In which regions (n) of a surveyed image labels (*spatial) say anything."""
+def regions_with_labels(found: Survey, labels: NDArray[np.uint8], *, share: float = 0.0) -> NDArray[np.bool_]:
+    """In which regions (n) of a surveyed image labels (*spatial) say something about more than `share` of the pixels."""
     boxes = [tuple(slice(a, b) for a, b in box) for box in found.bounds]
-    return np.array([(labels[box] != UNLABELLED).any() for box in boxes], bool)
+    return np.array([(labels[box] != UNLABELLED).mean() > share for box in boxes], bool)
+
+
+def only(found: Survey, regions: NDArray[np.bool_]) -> Survey:
+    """These regions (n) of a survey, without the entropy of its pixels, which is large and quick to make again."""
+    return Survey(
+        found.entropy[..., :0],
+        tuple(box for box, kept in zip(found.bounds, regions, strict=True) if kept),
+        found.uncertainty[regions],
+        found.look[regions],
+        found.features[regions],
+    )
 
 
 def regions(shape: Sequence[int], region_px: int) -> list[Bounds]:

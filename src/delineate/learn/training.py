@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from delineate.core import Case, ClassTable, DataError, TrainingError, ahead, keep_big_blocks
+from delineate.core import Case, ClassTable, DataError, TrainingError, ahead, checked_seed, keep_big_blocks
 from delineate.data.augment import Batch, Sample, WindowedSample, batch
 from delineate.data.fingerprint import digest_of, fingerprint
 from delineate.data.large_case import LargeCase
@@ -122,7 +122,7 @@ class Training:
             judge,
             folder,
         )
-        self.minutes, self.steps, self.seed, self._clock = minutes, steps, seed, clock
+        self.minutes, self.steps, self.seed, self._clock = minutes, steps, checked_seed(seed), clock
         looks = [look for one in large for look in one.looks]
         check_learnable([*cases, *looks], classes)
         for case in validation:
