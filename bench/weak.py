@@ -14,20 +14,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
+from torch import Tensor
 
 from delineate import data
 from delineate.core import UNLABELLED, Case, written_whole
 from delineate.data import pointed, scribbled
 from delineate.learn import Overrides, Training, UNetMethod, planned, training
 from delineate.learn.weak import Weak, held_out
+from delineate.losses import colour_smoothness, total_variation
 from delineate.score import dice
 from delineate.score.interval import intervals, ratio_interval
 
@@ -85,7 +89,24 @@ WAYS: dict[str, Weak | None] = {
     "no-smooth": Weak(smoothness=0),
     "no-teacher": Weak(teacher=0),
     "smoother": Weak(smoothness=1),
+    "no-ramp": Weak(ramp=1e-9),
+    "only-blind": Weak(spread=False, teacher=0, smoothness=1),
+    "only-entropy": Weak(spread=False, teacher=0, smoothness=1),
 }
+
+
+def blind(logits: Tensor, _: Tensor, **__: float) -> Tensor:
+    """Smoothness that sees no colour."""
+    return total_variation(logits)
+
+
+def entropy(logits: Tensor, _: Tensor, **__: float) -> Tensor:
+    """How unsure each pixel is, 0 to 1, whatever its neighbours are."""
+    likely = logits.float().log_softmax(1)
+    return -(likely.exp() * likely).sum(1).mean() / math.log(logits.shape[1])
+
+
+INSTEAD = {"only-blind": blind, "only-entropy": entropy}  # of smoothness
 
 
 def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[str, object]:
@@ -114,11 +135,12 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
         cases, classes=found.classes, plan=plan, steps=steps, seed=seed, validation=val, judge=judge
     )
     checks = []
-    for step in run:
-        if step.dice is not None:
-            true, on_strokes, on_spread = np.nanmean(seen, axis=0).tolist()
-            checks.append({"step": step.number, "dice": true, "strokes": on_strokes, "spread": on_spread})
-        seen.clear()
+    with mock.patch("delineate.learn.weak.colour_smoothness", INSTEAD.get(way, colour_smoothness)):
+        for step in run:
+            if step.dice is not None:
+                true, on_strokes, on_spread = np.nanmean(seen, axis=0).tolist()
+                checks.append({"step": step.number, "dice": true, "strokes": on_strokes, "spread": on_spread})
+            seen.clear()
     method = UNetMethod.of(run.learnt)
     scores = []
     for case in val:
