@@ -113,14 +113,11 @@ def load(
     paths = [label_path(entry) for entry in drawn]
     masks = dict(zip(paths, each(read_mask, paths), strict=True))
     evidence: list[tuple[Kind, Evidence]] = []
-    for entry in drawn:
+    for entry, path in zip(drawn, paths, strict=True):
         scribbled = entry.kind == "scribbles"
         closely = folder.doubtful(masks_are) and not scribbled
-        seen = look(
-            masks[label_path(entry)], where=label_path(entry).name, closely=closely, strokes=scribbled
-        )
-        problem = fringes(seen)
-        if problem:
+        seen = look(masks[path], where=path.name, closely=closely, strokes=scribbled)
+        if problem := fringes(seen):
             raise problem.error
         evidence.append((entry.kind, seen))
     large_evidence = [evidence_in(mask) for mask in large_masks]
