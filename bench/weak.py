@@ -19,10 +19,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter, minimum_filter
 from scipy.stats import spearmanr
 from torch import Tensor
 
@@ -30,8 +33,9 @@ from delineate import data
 from delineate.core import UNLABELLED, Case, written_whole
 from delineate.data import pointed, scribbled
 from delineate.learn import Overrides, Training, UNetMethod, planned, training
-from delineate.learn.weak import Weak, held_out
-from delineate.losses import colour_smoothness, total_variation
+from delineate.learn import weak as weak_labels
+from delineate.learn.weak import Weak, held_out, taught
+from delineate.losses import total_variation
 from delineate.score import dice
 from delineate.score.interval import intervals, ratio_interval
 
@@ -90,6 +94,8 @@ WAYS: dict[str, Weak | None] = {
     "no-teacher": Weak(teacher=0),
     "smoother": Weak(smoothness=1),
     "no-ramp": Weak(ramp=1e-9),
+    "no-mixing": Weak(),
+    "open-edges": Weak(),
     "only-blind": Weak(spread=False, teacher=0, smoothness=1),
     "only-entropy": Weak(spread=False, teacher=0, smoothness=1),
 }
@@ -106,7 +112,30 @@ def entropy(logits: Tensor, _: Tensor, **__: float) -> Tensor:
     return -(likely.exp() * likely).sum(1).mean() / math.log(logits.shape[1])
 
 
-INSTEAD = {"only-blind": blind, "only-entropy": entropy}  # of smoothness
+def unmixed(
+    _: Tensor, images: Tensor, labels: Tensor, *, ask: Callable[[Tensor], Tensor], **rest: Any
+) -> Tensor:
+    """Pseudo-labels of the teacher alone."""
+    with torch.no_grad():
+        return taught(ask(images), images, labels, ask=ask, **rest)
+
+
+GROWN = weak_labels._grown
+
+
+def open_edges(labels: NDArray[np.uint8], image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Spread labels without the pixels next to another class, of which strokes and spreading are least sure."""
+    grown = GROWN(labels, image)
+    low, high = minimum_filter(grown, 3), maximum_filter(np.where(grown == UNLABELLED, 0, grown), 3)
+    return np.where((labels == UNLABELLED) & (low != high), UNLABELLED, grown)
+
+
+INSTEAD: dict[str, tuple[str, Callable[..., Any]]] = {
+    "only-blind": ("weak.colour_smoothness", blind),
+    "only-entropy": ("weak.colour_smoothness", entropy),
+    "no-mixing": ("training.taught", unmixed),
+    "open-edges": ("weak._grown", open_edges),
+}
 
 
 def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[str, object]:
@@ -131,11 +160,12 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
         seen.append([mean_dice(one, predicted, classes) for one in (truth, *known[id(truth)])])
         return seen[-1][2]  # what a person with strokes alone would choose by
 
-    run = Training(
-        cases, classes=found.classes, plan=plan, steps=steps, seed=seed, validation=val, judge=judge
-    )
     checks = []
-    with mock.patch("delineate.learn.weak.colour_smoothness", INSTEAD.get(way, colour_smoothness)):
+    place, other = INSTEAD.get(way, ("training.taught", taught))
+    with mock.patch(f"delineate.learn.{place}", other):
+        run = Training(
+            cases, classes=found.classes, plan=plan, steps=steps, seed=seed, validation=val, judge=judge
+        )
         for step in run:
             if step.dice is not None:
                 true, on_strokes, on_spread = np.nanmean(seen, axis=0).tolist()
