@@ -124,7 +124,8 @@ def told(
             Remedy(
                 "Adversarial training: crops are changed to what the network finds hardest before it learns from them, by a "
                 "little more than is to be withstood. Its price: a step takes longer, and on nuclei, taught with 5 and attacked "
-                "with 4 grey levels, clean Dice went from 0.912 to 0.892, of which 0.83 to 0.87 was kept. Audit the new model again.",
+                "with 4 grey levels, clean Dice went from 0.912 to 0.892, of which 0.83 to 0.87 was kept. Audit the "
+                "new model again.",
                 f"delineate train DATA -o ROBUST --adversarial {1.25 * settings.eps:g}",
             ),
         ),
