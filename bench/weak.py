@@ -14,30 +14,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter
 from scipy.stats import spearmanr
-from torch import Tensor
 
 from delineate import data
 from delineate.core import UNLABELLED, Case, written_whole
 from delineate.data import pointed, scribbled
 from delineate.learn import Overrides, Training, UNetMethod, planned, training
-from delineate.learn import weak as weak_labels
-from delineate.learn.weak import Weak, held_out, taught
-from delineate.losses import total_variation
+from delineate.learn.weak import Weak, held_out
 from delineate.score import dice
 from delineate.score.interval import intervals, ratio_interval
+from weak_ways import WAYS, instead
 
 Weaken = Callable[[Case], Case]
 
@@ -82,60 +75,6 @@ SORTS = {
     "nuclei points": Sort("nuclei", points, SMALL, 400, 0.93),
     "membranes 2 %": Sort("membranes", strokes(0.02), SMALL, 400, 0.95),
 }
-WAYS: dict[str, Weak | None] = {
-    "full": None,
-    "partial": None,
-    "weak": Weak(),
-    "only-spread": Weak(smoothness=0, teacher=0),
-    "only-smooth": Weak(spread=False, teacher=0, smoothness=1),
-    "only-taught": Weak(spread=False, smoothness=0),
-    "no-spread": Weak(spread=False),
-    "no-smooth": Weak(smoothness=0),
-    "no-teacher": Weak(teacher=0),
-    "smoother": Weak(smoothness=1),
-    "no-ramp": Weak(ramp=1e-9),
-    "no-mixing": Weak(),
-    "open-edges": Weak(),
-    "only-blind": Weak(spread=False, teacher=0, smoothness=1),
-    "only-entropy": Weak(spread=False, teacher=0, smoothness=1),
-}
-
-
-def blind(logits: Tensor, _: Tensor, **__: float) -> Tensor:
-    """Smoothness that sees no colour."""
-    return total_variation(logits)
-
-
-def entropy(logits: Tensor, _: Tensor, **__: float) -> Tensor:
-    """How unsure each pixel is, 0 to 1, whatever its neighbours are."""
-    likely = logits.float().log_softmax(1)
-    return -(likely.exp() * likely).sum(1).mean() / math.log(logits.shape[1])
-
-
-def unmixed(
-    _: Tensor, images: Tensor, labels: Tensor, *, ask: Callable[[Tensor], Tensor], **rest: Any
-) -> Tensor:
-    """Pseudo-labels of the teacher alone."""
-    with torch.no_grad():
-        return taught(ask(images), images, labels, ask=ask, **rest)
-
-
-GROWN = weak_labels._grown
-
-
-def open_edges(labels: NDArray[np.uint8], image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Spread labels without the pixels next to another class, of which strokes and spreading are least sure."""
-    grown = GROWN(labels, image)
-    low, high = minimum_filter(grown, 3), maximum_filter(np.where(grown == UNLABELLED, 0, grown), 3)
-    return np.where((labels == UNLABELLED) & (low != high), UNLABELLED, grown)
-
-
-INSTEAD: dict[str, tuple[str, Callable[..., Any]]] = {
-    "only-blind": ("weak.colour_smoothness", blind),
-    "only-entropy": ("weak.colour_smoothness", entropy),
-    "no-mixing": ("training.taught", unmixed),
-    "open-edges": ("weak._grown", open_edges),
-}
 
 
 def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[str, object]:
@@ -161,8 +100,7 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
         return seen[-1][2]  # what a person with strokes alone would choose by
 
     checks = []
-    place, other = INSTEAD.get(way, ("training.taught", taught))
-    with mock.patch(f"delineate.learn.{place}", other):
+    with instead(way):
         run = Training(
             cases, classes=found.classes, plan=plan, steps=steps, seed=seed, validation=val, judge=judge
         )
@@ -171,7 +109,7 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
                 true, on_strokes, on_spread = np.nanmean(seen, axis=0).tolist()
                 checks.append({"step": step.number, "dice": true, "strokes": on_strokes, "spread": on_spread})
             seen.clear()
-    method = UNetMethod.of(run.learnt)
+        method = UNetMethod.of(run.learnt)
     scores = []
     for case in val:
         predicted = method.predict(case.image).argmax(0).astype(np.uint8)
