@@ -136,10 +136,26 @@ def test_an_image_without_objects_gets_background_strokes_alone():
     assert set(np.unique(pointed(empty).labels)) == {0, UNLABELLED}
 
 
-@pytest.mark.parametrize("wrong", [{"width_px": 0}, {"length_px": 1}, {"wobble_deg": -1}, {"border_px": -1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"width_px": 0},
+        {"length_px": 1},
+        {"wobble_deg": -1},
+        {"wobble_deg": np.nan},
+        {"border_px": -1},
+        {"border_px": np.inf},
+    ],
+)
 def test_a_hand_that_nobody_has_is_refused(wrong):
     with pytest.raises(DataError, match="give positive numbers"):
         Hand(**wrong)
+
+
+@pytest.mark.parametrize("radius_px", [-1, np.nan, np.inf])
+def test_clicks_that_nobody_makes_are_refused(radius_px):
+    with pytest.raises(DataError, match="nobody clicks discs"):
+        pointed(discs(), radius_px=radius_px)
 
 
 def test_a_share_that_is_none_is_refused():

@@ -101,3 +101,6 @@ def test_what_does_not_fit_is_refused():
     for setting in ("contrast", "reach", "dilation", "distance_px"):
         with pytest.raises(DataError, match=f"{setting} is 0"):
             colour_smoothness(logits, images, **{setting: 0})
+    for setting in ("reach", "dilation"):
+        with pytest.raises(DataError, match=f"{setting} is 1.5: give a whole number of pixels"):
+            colour_smoothness(logits, images, **{setting: 1.5})

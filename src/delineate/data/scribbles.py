@@ -32,7 +32,7 @@ class Hand:
 
     length_px: of the longest stroke. width_px: of the pen. wobble_deg: by how much the direction changes from pixel to
     pixel (standard deviation). border_px: by how much a border is seen off its true place (standard deviation).
-    Raises DataError for a pen without width, strokes without length, and negative deviations.
+    Raises DataError for a pen without width, strokes without length, and deviations that are negative or no numbers.
     """
 
     length_px: int = 60
@@ -41,7 +41,8 @@ class Hand:
     border_px: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.width_px < 1 or self.length_px < 2 or min(self.wobble_deg, self.border_px) < 0:
+        drawable = 1 <= self.width_px < math.inf and 2 <= self.length_px < math.inf
+        if not drawable or not all(0 <= spread < math.inf for spread in (self.wobble_deg, self.border_px)):
             raise DataError(
                 f"nobody draws strokes of {self.length_px} x {self.width_px} pixels that wobble by {self.wobble_deg:g} "
                 f"degrees and miss borders by {self.border_px:g} pixels: give positive numbers"
@@ -86,13 +87,15 @@ def pointed(
 
     radius_px: of the discs; one for each object, in a volume on one slice of it. strokes: background strokes per image,
     in a volume on every slice that holds an object.
-    Raises DataError for a case without labels, and for a negative seed.
+    Raises DataError for a case without labels, a negative seed, and a radius below 0 or without end.
 
     >>> cell = np.zeros((64, 64), np.uint8)
     >>> cell[20:44, 20:44] = 1
     >>> np.unique(pointed(Case("cell", np.zeros((64, 64, 1)), labels=cell)).labels).tolist()
     [0, 1, 255]
     """
+    if not 0 <= radius_px < math.inf:
+        raise DataError(f"nobody clicks discs with a radius of {radius_px} pixels: give 0 or more")
     beside = background_strokes(case, seed=seed, strokes=strokes, hand=hand)
     points = clicks(case, seed=seed)
     return replace(beside, labels=with_points(_labels(beside), points, radius_px=radius_px))

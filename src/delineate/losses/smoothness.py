@@ -61,7 +61,10 @@ def colour_smoothness(
     ):
         if not 0 < value < float("inf"):
             raise DataError(f"{name} is {value}: give a positive number")
-    settings = (contrast, reach, dilation, distance_px)
+    for name, steps in (("reach", reach), ("dilation", dilation)):
+        if steps != int(steps):
+            raise DataError(f"{name} is {steps}: give a whole number of pixels")
+    settings = (contrast, int(reach), int(dilation), distance_px)
     energy: Tensor = _Energy.apply(logits, images.detach(), settings)  # type: ignore[no-untyped-call]
     return energy
 
