@@ -28,7 +28,7 @@ from delineate.core import UNLABELLED, Case, written_whole
 from delineate.data import pointed, scribbled
 from delineate.learn import Overrides, Training, UNetMethod, planned, training
 from delineate.learn.weak import Weak, held_out
-from delineate.score import dice
+from delineate.score import dice, mean_dice
 from delineate.score.interval import intervals, ratio_interval
 from weak_ways import WAYS, instead
 
@@ -96,7 +96,7 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
     seen: list[list[float]] = []
 
     def judge(truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> float:
-        seen.append([mean_dice(one, predicted, classes) for one in (truth, *known[id(truth)])])
+        seen.append([mean_dice(one, predicted, classes=classes) for one in (truth, *known[id(truth)])])
         return seen[-1][2]  # what a person with strokes alone would choose by
 
     checks = []
@@ -124,12 +124,6 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
         "cases": scores,
         "checks": checks,
     }
-
-
-def mean_dice(truth: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> float:
-    """Mean over the classes but background, nan where none is defined."""
-    values = [dice(truth, predicted, label=label) for label in range(1, classes)]
-    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
 
 
 def kept(out: Path, name: str, way: str, steps: int, seed: int) -> Path:

@@ -28,7 +28,7 @@ from delineate.audits.section import Chart, Curve, Picture, Remedy, Section, Tab
 from delineate.audits.subject import Subject
 from delineate.core import UNLABELLED, Case, DataError, ModelError
 from delineate.data.problem import counted
-from delineate.score import dice
+from delineate.score import mean_dice
 
 Labels = NDArray[np.uint8]
 
@@ -218,8 +218,7 @@ def _dice(case: Case, labels: Labels, classes: int) -> float:
     """The mean over classes but background; nan where none is defined."""
     if case.labels is None:
         raise ValueError(f"{case.name} has no labels")
-    values = [dice(case.labels, labels, label=label) for label in range(1, classes)]
-    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+    return mean_dice(case.labels, labels, classes=classes)
 
 
 def _quarrel(labels: Sequence[Labels]) -> float:

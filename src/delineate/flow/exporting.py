@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from delineate.core import Case, DataError, ModelError, new_folder
 from delineate.data import DataSet, images
 from delineate.data.masks import MasksAre
 from delineate.flow.methods import Progress, Tell, data_set, load
-from delineate.flow.teaching import judged
+from delineate.score import mean_dice
 
 MOST_CHECKED = 4  # images on which an exported model is compared with torch
 
@@ -98,7 +99,7 @@ def quantise(
         method.learnt,
         Path(model),
         [*found.cases, *found.validation],
-        judge=judged(len(method.classes)),
+        judge=partial(mean_dice, classes=len(method.classes)),
         most_lost=MOST_LOST if most_lost is None else most_lost,
         progress=progress,
     )

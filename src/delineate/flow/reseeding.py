@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from delineate.data.problem import counted
 from delineate.data.sparse import sparse
 from delineate.flow.calibrating import after_training
 from delineate.flow.methods import Tell, data_set, finished, load
-from delineate.flow.teaching import as_drawn, by_everybody, judged, split_off, validation_of
+from delineate.flow.teaching import as_drawn, by_everybody, split_off, validation_of
+from delineate.score import mean_dice
 
 if TYPE_CHECKING:
     from delineate.learn import Step
@@ -117,7 +119,7 @@ def reseeded(
             unlabelled=found.unlabelled if joined else (),
             steps=steps or before.record.steps,
             seed=seed,
-            judge=judged(len(before.classes)),
+            judge=partial(mean_dice, classes=len(before.classes)),
             folder=folder,
             resume=(folder / NAME).is_file(),
             labels=found.labels,

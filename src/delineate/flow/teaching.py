@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from delineate import data as files
 from delineate.core import Case, ClassTable, DataError, checked_seed, new_folder
@@ -17,6 +16,7 @@ from delineate.data.masks import MasksAre
 from delineate.data.sparse import barely_labelled, sparse
 from delineate.flow.calibrating import after_training
 from delineate.flow.methods import Tell, data_set, method_named, saved
+from delineate.score import mean_dice
 
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
@@ -150,7 +150,7 @@ def train(
         minutes=minutes,
         steps=steps,
         seed=seed,
-        judge=judged(len(found.classes)),
+        judge=partial(mean_dice, classes=len(found.classes)),
         folder=folder,
         resume=resume,
         devices=devices,
@@ -236,17 +236,6 @@ def is_first(devices: int = 1, nodes: int = 1) -> bool:
     from delineate.learn.many import Crew
 
     return Crew.found(devices=devices, nodes=nodes).rank == 0
-
-
-def judged(classes: int) -> Callable[[Any, Any], float]:
-    """(truth, predicted) -> mean Dice over the classes but background, nan where none is defined."""
-    from delineate.score import dice
-
-    def judge(truth: Any, predicted: Any) -> float:
-        values = [dice(truth, predicted, label=label) for label in range(1, classes)]
-        return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
-
-    return judge
 
 
 def _said(value: Any) -> str:

@@ -10,6 +10,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from delineate.score.expected import expected_dice
 from delineate.score.folders import score_folders
 from delineate.score.guarantee import check_alpha, least_alpha, missed_foreground, risk_controlled_threshold
 from delineate.score.interval import Intervals, difference_interval, intervals
@@ -29,6 +30,7 @@ from delineate.score.overlap import (
     counted,
     dice,
     iou,
+    mean_dice,
     precision,
     recall,
     specificity,
@@ -94,6 +96,7 @@ __all__ = [
     "dice",
     "difference_interval",
     "expected_calibration_error",
+    "expected_dice",
     "fitted_temperature",
     "hausdorff",
     "hausdorff95",
@@ -102,6 +105,7 @@ __all__ = [
     "iou",
     "least_alpha",
     "match_objects",
+    "mean_dice",
     "missed_foreground",
     "paired",
     "pool_calibrations",

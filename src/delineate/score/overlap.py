@@ -117,6 +117,16 @@ def dice(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> float:
     return counted(truth, predicted, label=label).dice
 
 
+def mean_dice(truth: NDArray[Any], predicted: NDArray[Any], *, classes: int) -> float:
+    """The mean `dice` of labels 1 to classes - 1, all but background; nan where none of them is in either image.
+
+    >>> mean_dice(np.array([[0, 1, 1, 2]]), np.array([[0, 0, 1, 2]]), classes=4)  # 0.667 and 1; the last is in neither
+    0.833...
+    """
+    values = np.array([dice(truth, predicted, label=label) for label in range(1, classes)])
+    return float(values[~np.isnan(values)].mean()) if not np.isnan(values).all() else _NAN
+
+
 def iou(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> float:
     """Intersection over union of one label: |A∩B| / |A∪B|, from 0 (disjoint) to 1 (identical).
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import Case
-from delineate.score import dice
+from delineate.score import mean_dice
 
 Shift = tuple[int, ...]
 Predict = Callable[[NDArray[Any]], NDArray[np.float32]]
@@ -145,11 +145,7 @@ def _compared(
     def judged(predicted: NDArray[np.uint8]) -> float:
         if truth is None:
             return math.nan
-        values = [
-            dice(truth[_last(*common)], predicted[_last(*common)], label=label)
-            for label in range(1, len(still))
-        ]
-        return float(np.nanmean(values)) if not np.isnan(values).all() else math.nan
+        return mean_dice(truth[_last(*common)], predicted[_last(*common)], classes=len(still))
 
     moves = []
     for shift, likely, shared, inside in answers:
