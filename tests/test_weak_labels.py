@@ -1,14 +1,17 @@
 """Strokes from end to end: `train` recognises them, says so, and takes images without labels along."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from delineate import flow
-from delineate.core import Case, ClassTable, DataError
+from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data import DataSet, scribbled
+from delineate.flow.nearness import nearness
 from delineate.learn import Overrides
+from delineate.score import mean_dice
 
 CLASSES = ClassTable(("background", "square"))
 SMALL = Overrides(patch=32, batch=2, width=4, levels=2, shuffle=1)
@@ -55,16 +58,88 @@ def test_full_masks_hear_nothing_of_it():
     assert not any("weak" in line or "stroke" in line for line in told)
 
 
-def test_a_temperature_is_fitted_on_full_masks_alone():
+def near(told: list[str]) -> str:
+    (line,) = [line for line in told if line.startswith("how near full masks")]
+    return line
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """Called with a number, the model answers of the first squares with so much for the class that a shifted mask has."""
+
+    def answer(surely: float, *, shift: int) -> None:
+        def likely(seed: int) -> np.ndarray:
+            labels = np.roll(square(seed).labels, shift, axis=0)
+            return np.where(labels == [[[0]], [[1]]], surely, 1 - surely).astype(np.float32)
+
+        monkeypatch.setattr(
+            "delineate.flow.nearness.probabilities_of",
+            lambda _, cases: [likely(i) for i in range(len(cases))],
+        )
+
+    return answer
+
+
+def test_without_full_masks_held_out_the_model_says_what_it_expects_of_itself(answered, tmp_path):
     told: list[str] = []
-    method = flow.train(strokes(6), steps=2, overrides=SMALL, tell=told.append)
-    assert method.learnt.temperature == 1
+    answered(0.9999, shift=4)
+    method = flow.train(
+        strokes(4), out=tmp_path / "model", val=strokes(3).cases, steps=1, overrides=SMALL, tell=told.append
+    )
     assert sum("no image held out has a full mask" in line for line in told) == 1
-    assert not any(line.startswith("temperature") for line in told)
-    told.clear()
+    assert any(line.startswith("temperature") and "fitted on 3 cases" in line for line in told)
+    about = json.loads((tmp_path / "model" / "model.json").read_text())["calibration"]
+    assert about["temperature"] == method.learnt.temperature > 1.5
+    found = about["found"]["nearness"]
+    assert (found["how"], found["cases"]) == ("expected", 3)
+    assert 0.5 < found["dice"] < 0.99
+    assert f"expects a Dice of {found['dice']:.2f} of itself" in near(told)
+
+
+def test_full_masks_held_out_measure_how_near_strokes_come(tmp_path):
+    told: list[str] = []
     val = [strokes(1).cases[0], square(20), square(21)]
-    flow.train(strokes(4), val=val, steps=2, overrides=SMALL, tell=told.append)
+    method = flow.train(
+        strokes(4), out=tmp_path / "model", val=val, steps=2, overrides=SMALL, tell=told.append
+    )
     assert any("fitted on 2 cases" in line for line in told)
+    dice = np.mean(
+        [mean_dice(case.labels, method.predict(case.image).argmax(0), classes=2) for case in val[1:]]
+    )
+    assert f"Dice {dice:.3f}" in near(told)
+    assert "on the full masks of 2 images held out" in near(told)
+    found = json.loads((tmp_path / "model" / "model.json").read_text())["calibration"]["found"]["nearness"]
+    assert (found["how"], found["dice"]) == ("measured", pytest.approx(dice))
+
+
+def test_boxes_held_out_say_neither():
+    told: list[str] = []
+    boxes = np.zeros((40, 40), np.uint8)
+    boxes[12:28, 12:28] = UNLABELLED
+    boxes[17:23, 17:23] = 1
+    val = [replace(square(0), labels=boxes)]
+    method = flow.train(strokes(4), val=val, steps=2, overrides=SMALL, tell=told.append)
+    assert method.learnt.temperature == 1
+    assert sum("no image held out has a mask or strokes" in line for line in told) == 1
+    assert not any(line.startswith("how near") for line in told)
+
+
+def test_what_strokes_imply_makes_no_model_surer(answered):
+    told: list[str] = []
+    answered(0.7, shift=0)  # right throughout, yet unsure
+    method = flow.train(strokes(4), val=strokes(1).cases, steps=1, overrides=SMALL, tell=told.append)
+    assert method.learnt.temperature == 1
+    assert any("too easy to say" in line for line in told)
+    assert "expects a Dice of" in near(told)
+
+
+def test_of_images_of_background_alone_nobody_can_tell_how_near():
+    empty = replace(square(9), labels=np.zeros((40, 40), np.uint8), image=np.zeros((40, 40, 1), np.uint16))
+    likely = np.stack([np.full((40, 40), 1.0), np.zeros((40, 40))]).astype(np.float32)
+    for measured in (True, False):
+        found = nearness([likely], [empty], temperature=1, measured=measured)
+        assert np.isnan(found.dice)
+        assert "nobody can tell" in str(found)
 
 
 def test_images_without_labels_join_full_masks_where_they_are_given():

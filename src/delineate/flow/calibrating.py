@@ -27,10 +27,9 @@ from delineate.score import (
 )
 
 if TYPE_CHECKING:
-    from delineate.learn import Learnt
+    pass
 
 ENGINE = "torch-float32"
-MOST = 16  # cases that a temperature is fitted on after a training: one number needs no more
 
 
 @dataclass(frozen=True)
@@ -135,29 +134,6 @@ def _unseen(method: Any, cases: Sequence[Case], tell: Tell) -> list[Case]:
     if known:
         tell(f"{len(known)} of {len(cases)} images are left out: the model has learnt from them")
     return [case for case in cases if not any(case is one for one in known)]
-
-
-def after_training(learnt: Learnt, held_out: Sequence[Case], *, folder: Path | None, tell: Tell) -> Learnt:
-    """The model with the temperature that at most 16 of the cases held out give, written into its folder.
-
-    Without any labelled case it is as it was.
-    """
-    labelled = [case for case in held_out if case.labels is not None and (case.labels != UNLABELLED).any()]
-    if not labelled:
-        return learnt
-    from delineate.learn import UNetMethod
-    from delineate.learn.learnt import recalibrated
-
-    count = min(len(labelled), MOST)
-    cases = [labelled[i * len(labelled) // count] for i in range(count)]
-    result = fitted(probabilities_of(UNetMethod.of(learnt), cases), cases)
-    softer = replace(
-        learnt, temperature=result.temperature.temperature, fitted_on=tuple(map(digest_of, cases))
-    )
-    if folder is not None:
-        recalibrated(softer, folder, found=result.found())
-    tell(str(result))
-    return softer
 
 
 def fitted(

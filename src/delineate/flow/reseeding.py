@@ -12,9 +12,8 @@ from delineate.data import DataSet
 from delineate.data.fingerprint import seen
 from delineate.data.masks import MasksAre
 from delineate.data.problem import counted
-from delineate.data.sparse import sparse
-from delineate.flow.calibrating import after_training
 from delineate.flow.methods import Tell, data_set, finished, load
+from delineate.flow.nearness import settled
 from delineate.flow.teaching import as_drawn, by_everybody, split_off, validation_of
 from delineate.score import mean_dice
 
@@ -128,8 +127,7 @@ def reseeded(
         for step in training:
             if watch:
                 watch(step)
-        masks = [case for case in validation if not sparse(case)]
-        after_training(training.learnt, masks, folder=folder, tell=say)
+        settled(training.learnt, validation, folder=folder, tell=say)
     return tuple(folders)
 
 

@@ -13,9 +13,9 @@ from delineate.core import Case, ClassTable, DataError, checked_seed, new_folder
 from delineate.data import DataSet
 from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
-from delineate.data.sparse import barely_labelled, sparse
-from delineate.flow.calibrating import after_training
+from delineate.data.sparse import barely_labelled
 from delineate.flow.methods import Tell, data_set, method_named, saved
+from delineate.flow.nearness import settled
 from delineate.score import mean_dice
 
 if TYPE_CHECKING:
@@ -165,10 +165,7 @@ def train(
     learnt = training.learnt
     if kept := learnt.record.data.get("kept_step"):
         say(f"the model of step {kept} is kept: it was better on what is held out than the last one")
-    masks = [case for case in validation if not sparse(case)]
-    if validation and not masks:
-        say("no image held out has a full mask, so probabilities stay as they are (temperature 1)")
-    return UNetMethod.of(after_training(learnt, masks, folder=folder, tell=say) if first else learnt)
+    return UNetMethod.of(settled(learnt, validation, folder=folder, tell=say) if first else learnt)
 
 
 def validation_of(

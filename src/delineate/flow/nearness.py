@@ -1,0 +1,133 @@
+"""When a training is over: probabilities that come true, and how near weak labels have come to full masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core import UNLABELLED, Case, tempered
+from delineate.data.fingerprint import digest_of
+from delineate.data.sparse import barely_labelled, sparse
+from delineate.flow.calibrating import fitted, probabilities_of
+from delineate.flow.methods import Tell
+from delineate.score import expected_dice, intervals, mean_dice
+
+if TYPE_CHECKING:
+    from delineate.learn import Learnt
+
+MOST = 16  # cases that a temperature is fitted on after a training: one number needs no more
+BUDGET = "what full masks would give, `delineate budget` tells of a few of them"
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How good a model of weak labels is on `cases` cases held out: mean Dice over the classes but background, 0 to 1.
+
+    how: "measured" on full masks, or "expected" from the model's own probabilities. low, high: its 95 % interval over
+    groups of cases, nan where there are fewer than two.
+    """
+
+    how: Literal["measured", "expected"]
+    dice: float
+    low: float
+    high: float
+    cases: int
+
+    @classmethod
+    def of(
+        cls, how: Literal["measured", "expected"], values: Sequence[float], cases: Sequence[Case]
+    ) -> Nearness:
+        """From the Dice of every case, nan where none is defined."""
+        low, high = intervals(values, [case.group for case in cases]).mean or (float("nan"),) * 2
+        known = [value for value in values if not np.isnan(value)]
+        return cls(how, float(np.mean(known)) if known else float("nan"), low, high, len(cases))
+
+    def __str__(self) -> str:
+        where = f"{self.cases} image{'s' if self.cases > 1 else ''} held out"
+        if np.isnan(self.dice):
+            return f"how near full masks: {where} hold nothing but background, so nobody can tell"
+        between = "" if np.isnan(self.low) else f" ({self.low:.3f} to {self.high:.3f})"
+        if self.how == "measured":
+            return (
+                f"how near full masks: Dice {self.dice:.3f}{between} on the full masks of {where}; {BUDGET}"
+            )
+        return (
+            f"how near full masks: the model expects a Dice of {self.dice:.2f} of itself on {where}, where 1 would be perfect. "
+            f"An estimate: full masks of a few such images as --val measure it, and {BUDGET}"
+        )
+
+
+def settled(learnt: Learnt, held_out: Sequence[Case], *, folder: Path | None, tell: Tell) -> Learnt:
+    """The model with the temperature that at most 16 of the cases held out give, written into its folder.
+
+    Of a weak training it is also told, and written, how near it comes to full masks. Where no case held out has one, both
+    follow from what its strokes imply, which may say that the model is too sure but not, for it lies where it is easy, that
+    it is not sure enough. Without any labelled case, and with boxes alone, the model is as it was.
+    """
+    told = [case for case in held_out if case.labels is not None and (case.labels != UNLABELLED).any()]
+    masks = [case for case in told if not sparse(case)]
+    cases = evenly(masks or [case for case in told if barely_labelled(case)])
+    if not cases:
+        if held_out:
+            tell("no image held out has a mask or strokes, so probabilities stay as they are (temperature 1)")
+        return learnt
+    from delineate.learn import UNetMethod
+    from delineate.learn.learnt import recalibrated
+    from delineate.learn.weak import held_out as implied
+
+    plan = learnt.plan
+    labelled = [
+        implied(case, dims=plan.dims, normalisation=plan.normalisation, grey=plan.grey) for case in cases
+    ]
+    answers = probabilities_of(UNetMethod.of(learnt), cases)
+    result = fitted(answers, labelled)
+    temperature = result.temperature.temperature
+    if not masks:
+        tell("no image held out has a full mask: the temperature is fitted on what their strokes imply")
+    if not masks and temperature < 1:
+        temperature = 1.0
+        tell(
+            "that is too easy to say that the model is not sure enough, so probabilities stay as they are (temperature 1)"
+        )
+    else:
+        tell(str(result))
+    found = result.found()
+    if plan.weak is not None:
+        near = nearness(answers, cases, temperature=temperature, measured=bool(masks))
+        tell(str(near))
+        found |= {"nearness": asdict(near)}
+    softer = replace(learnt, temperature=temperature, fitted_on=tuple(map(digest_of, cases)))
+    if folder is not None:
+        recalibrated(softer, folder, found=found)
+    return softer
+
+
+def nearness(
+    answers: Sequence[NDArray[np.float32]], cases: Sequence[Case], *, temperature: float, measured: bool
+) -> Nearness:
+    """How good these answers (classes, *spatial) of temperature 1 are: measured on the masks of the cases, or expected."""
+    if not measured:
+        return Nearness.of(
+            "expected", [expected_dice(tempered(one, temperature=temperature)) for one in answers], cases
+        )
+    values: list[float] = [
+        mean_dice(case.labels, one.argmax(0).astype(np.uint8), classes=len(one))
+        for case, one in zip(cases, answers, strict=True)
+        if case.labels is not None
+    ]
+    return Nearness.of("measured", values, cases)
+
+
+def evenly(cases: Sequence[Any]) -> list[Any]:
+    """At most MOST of them, evenly chosen.
+
+    >>> evenly(range(20))[:4], len(evenly(range(20)))
+    ([0, 1, 2, 3], 16)
+    """
+    count = min(len(cases), MOST)
+    return [cases[i * len(cases) // count] for i in range(count)]
