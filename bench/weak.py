@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from delineate import data
-from delineate.core import UNLABELLED, Case, written_whole
+from delineate.core import UNLABELLED, Case, tempered, written_whole
 from delineate.data import pointed, scribbled
+from delineate.flow.calibrating import fitted, probabilities_of
+from delineate.flow.nearness import nearness
 from delineate.learn import Overrides, Training, UNetMethod, planned, training
 from delineate.learn.weak import Weak, held_out
 from delineate.score import dice, mean_dice
@@ -110,9 +112,9 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
                 checks.append({"step": step.number, "dice": true, "strokes": on_strokes, "spread": on_spread})
             seen.clear()
         method = UNetMethod.of(run.learnt)
-    scores = []
-    for case in val:
-        predicted = method.predict(case.image).argmax(0).astype(np.uint8)
+    scores, answers = [], probabilities_of(method, val)
+    for case, answer in zip(val, answers, strict=True):
+        predicted = answer.argmax(0).astype(np.uint8)
         each = [dice(case.labels, predicted, label=label) for label in range(len(found.classes))]
         scores.append({"name": case.name, "group": case.group, "dice": each})
     return {
@@ -123,7 +125,31 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
         "seconds": time.process_time() - begun,
         "cases": scores,
         "checks": checks,
+        "near": near(answers, val, [replace(case, labels=known[id(case.labels)][1]) for case in val]),
     }
+
+
+def near(
+    answers: list[NDArray[np.float32]], val: Sequence[Case], implied: Sequence[Case]
+) -> dict[str, list[float]]:
+    """What a training on strokes says of itself, beside the truth: Dice, temperature, and calibration errors without and with it."""
+    own, true = fitted(answers, implied), fitted(answers, val)
+    temperature = max(1.0, own.temperature.temperature)
+    dice_ = [nearness(answers, val, temperature=temperature, measured=measured) for measured in (False, True)]
+    softer = fitted([tempered(one, temperature=temperature) for one in answers], val)
+    return {
+        "dice": [one.dice for one in dice_],
+        "temperature": [temperature, true.temperature.temperature],
+        "ece": [true.ece[0], softer.ece[0]],
+        "border_ece": [true.border_ece[0], softer.border_ece[0]],
+    }
+
+
+def said(name: str, runs: list[dict]) -> str:
+    """One line: what trainings on weak labels said of themselves, beside the truth."""
+    seen = [run["near"] for run in runs if "near" in run]
+    pairs = {key: np.mean([one[key] for one in seen], axis=0) for key in (seen[0] if seen else ())}
+    return f"{name}: " + ", ".join(f"{key} {own:.3f} and {true:.3f}" for key, (own, true) in pairs.items())
 
 
 def kept(out: Path, name: str, way: str, steps: int, seed: int) -> Path:
@@ -233,6 +259,11 @@ def main() -> None:
         print("|---|---|---|---|---|---|---|---|---|")
         for name, runs in found.items():
             print(row(name, runs))
+    print(
+        "\nDice that is expected and true, temperature by strokes and by truth, calibration error without it and with it"
+    )
+    for name, runs in found.items():
+        print(said(name, runs.get("weak", [])))
     print("\nRank correlation with true Dice")
     for name, runs in found.items():
         print(f"{name}: {correlation([run for way, each in runs.items() if way != 'full' for run in each])}")
