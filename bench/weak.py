@@ -132,7 +132,7 @@ def trained(sort: Sort, root: Path, *, way: str, steps: int, seed: int) -> dict[
 def near(
     answers: list[NDArray[np.float32]], val: Sequence[Case], implied: Sequence[Case]
 ) -> dict[str, list[float]]:
-    """What a training on strokes says of itself, beside the truth: Dice, temperature, and calibration errors without and with it."""
+    """What a training on strokes says of itself beside the truth: Dice, temperature, calibration errors without and with."""
     own, true = fitted(answers, implied), fitted(answers, val)
     temperature = max(1.0, own.temperature.temperature)
     dice_ = [nearness(answers, val, temperature=temperature, measured=measured) for measured in (False, True)]
