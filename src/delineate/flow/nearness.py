@@ -58,11 +58,14 @@ class Nearness:
             return f"how near full masks: {where} hold nothing but background, so nobody can tell"
         between = "" if np.isnan(self.low) else f" ({self.low:.3f} to {self.high:.3f})"
         if self.how == "measured":
-            return f"how near full masks: Dice {self.dice:.3f}{between} on the full masks of {where}, where 1 would be perfect; {BUDGET}"
+            return (
+                f"how near full masks: Dice {self.dice:.3f}{between} on the full masks of {where}, where 1 would be perfect; "
+                f"{BUDGET}"
+            )
         return (
             f"how near full masks: the model expects a Dice of about {self.dice:.2f} of itself on {where}, where 1 would be "
-            f"perfect; on {KNOWN} data sets the truth lay between {BELOW:.2f} below and {ABOVE:.2f} above what was expected, so give "
-            f"full masks of a few images as --val to measure it; {BUDGET}"
+            f"perfect; on {KNOWN} data sets the truth lay between {BELOW:.2f} below and {ABOVE:.2f} above what was expected, so "
+            f"give full masks of a few images as --val to measure it; {BUDGET}"
         )
 
 
