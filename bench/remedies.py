@@ -3,15 +3,16 @@
     python bench/remedies.py subgroup nuclei [--labelled 4] [--seeds 2]
     python bench/remedies.py seeds nuclei [--steps 100 400] [--seeds 3]
 
-`subgroup` trains on fluorescence alone (nuclei/train), and with a few stained images (of nuclei/histology) as well; both are
-scored on fluorescence (nuclei/val) and on the stained images that neither saw. `seeds` trains with several seeds, briefly and for
-longer, and prints how far the mean Dice on nuclei/val spreads, and how many of the pixels outlined by any are in dispute.
+`subgroup` trains on fluorescence alone (nuclei/train), with a few stained images (of nuclei/histology) as well, and with both
+balanced, as `train --balance` does; each is scored on fluorescence (nuclei/val) and on the stained images that none of them saw.
+`seeds` trains with several seeds, briefly and for longer, and prints how far the mean Dice on nuclei/val spreads, and how many of
+the pixels outlined by any are in dispute.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 from delineate import data
 from delineate.audits.conditions.shifted import with_channels
 from delineate.core import Case, ClassTable
+from delineate.data.balance import times_alike
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.score import mean_dice
 
@@ -51,13 +53,15 @@ def subgroup(wanted: argparse.Namespace) -> None:
     every = len(group) // wanted.labelled
     learnt = group[::every][: wanted.labelled]
     unseen = [case for case in group if case not in learnt]
-    print(f"{'learnt from':>32s} seed  fluorescence ({len(val)})  stained ({len(unseen)})")
+    print(f"{'learnt from':>42s} seed  fluorescence ({len(val)})  stained ({len(unseen)})")
     for seed in range(wanted.seeds):
-        for more in ([], learnt):
-            method = trained([*given, *more], steps=wanted.steps, seed=seed)
+        for how, more in (("", []), ("", learnt), (", balanced", learnt)):
+            kinds = {case.name: str(case in more) for case in [*given, *more]}
+            times = times_alike(kinds, list(kinds)) if how else None
+            method = trained([*given, *more], steps=wanted.steps, seed=seed, times=times)
             found = [np.nanmean(scores(answers(method, cases), cases)) for cases in (val, unseen)]
             print(
-                f"{f'{len(given)} fluorescent, {len(more)} stained':>32s} {seed:4d}  {found[0]:17.3f}  {found[1]:12.3f}",
+                f"{f'{len(given)} fluorescent, {len(more)} stained{how}':>42s} {seed:4d}  {found[0]:17.3f}  {found[1]:12.3f}",
                 flush=True,
             )
 
@@ -83,10 +87,17 @@ def plain(folder: Path) -> list[Case]:
     return [Case(case.name, with_channels(case.image, 1)[0], labels=case.labels) for case in found.cases]
 
 
-def trained(cases: Sequence[Case], *, steps: int, seed: int) -> UNetMethod:
-    """A small network, learnt from these."""
+def trained(
+    cases: Sequence[Case], *, steps: int, seed: int, times: Mapping[str, int] | None = None
+) -> UNetMethod:
+    """A small network, learnt from these, each as often as `times` says."""
     run = Training(
-        cases, classes=ClassTable.numbered(2), plan=planned(cases, overrides=SMALL), steps=steps, seed=seed
+        cases,
+        classes=ClassTable.numbered(2),
+        plan=planned(cases, overrides=SMALL),
+        steps=steps,
+        seed=seed,
+        times=times,
     )
     for _ in run:
         pass

@@ -38,6 +38,8 @@ def test_the_scanner_on_which_half_is_missed_is_found() -> None:
     (finding,) = section.findings
     assert finding.verdict == "fail"
     assert finding.value == pytest.approx(1 - 2 / 3)
+    (remedy,) = section.remedies
+    assert remedy.command == "delineate train DATA -o MODEL --balance scanner"
     assert finding.sentence.startswith(
         "Where scanner is old (8 cases), Dice of cell is 0.333 lower than elsewhere"
     )

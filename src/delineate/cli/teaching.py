@@ -91,6 +91,15 @@ def train(
         str | None,
         typer.Option(help="With masks/NAME/ of several people: random, soft or consensus; else one each."),
     ] = None,
+    balance: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of metadata.csv, such as scanner, whose values are to be learnt from alike."
+        ),
+    ] = None,
+    metadata: Annotated[
+        Path | None, typer.Option(help="CSV with a row per image; else metadata.csv in the data folder.")
+    ] = None,
     weak: Annotated[
         bool | None, typer.Option("--weak/--no-weak", help="Teach the pixels that strokes leave out.")
     ] = None,
@@ -144,6 +153,8 @@ def train(
             all_images=all_images,
             unlabelled=unlabelled,
             masks_are=masks_are_known(masks_are),
+            balance=balance,
+            metadata=metadata,
             devices=devices,
             nodes=nodes,
             tell=tell,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from delineate.core import Case, DataError, ModelError
 from delineate.data import DataSet
+from delineate.data.balance import by_name
 from delineate.data.fingerprint import seen
 from delineate.data.masks import MasksAre
 from delineate.data.problem import counted
@@ -122,6 +123,7 @@ def reseeded(
             folder=folder,
             resume=(folder / NAME).is_file(),
             labels=found.labels,
+            times=by_name(before.record.data.get("times", {}), [*found.cases, *apart], found.large),
         )
         say(f"seed {seed}: {steps or before.record.steps} steps into {folder}")
         for step in training:

@@ -14,6 +14,7 @@ from delineate.data import DataSet
 from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
 from delineate.data.sparse import barely_labelled
+from delineate.flow.balancing import balanced
 from delineate.flow.methods import Tell, data_set, method_named, saved
 from delineate.flow.nearness import settled
 from delineate.score import mean_dice
@@ -43,6 +44,8 @@ def train(
     all_images: bool | None = None,
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
+    balance: str | None = None,
+    metadata: str | Path | None = None,
     devices: int = 1,
     nodes: int = 1,
     tell: Tell | None = None,
@@ -55,7 +58,9 @@ def train(
     (10 where neither is given) or steps bound the training of a U-Net; the same steps, seed, data and machine
     give the same weights. The temperature of the probabilities is then fitted on at most 16 of the cases held out; it
     changes no label. labels: masks, scribbles, points or boxes, where several kinds lie in the folder;
-    all_images: whether images without labels join; not asked, they do where labels are weak. resume: go on with the
+    all_images: whether images without labels join; not asked, they do where labels are weak. balance: a column of the
+    CSV file metadata (metadata.csv in the data folder where none is named) of whose values each is to be drawn alike, though no
+    case more than 10 times as often as others. resume: go on with the
     interrupted training in `out`. devices, nodes: processes, each with a GPU where there are any, that share the batches
     of a U-Net; torchrun and srun bring their own numbers.
     Raises DataError, TrainingError or OutputError, each with its remedy.
@@ -72,9 +77,13 @@ def train(
     if not first:  # another process tells and draws
         watch = None
     if method != "unet" and (
-        resume or overrides is not None or any(x is not None for x in (val, minutes, steps))
+        resume
+        or overrides is not None
+        or any(x is not None for x in (val, minutes, steps, balance, metadata))
     ):
-        raise DataError(f"{method} has no validation, budget, plan or --resume: leave those options out")
+        raise DataError(
+            f"{method} has no validation, budget, plan, balance or --resume: leave those options out"
+        )
     if minutes is None and steps is None:
         minutes = 10.0
     wanted = overrides.annotators if overrides else None
@@ -115,6 +124,14 @@ def train(
             [*cases, *(look for one in found.large for look in one.looks)]
         )
         return learnt if folder is None else saved(learnt, folder)
+    times = balanced(
+        [*found.cases, *found.validation],
+        found.large,
+        balance=balance,
+        metadata=metadata,
+        data=data,
+        tell=say,
+    )
     if not validation and len(cases) >= 5:
         cases, validation = split_off(cases, seed=seed)
         say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
@@ -156,6 +173,7 @@ def train(
         devices=devices,
         nodes=nodes,
         labels=found.labels,
+        times=times,
     )
     for step in training:
         if step.previews and folder is not None:

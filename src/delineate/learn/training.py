@@ -11,7 +11,7 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from torch import Tensor
 
 from delineate.core import Case, ClassTable, DataError, TrainingError, ahead, checked_seed, keep_big_blocks
 from delineate.data.augment import Batch, Sample, WindowedSample, batch
+from delineate.data.balance import by_digest
 from delineate.data.fingerprint import digest_of, fingerprint
 from delineate.data.large_case import LargeCase
 from delineate.learn.adversarial import hardened, unremembered
@@ -79,7 +80,8 @@ class Training:
     checkpoints go (None: nothing is written). resume: go on from the checkpoint in `folder`. clock: seconds, for
     the budget; a test or a bench may bring its own. devices, nodes: processes that share each batch, on each of so many
     machines; where torchrun or srun started them, these numbers are theirs. Only the first process writes. labels: the
-    kind of labels that was asked for, where several lay there; the record keeps it.
+    kind of labels that was asked for, where several lay there; the record keeps it. times: name -> how often a case is drawn
+    for once that others are.
 
     Raises DataError for data that cannot be learnt from, TrainingError where the loss stops being finite,
     OutputError where the disk is full; the last model saved stays as it was.
@@ -112,6 +114,7 @@ class Training:
         devices: int = 1,
         nodes: int = 1,
         labels: str | None = None,
+        times: Mapping[str, int] | None = None,
     ) -> None:
         if (minutes is None) == (steps is None) or (minutes or steps or 0) <= 0:
             raise DataError("a training needs either minutes or steps, a positive number: give one of them")
@@ -127,7 +130,7 @@ class Training:
         check_learnable([*cases, *looks], classes)
         for case in validation:
             ready(plan, case.image, name=case.name)
-        weak = plan.weak is not None
+        weak, often = plan.weak is not None, dict(times or {})
         silent = list(unlabelled) if weak else []
         if weak:
             self.validation = [
@@ -142,7 +145,8 @@ class Training:
                     *([one] for one in silent),
                 ]
             )
-            for sample in samples(
+            for sample in often.get(case.name, 1)
+            * samples(
                 case,
                 others=others,
                 dims=plan.dims,
@@ -154,7 +158,7 @@ class Training:
             )
         ]
         for one in large:
-            self._samples += large_samples(
+            self._samples += often.get(one.name, 1) * large_samples(
                 one,
                 dims=plan.dims,
                 normalisation=plan.normalisation,
@@ -208,7 +212,8 @@ class Training:
                 "unit": [*cases, *looks][0].unit,
             }
             | ({"unlabelled": len(silent)} if silent else {})
-            | ({"labels": labels} if labels else {}),
+            | ({"labels": labels} if labels else {})
+            | ({"times": by_digest(often, [*cases, *validation], large)} if often else {}),
         )
         if resume:
             self._restore(folder or Path())

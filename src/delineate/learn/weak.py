@@ -53,9 +53,8 @@ class Weak:
 
 def prepared(given: Sequence[Sample | WindowedSample], weak: Weak) -> list[Sample | WindowedSample]:
     """The samples as a weak training crops them: strokes spread, and those with strokes as often as those without."""
-    told: list[Sample | WindowedSample] = [
-        _spread(one) if weak.spread and isinstance(one, Sample) else one for one in given if one.places
-    ]
+    grown = {id(one): _spread(one) for one in given if weak.spread and one.places and isinstance(one, Sample)}
+    told: list[Sample | WindowedSample] = [grown.get(id(one), one) for one in given if one.places]
     silent = [one for one in given if not one.places]
     return [*told * max(1, -(-len(silent) // max(len(told), 1))), *silent]
 
