@@ -21,7 +21,7 @@ import numpy as np
 from delineate import data
 from delineate.audits.conditions.shifted import with_channels
 from delineate.core import Case, ClassTable
-from delineate.data.balance import times_alike
+from delineate.data.balance import drawn_by_itself, times_alike
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.score import mean_dice
 
@@ -57,7 +57,8 @@ def subgroup(wanted: argparse.Namespace) -> None:
     for seed in range(wanted.seeds):
         for how, more in (("", []), ("", learnt), (", balanced", learnt)):
             kinds = {case.name: str(case in more) for case in [*given, *more]}
-            times = times_alike(kinds, list(kinds)) if how else None
+            weights = {case.name: drawn_by_itself(case.spatial, dims=2) for case in [*given, *more]}
+            times = times_alike(kinds, weights) if how else None
             method = trained([*given, *more], steps=wanted.steps, seed=seed, times=times)
             found = [np.nanmean(scores(answers(method, cases), cases)) for cases in (val, unseen)]
             print(

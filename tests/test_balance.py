@@ -1,6 +1,6 @@
 """Few images of a scanner are drawn as often as the many of another, where a table tells them apart."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,10 @@ import pytest
 
 from delineate import flow
 from delineate.cli import main
-from delineate.core import Case, ClassTable, DataError
+from delineate.core import Case, ClassTable, DataError, OutputError
 from delineate.data import DataSet
+from delineate.data.balance import drawn_by_itself, times_alike
+from delineate.flow.balancing import balanced
 from delineate.learn import Overrides, Training, planned
 
 CLASSES = ClassTable(("background", "square"))
@@ -78,10 +80,57 @@ def test_trainings_of_other_seeds_are_balanced_alike(table, tmp_path):
     (other,) = flow.reseeded(
         tmp_path / "model", mixed().cases, val=[square(5)], out=tmp_path / "others", number=1
     )
-    records = [json.loads((folder / "model.json").read_text()) for folder in (tmp_path / "model", other)]
     first, second = (flow.load(folder).learnt.record.data["times"] for folder in (tmp_path / "model", other))
     assert first == second
-    assert records[0] != records[1]
+    assert list(first.values()) == [4]
+
+
+def test_a_training_begun_without_balance_is_not_gone_on_with_balanced(table, tmp_path):
+    folder = tmp_path / "model"
+
+    class Killed(Exception):
+        pass
+
+    def kill(_: object) -> None:
+        raise Killed
+
+    options = {"val": [square(5)], "out": folder, "steps": 3, "overrides": SMALL}
+    with pytest.raises(Killed):
+        flow.train(mixed().cases, watch=kill, **options)
+    with pytest.raises(OutputError, match="had other data \\(times\\)"):
+        flow.train(mixed().cases, resume=True, balance="scanner", metadata=table, **options)
+
+
+def test_kinds_are_those_that_are_learnt_from_and_blank_cells_are_none(tmp_path):
+    table = tmp_path / "known.csv"
+    table.write_text("image,scanner\nlight0,old\nlight1,old\nlight2,n/a\nlight3,\ndark0,new\n")
+    cases = mixed().cases
+    told: list[str] = []
+    ask = {"dims": 2, "balance": "scanner", "metadata": table, "data": None, "tell": told.append}
+    assert balanced(mixed(), cases, **ask) == {"dark0": 2}
+    assert told == [
+        "balance: images are drawn by scanner: old (2 images) x 1, not stated (2 images) x 1, new (1 image) x 2"
+    ]
+    with pytest.raises(DataError, match="one kind \\(old\\)"):
+        balanced(mixed(), cases[:4], **ask)  # the only new one is held out
+
+
+def test_larger_pictures_which_more_crops_are_cut_from_count_more():
+    values = {"a": "old", "b": "old", "c": "new"}
+    weights = {
+        name: drawn_by_itself((side, side), dims=2) for name, side in zip("abc", (16, 16, 32), strict=True)
+    }
+    assert times_alike(values, weights) == {"a": 1, "b": 1, "c": 1}
+
+
+def test_numbers_are_balanced_by_the_ranges_of_the_audit(tmp_path):
+    table = tmp_path / "known.csv"
+    cases = [replace(square(0), name=f"a{i}") for i in range(12)]
+    table.write_text("image,age\n" + "".join(f"a{i},{20 + i}\n" for i in range(12)))
+    told: list[str] = []
+    found = DataSet(tuple(cases), (), CLASSES, (), {})
+    balanced(found, cases, dims=2, balance="age", metadata=table, data=None, tell=told.append)
+    assert told[0].count(" to ") == 4
 
 
 def test_what_cannot_be_balanced_is_said_in_one_sentence(table, tmp_path):
@@ -91,7 +140,8 @@ def test_what_cannot_be_balanced_is_said_in_one_sentence(table, tmp_path):
     with pytest.raises(DataError, match="has no column stain: it has image, scanner and site"):
         train(balance="stain", metadata=table)
     with pytest.raises(
-        DataError, match="all 5 images are of one kind \\(here\\), so there is nothing to balance"
+        DataError,
+        match="all 4 images to learn from are of one kind \\(here\\), so there is nothing to balance",
     ):
         train(balance="site", metadata=table)
     with pytest.raises(DataError, match="needs a table that says it of each image: give --metadata FILE"):

@@ -11,7 +11,7 @@ from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data import DataSet, scribbled
 from delineate.flow.nearness import nearness
 from delineate.learn import Overrides
-from delineate.score import mean_dice
+from delineate.score import expected_dice, mean_dice
 
 CLASSES = ClassTable(("background", "square"))
 SMALL = Overrides(patch=32, batch=2, width=4, levels=2, shuffle=1)
@@ -124,13 +124,24 @@ def test_boxes_held_out_say_neither():
     assert not any(line.startswith("how near") for line in told)
 
 
-def test_what_strokes_imply_makes_no_model_surer(answered):
+def test_what_strokes_imply_makes_no_model_surer(answered, tmp_path):
     told: list[str] = []
     answered(0.7, shift=0)  # right throughout, yet unsure
-    method = flow.train(strokes(4), val=strokes(1).cases, steps=1, overrides=SMALL, tell=told.append)
+    method = flow.train(
+        strokes(4), out=tmp_path / "model", val=strokes(1).cases, steps=1, overrides=SMALL, tell=told.append
+    )
     assert method.learnt.temperature == 1
     assert any("too easy to say" in line for line in told)
     assert "expects a Dice of about" in near(told)
+    found = json.loads((tmp_path / "model" / "model.json").read_text())["calibration"]["found"]
+    assert found["temperature"] == 1
+    assert found["nll_before"] == found["nll_after"]
+    before = found["nearness"]
+    flow.calibrate(tmp_path / "model", [square(20), square(21)])
+    assert (
+        json.loads((tmp_path / "model" / "model.json").read_text())["calibration"]["found"]["nearness"]
+        == before
+    )
 
 
 def test_of_images_of_background_alone_nobody_can_tell_how_near():
@@ -162,3 +173,12 @@ def test_without_weak_learning_images_without_labels_stay_out_and_nothing_else_i
     assert not any("join" in line for line in told)
     with pytest.raises(DataError, match="leave --all-images out"):
         flow.train(found, steps=1, overrides=only, all_images=True)
+
+
+def test_a_class_that_is_absent_is_not_expected_and_one_that_is_drawn_but_not_found_counts_as_missed():
+    likely = np.full((3, 512, 512), 1e-5, np.float32)
+    likely[0] = 1 - 2e-5
+    likely[:, 100:200, 100:200] = np.array([0.02, 0.98, 1e-5], np.float32)[:, None, None]
+    assert expected_dice(likely) == pytest.approx(0.99, abs=0.01)
+    assert expected_dice(likely, present=(0, 1, 2, UNLABELLED)) == pytest.approx(0.495, abs=0.01)
+    assert np.isnan(expected_dice(likely[:, :50]))

@@ -102,7 +102,8 @@ def _remedy(title: str) -> Remedy:
         )
     return Remedy(
         "Label some images of the weakest subgroup, and learn from every subgroup alike. Measured: beside 130 fluorescent "
-        "images, 4 stained ones alone did nothing for others like them (Dice 0.20), and balanced gave 0.82.",
+        "images, 4 stained ones alone did nothing for others like them (Dice 0.20), and balanced gave 0.82. "
+        "Where the table is not DATA/metadata.csv, name it with --metadata.",
         f"delineate train DATA -o MODEL --balance {shlex.quote(title)}",
     )
 

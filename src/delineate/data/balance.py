@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Mapping, Sequence
 
-from delineate.core import Case, DataError
+from delineate.core import Case
 from delineate.data.fingerprint import digest_of
 from delineate.data.large_case import LargeCase
 
 MOST = 10  # times as often as others: beyond it a few images would be learnt by heart
 
 
-def times_alike(values: Mapping[str, str], names: Sequence[str]) -> dict[str, int]:
+def times_alike(values: Mapping[str, str], weights: Mapping[str, float]) -> dict[str, int]:
     """Name -> how often its case is drawn for once that a case of the most common value is, 1 to 10.
 
-    values: name -> value; a name without one is drawn once. Raises DataError where all that have a value have the same.
+    values: name -> value; a case without one, or with one that nothing is learnt from, is drawn once. weights: name -> how
+    often the case is drawn by itself; of those that are learnt from.
 
-    >>> times_alike({"a": "old", "b": "old", "c": "new"}, ["a", "b", "c", "d"])
-    {'a': 1, 'b': 1, 'c': 2, 'd': 1}
+    >>> times_alike({"a": "old", "b": "old", "c": "new"}, {"a": 1, "b": 1, "c": 1, "d": 1})
+    {'a': 1, 'b': 1, 'c': 2}
     """
-    counts = Counter(values[name] for name in names if name in values)
-    if len(counts) < 2:
-        raise DataError(
-            f"all {counts.total()} images are of one kind ({next(iter(counts), 'none')}), so there is nothing to balance: "
-            "leave --balance out, or name another column"
-        )
-    most = max(counts.values())
-    return {name: min(MOST, round(most / counts[values[name]])) if name in values else 1 for name in names}
+    sums = dict.fromkeys(values.values(), 0.0)
+    for name, weight in weights.items():
+        if name in values:
+            sums[values[name]] += weight
+    most = max(sums.values(), default=0.0)
+    return {
+        name: min(MOST, max(1, round(most / sums[value]))) if sums[value] else 1
+        for name, value in values.items()
+    }
+
+
+def drawn_by_itself(spatial: Sequence[int], *, dims: int) -> float:
+    """The weight with which crops are cut from a picture: the square root of its pixels, or that of each slice in `dims` = 2.
+
+    >>> drawn_by_itself((16, 16), dims=2), drawn_by_itself((3, 16, 16), dims=2), drawn_by_itself((4, 16, 16), dims=3)
+    (16.0, 48.0, 32.0)
+    """
+    return math.prod(spatial[: len(spatial) - dims]) * math.sqrt(math.prod(spatial[len(spatial) - dims :]))
 
 
 def by_digest(times: Mapping[str, int], cases: Sequence[Case], large: Sequence[LargeCase]) -> dict[str, int]:
@@ -41,6 +52,7 @@ def by_name(times: Mapping[str, int], cases: Sequence[Case], large: Sequence[Lar
 
 
 def _digests(cases: Sequence[Case], large: Sequence[LargeCase]) -> list[tuple[str, str]]:
+    """Of a large case that of its last look, which shows its last class: background is alike on many slides."""
     return [(case.name, digest_of(case)) for case in cases] + [
-        (one.name, digest_of(look)) for one in large for look in one.looks[:1]
+        (one.name, digest_of(look)) for one in large for look in one.looks[-1:]
     ]

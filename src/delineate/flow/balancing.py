@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from delineate.core import Case, DataError
-from delineate.data.balance import times_alike
-from delineate.data.large_case import LargeCase
+from delineate.data import DataSet
+from delineate.data.balance import drawn_by_itself, times_alike
 from delineate.data.metadata import metadata_column
 from delineate.data.problem import counted
 from delineate.flow.methods import Tell
+from delineate.score.subgroups import NOT_STATED, told_apart
 
 
 def balanced(
-    cases: Sequence[Case],
-    large: Sequence[LargeCase],
+    found: DataSet,
+    learnt: Sequence[Case],
     *,
+    dims: int,
     balance: str | None,
     metadata: str | Path | None,
     data: Any,
@@ -26,7 +28,8 @@ def balanced(
 ) -> dict[str, int]:
     """Name -> how often a case is to be drawn, so that all values of the column `balance` are learnt from alike.
 
-    Raises DataError where there is no such table or column, or where it tells nothing apart.
+    learnt: the cases found, without those that are held out. Numbers of many values are told apart by four ranges, as the audit
+    does. Raises DataError where there is no such table or column, or where it tells nothing apart that is learnt from.
     """
     if balance is None:
         if metadata is not None:
@@ -42,10 +45,22 @@ def balanced(
             f"--balance {balance} needs a table that says it of each image: give --metadata FILE, a CSV with a column of names "
             f"and one called {balance}, or put metadata.csv into the data folder"
         )
-    names = list(dict.fromkeys([*(case.name for case in cases), *(one.name for one in large)]))
-    values = metadata_column(table, balance).of(names)
-    times = times_alike(values, names)
-    kinds = Counter((values.get(name, "not stated"), times[name]) for name in names)
-    each = [f"{value} ({counted(count, 'image')}) x {often}" for (value, often), count in kinds.items()]
-    tell(f"balance: images are drawn by {balance}: {', '.join(each)}")
+    sizes = {case.name: case.spatial for case in learnt} | {
+        one.name: one.image.spatial for one in found.large
+    }
+    weights = {name: drawn_by_itself(spatial, dims=dims) for name, spatial in sizes.items()}
+    names = list(dict.fromkeys([*weights, *(case.name for case in (*found.cases, *found.validation))]))
+    said = metadata_column(table, balance).of(names)
+    kinds = dict(zip(said, told_apart(list(said.values())), strict=True))
+    kinds = {name: kind for name, kind in kinds.items() if kind != NOT_STATED}
+    several = Counter(kinds[name] for name in weights if name in kinds)
+    if len(several) < 2:
+        raise DataError(
+            f"all {len(weights)} images to learn from are of one kind ({next(iter(several), NOT_STATED)}), so there is nothing "
+            "to balance: leave --balance out, or name another column"
+        )
+    times = times_alike(kinds, weights)
+    each = Counter((kinds.get(name, NOT_STATED), times.get(name, 1)) for name in weights)
+    told = [f"{kind} ({counted(count, 'image')}) x {often}" for (kind, often), count in each.items()]
+    tell(f"balance: images are drawn by {balance}: {', '.join(told)}")
     return {name: often for name, often in times.items() if often > 1}

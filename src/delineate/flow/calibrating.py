@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,6 @@ from delineate.score import (
     pool_calibrations,
     risk_controlled_threshold,
 )
-
-if TYPE_CHECKING:
-    pass
 
 ENGINE = "torch-float32"
 
@@ -59,6 +56,14 @@ class Calibrated:
                 for alpha, threshold in self.thresholds.items()
             ),
         ]
+
+    @property
+    def unchanged(self) -> Calibrated:
+        """The same of the probabilities as they were."""
+        before = self.temperature.nll_before
+        kept = Temperature(1.0, before, before)
+        ece, border = self.ece[0], self.border_ece[0]
+        return replace(self, temperature=kept, ece=(ece, ece), border_ece=(border, border))
 
     def found(self) -> dict[str, Any]:
         """What was measured, as plain values for `model.json`."""

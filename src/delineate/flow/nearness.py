@@ -55,7 +55,8 @@ class Nearness:
     def __str__(self) -> str:
         where = f"{self.cases} image{'s' if self.cases > 1 else ''} held out"
         if np.isnan(self.dice):
-            return f"how near full masks: {where} hold nothing but background, so nobody can tell"
+            shown = "the full masks of " if self.how == "measured" else "what is outlined on "
+            return f"how near full masks: {shown}{where} is nothing but background, so nobody can tell"
         between = "" if np.isnan(self.low) else f" ({self.low:.3f} to {self.high:.3f})"
         if self.how == "measured":
             return (
@@ -74,7 +75,7 @@ def settled(learnt: Learnt, held_out: Sequence[Case], *, folder: Path | None, te
 
     Of a weak training it is also told, and written, how near it comes to full masks. Where no case held out has one, both
     follow from what its strokes imply, which may say that the model is too sure but not, for it lies where it is easy, that
-    it is not sure enough. Without any labelled case, and with boxes alone, the model is as it was.
+    it is not sure enough. Without any labelled case, and where boxes label most of each, the model is as it was.
     """
     told = [case for case in held_out if case.labels is not None and (case.labels != UNLABELLED).any()]
     masks = [case for case in told if not sparse(case)]
@@ -97,7 +98,7 @@ def settled(learnt: Learnt, held_out: Sequence[Case], *, folder: Path | None, te
     if not masks:
         tell("no image held out has a full mask: the temperature is fitted on what their strokes imply")
     if not masks and temperature < 1:
-        temperature = 1.0
+        temperature, result = 1.0, result.unchanged
         tell(
             "that is too easy to say that the model is not sure enough, so probabilities stay as they are (temperature 1)"
         )
@@ -119,9 +120,10 @@ def nearness(
 ) -> Nearness:
     """How good these answers (classes, *spatial) of temperature 1 are: measured on the masks of the cases, or expected."""
     if not measured:
-        return Nearness.of(
-            "expected", [expected_dice(tempered(one, temperature=temperature)) for one in answers], cases
-        )
+        drawn = [set(np.unique(case.labels).tolist()) if case.labels is not None else set() for case in cases]
+        softer = [tempered(one, temperature=temperature) for one in answers]
+        expected = [expected_dice(one, present=known) for one, known in zip(softer, drawn, strict=True)]
+        return Nearness.of("expected", expected, cases)
     values: list[float] = [
         mean_dice(case.labels, one.argmax(0).astype(np.uint8), classes=len(one))
         for case, one in zip(cases, answers, strict=True)

@@ -124,14 +124,6 @@ def train(
             [*cases, *(look for one in found.large for look in one.looks)]
         )
         return learnt if folder is None else saved(learnt, folder)
-    times = balanced(
-        [*found.cases, *found.validation],
-        found.large,
-        balance=balance,
-        metadata=metadata,
-        data=data,
-        tell=say,
-    )
     if not validation and len(cases) >= 5:
         cases, validation = split_off(cases, seed=seed)
         say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
@@ -157,6 +149,7 @@ def train(
                 "validation is on the held-out strokes, spread in the same way: it ranks models, but flatters them all"
             )
 
+    times = balanced(found, cases, dims=plan.dims, balance=balance, metadata=metadata, data=data, tell=say)
     training = Training(
         cases,
         classes=found.classes,

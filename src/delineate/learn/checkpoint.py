@@ -112,6 +112,8 @@ def _completed(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
         completed["plan"] = {item: plan[item] for item in plan if item != "reasons"}
     if "fingerprint" in before.get("data", {}):
         completed["data"] = {**now.get("data", {}), **before["data"]}
+        if "times" not in before["data"]:  # not in a fingerprint: what was not balanced was drawn alike
+            completed["data"].pop("times", None)
     return completed
 
 

@@ -149,10 +149,13 @@ def saved(learnt: Learnt, folder: Path) -> Path:
 def recalibrated(learnt: Learnt, folder: Path, *, found: Mapping[str, Any]) -> Path:
     """Write the temperature and the guarantees of `learnt` into the model.json of its folder, and nothing else.
 
-    found: plain values, what was measured when they were fitted. Raises ModelError or OutputError as `saved`.
+    found: plain values, what was measured when they were fitted; how near a training on strokes came stays.
+    Raises ModelError or OutputError as `saved`.
     """
     about = description(folder)
-    about["calibration"] = _calibration(learnt) | {"found": dict(found)}
+    before = (about.get("calibration") or {}).get("found") or {}
+    kept = {"nearness": before["nearness"]} if "nearness" in before else {}
+    about["calibration"] = _calibration(learnt) | {"found": kept | dict(found)}
     path = folder / "model.json"
     with written_whole(path) as beside:
         beside.write_text(_written(about))

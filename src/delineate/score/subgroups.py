@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +59,7 @@ def subgroups(table: ScoreTable, column: Mapping[str, str]) -> tuple[Subgroup, .
     [('blue', 0.5, -0.5), ('red', 1.0, 0.5)]
     """
     said = [column.get(case.name, "").strip() for case in table.cases]
-    values = np.array(_ranged([NOT_STATED if word.lower() in UNSAID else word for word in said]))
+    values = np.array(told_apart(said))
     groups = [case.group for case in table.cases]
     found = []
     for value in sorted(set(values.tolist()), key=_order):
@@ -91,6 +91,17 @@ def subgroups(table: ScoreTable, column: Mapping[str, str]) -> tuple[Subgroup, .
 def _mean(values: NDArray[np.float64]) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else math.nan
+
+
+def told_apart(words: Sequence[str]) -> list[str]:
+    """The subgroup of each word of a column: itself, NOT_STATED, or one of four ranges where they are many different numbers.
+
+    >>> told_apart(["old", "n/a", "new"]) == ["old", NOT_STATED, "new"]
+    True
+    >>> sorted(set(told_apart([str(age) for age in range(20, 60)])))
+    ['20 to 30', '30 to 40', '40 to 49', '49 to 59']
+    """
+    return _ranged([NOT_STATED if word.strip().lower() in UNSAID else word for word in words])
 
 
 def _ranged(values: list[str]) -> list[str]:
