@@ -131,7 +131,8 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
         remedies=(
             Remedy(
                 "Differences between methods that are smaller than this spread say nothing: report the mean over seeds, or "
-                "train for longer.",
+                "train for longer. Measured on nuclei, 3 seeds: of 100 steps the spread was 0.013 with 18 % of the pixels in "
+                "dispute, of 400 steps 0.005 with 10 %.",
                 "delineate train DATA -o OTHER --seed 1 --minutes 30",
             ),
         ),
