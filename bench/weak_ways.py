@@ -110,12 +110,12 @@ def between_decoders(
     run: Training, weak: Weak, logits: Tensor, images: Tensor, crops: Batch, *, progress: float
 ) -> Tensor:
     """What teaches the second decoder, and both where nobody said anything: the two of them mixed, drawn anew each step."""
-    net, labels = run._net.module, crops.labels
+    net, labels = run._net.module, crops.labels.to(logits.device)
     drawn = float(np.random.default_rng([run.seed, run._record.steps]).random())
     mixed = logits.detach().float().softmax(1).lerp(net.other.detach().float().softmax(1), drawn).argmax(1)
     pseudo = torch.where(labels == UNLABELLED, mixed.to(torch.uint8), labels)
     apart = (soft_dice(logits, pseudo) + soft_dice(net.other, pseudo)) / 2
-    smooth = colour_smoothness(logits, images, contrast=weak.contrast) if weak.smoothness else torch.zeros(())
+    smooth = colour_smoothness(logits, images, contrast=weak.contrast) if weak.smoothness else logits.new_zeros(())
     grown = min(1.0, progress / weak.ramp)
     told = cross_entropy_and_dice(net.other, labels)
     return told + grown * (weak.teacher * apart + weak.smoothness * smooth)
