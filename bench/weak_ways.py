@@ -115,7 +115,9 @@ def between_decoders(
     mixed = logits.detach().float().softmax(1).lerp(net.other.detach().float().softmax(1), drawn).argmax(1)
     pseudo = torch.where(labels == UNLABELLED, mixed.to(torch.uint8), labels)
     apart = (soft_dice(logits, pseudo) + soft_dice(net.other, pseudo)) / 2
-    smooth = colour_smoothness(logits, images, contrast=weak.contrast) if weak.smoothness else logits.new_zeros(())
+    smooth = (
+        colour_smoothness(logits, images, contrast=weak.contrast) if weak.smoothness else logits.new_zeros(())
+    )
     grown = min(1.0, progress / weak.ramp)
     told = cross_entropy_and_dice(net.other, labels)
     return told + grown * (weak.teacher * apart + weak.smoothness * smooth)
