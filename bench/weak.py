@@ -28,8 +28,8 @@ from delineate.core import UNLABELLED, Case, tempered, written_whole
 from delineate.data import pointed, scribbled
 from delineate.flow.calibrating import fitted, probabilities_of
 from delineate.flow.nearness import nearness
-from delineate.learn import Overrides, Training, UNetMethod, planned, training
-from delineate.learn.weak import Weak, held_out
+from delineate.learn import Overrides, Training, UNetMethod, planned
+from delineate.learn.weak import held_out
 from delineate.score import dice, mean_dice
 from delineate.score.interval import intervals, ratio_interval
 from weak_ways import WAYS, instead
@@ -188,25 +188,23 @@ def correlation(runs: list[dict]) -> str:
 
 
 def cost(root: Path, *, turns: int = 15) -> None:
-    """Print what smoothness, and the teacher, add to a step: steps in turns, so that all meet the same machine."""
+    """Print what smoothness, and a teacher, add to a step: steps in turns, so that all meet the same machine."""
     found = data.load(root / "nuclei" / "val")
     cases = [replace(scribbled(case), objects=None) for case in found.cases[:6]]
+    parts = {"strokes alone": "partial", "smoothness": "only-smooth", "a teacher too": "smooth-taught"}
     for overrides in (Overrides(objects=False), SMALL):
         plan = planned(cases, overrides=overrides)
-        parts = {"strokes alone": None, "smoothness": Weak(spread=False), "teacher too": Weak(spread=False)}
-        taught, training.taught = training.taught, lambda _, __, labels, **___: labels
         runs = {
-            name: iter(Training(cases, classes=found.classes, plan=replace(plan, weak=weak), steps=999))
-            for name, weak in parts.items()
+            name: iter(Training(cases, classes=found.classes, plan=replace(plan, weak=WAYS[way]), steps=999))
+            for name, way in parts.items()
         }
         seconds: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(turns):
             for name, run in runs.items():
-                training.taught = taught if name == "teacher too" else lambda _, __, labels, **___: labels
-                begun = time.process_time()
-                next(run)
-                seconds[name].append(time.process_time() - begun)
-        training.taught = taught
+                with instead(parts[name]):
+                    begun = time.process_time()
+                    next(run)
+                    seconds[name].append(time.process_time() - begun)
         alone = seconds["strokes alone"]
         told = [f"{name} {np.median(np.divide(each, alone)[2:]) - 1:+.0%}" for name, each in seconds.items()]
         print(
@@ -234,7 +232,6 @@ def main() -> None:
     if wanted.out is None:
         parser.error("--out says where finished trainings are kept")
     wanted.out.mkdir(parents=True, exist_ok=True)
-    training.VALIDATIONS = 4  # of many large images, so that they do not take longer than the training
     found: dict[str, dict[str, list[dict]]] = {name: {} for name in wanted.only}
     for seed in range(wanted.seeds):
         for name in wanted.only:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partialmethod
 from typing import Any
 from unittest import mock
 
@@ -19,29 +21,42 @@ from delineate.core import UNLABELLED
 from delineate.data.augment import Batch
 from delineate.learn import Training
 from delineate.learn import weak as weak_labels
-from delineate.learn.weak import Weak, taught
+from delineate.learn.weak import Weak
 from delineate.losses import colour_smoothness, cross_entropy_and_dice, soft_dice, total_variation
 from delineate.nets import UNet
 from delineate.nets.shuffle import blocks_to_channels, channels_to_blocks
+
+SURE = 0.9  # probability from which a teacher is believed; without such a bar, outlines swell
+MIXING = 7  # keeps what is drawn for mixing apart from what is drawn for crops
+
+
+@dataclass(frozen=True)
+class Taught(Weak):
+    """Weak labels with a second opinion where nobody said anything: what it weighs, and the share of the training over which
+    that and smoothness grow."""
+
+    teacher: float = 0.5
+    ramp: float = 0.3
+
 
 WAYS: dict[str, Weak | None] = {
     "full": None,
     "partial": None,
     "weak": Weak(),
-    "only-spread": Weak(smoothness=0, teacher=0),
-    "only-smooth": Weak(spread=False, teacher=0, smoothness=1),
-    "only-taught": Weak(spread=False, smoothness=0),
-    "no-spread": Weak(spread=False),
-    "no-smooth": Weak(smoothness=0),
-    "no-teacher": Weak(teacher=0),
+    "only-spread": Weak(smoothness=0),
+    "only-smooth": Weak(spread=False, smoothness=1),
     "smoother": Weak(smoothness=1),
-    "no-ramp": Weak(ramp=1e-9),
-    "no-mixing": Weak(),
     "open-edges": Weak(),
-    "only-blind": Weak(spread=False, teacher=0, smoothness=1),
-    "only-entropy": Weak(spread=False, teacher=0, smoothness=1),
-    "only-decoders": Weak(spread=False, smoothness=0),
-    "decoders": Weak(),
+    "only-blind": Weak(spread=False, smoothness=1),
+    "only-entropy": Weak(spread=False, smoothness=1),
+    "taught": Taught(),
+    "only-taught": Taught(spread=False, smoothness=0),
+    "smooth-taught": Taught(spread=False),
+    "spread-taught": Taught(smoothness=0),
+    "no-ramp": Taught(ramp=0),
+    "no-mixing": Taught(),
+    "only-decoders": Taught(spread=False, smoothness=0),
+    "decoders": Taught(),
 }
 
 
@@ -56,12 +71,50 @@ def entropy(logits: Tensor, _: Tensor, **__: float) -> Tensor:
     return -(likely.exp() * likely).sum(1).mean() / math.log(logits.shape[1])
 
 
-def unmixed(
-    _: Tensor, images: Tensor, labels: Tensor, *, ask: Callable[[Tensor], Tensor], **rest: Any
-) -> Tensor:
-    """Pseudo-labels of the teacher alone."""
+LOSS = Training._loss
+
+
+def remembered(run: Training, logits: Tensor, crops: Batch) -> Tensor:
+    """The loss on labelled pixels; the crops are kept for `by_teacher` and `by_decoders`, which come next."""
+    run.crops = crops
+    return LOSS(run, logits, crops)
+
+
+def by_teacher(run: Training, weak: Taught, logits: Tensor, images: Tensor, *, mixed: bool = True) -> Tensor:
+    """Roughness, and disagreement with what the moving average of the network, mixed with the network, is sure of.
+
+    The average sees the crops in one of their mirrors, which changes with the number of the step, or where the plan forbids
+    mirrors as they are. How the two are mixed is drawn anew in each step, so that neither leads; not `mixed`, the average is
+    believed alone.
+    """
     with torch.no_grad():
-        return taught(ask(images), images, labels, ask=ask, **rest)
+        number, flip = run._record.steps, run.plan.augmentation.flip
+        turn = [axis for bit, axis in enumerate(range(2, logits.ndim)) if flip and number >> bit & 1]
+        teacher = asked(run, images.flip(turn)).flip(turn).float().softmax(1)
+        other = logits if mixed else asked(run, images)
+        share = float(np.random.default_rng([run.seed, number, MIXING]).random())
+        surest = teacher.lerp(other.float().softmax(1), share).max(1)
+        pseudo = surest.indices.to(torch.uint8).masked_fill(surest.values < SURE, UNLABELLED)
+        labels = run.crops.labels
+        pseudo = torch.where(labels == UNLABELLED, pseudo, labels)
+    return grown(run, weak) * (
+        weak.smoothness * colour_smoothness(logits, images, contrast=weak.contrast)
+        + weak.teacher * soft_dice(logits, pseudo)
+    )
+
+
+def grown(run: Training, weak: Taught) -> float:
+    """The share of their full weights that teacher and smoothness have by now."""
+    progress = run._progress(run._record.steps, run._record.seconds)
+    return min(1.0, progress / weak.ramp) if weak.ramp else 1.0
+
+
+def asked(run: Training, images: Tensor) -> Tensor:
+    """What the averaged network says: logits (batch, classes, *patch)."""
+    run._average.eval()
+    with run._fabric.autocast():
+        answer: Tensor = run._average(images)
+    return answer[:, : len(run.classes)]
 
 
 GROWN = weak_labels._grown
@@ -106,11 +159,9 @@ class TwoDecoders(UNet):
         return channels_to_blocks(head(x), self.shuffle)
 
 
-def between_decoders(
-    run: Training, weak: Weak, logits: Tensor, images: Tensor, crops: Batch, *, progress: float
-) -> Tensor:
+def by_decoders(run: Training, weak: Taught, logits: Tensor, images: Tensor) -> Tensor:
     """What teaches the second decoder, and both where nobody said anything: the two of them mixed, drawn anew each step."""
-    net, labels = run._net.module, crops.labels.to(logits.device)
+    net, labels = run._net.module, run.crops.labels
     drawn = float(np.random.default_rng([run.seed, run._record.steps]).random())
     mixed = logits.detach().float().softmax(1).lerp(net.other.detach().float().softmax(1), drawn).argmax(1)
     pseudo = torch.where(labels == UNLABELLED, mixed.to(torch.uint8), labels)
@@ -118,18 +169,23 @@ def between_decoders(
     smooth = (
         colour_smoothness(logits, images, contrast=weak.contrast) if weak.smoothness else logits.new_zeros(())
     )
-    grown = min(1.0, progress / weak.ramp)
     told = cross_entropy_and_dice(net.other, labels)
-    return told + grown * (weak.teacher * apart + weak.smoothness * smooth)
+    return told + grown(run, weak) * (weak.teacher * apart + weak.smoothness * smooth)
 
 
+TEACHER = {"training.Training._loss": remembered, "training.Training._unsaid": by_teacher}
+DECODERS = {
+    "training.Training._loss": remembered,
+    "training.Training._unsaid": by_decoders,
+    "learnt.UNet": TwoDecoders,
+}
 INSTEAD: dict[str, dict[str, Callable[..., Any]]] = {
-    "only-blind": {"weak.colour_smoothness": blind},
-    "only-entropy": {"weak.colour_smoothness": entropy},
-    "no-mixing": {"training.taught": unmixed},
+    "only-blind": {"training.colour_smoothness": blind},
+    "only-entropy": {"training.colour_smoothness": entropy},
     "open-edges": {"weak._grown": open_edges},
-    "only-decoders": {"learnt.UNet": TwoDecoders, "training.Training._unsaid": between_decoders},
-    "decoders": {"learnt.UNet": TwoDecoders, "training.Training._unsaid": between_decoders},
+    **dict.fromkeys(("taught", "only-taught", "smooth-taught", "spread-taught", "no-ramp"), TEACHER),
+    "no-mixing": TEACHER | {"training.Training._unsaid": partialmethod(by_teacher, mixed=False)},
+    **dict.fromkeys(("only-decoders", "decoders"), DECODERS),
 }
 
 

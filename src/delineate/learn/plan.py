@@ -80,7 +80,10 @@ class Plan:
             for f in fields(cls)
             if f.name in values or (f.default is MISSING and f.default_factory is MISSING)
         }
-        known["weak"] = Weak(**values["weak"]) if values.get("weak") else None
+        weak = values.get("weak")  # models of earlier versions had more parts than these
+        known["weak"] = (
+            Weak(**{f.name: weak[f.name] for f in fields(Weak) if f.name in weak}) if weak else None
+        )
         known["patch"] = tuple(known["patch"])
         known["normalisation"] = Normalisation(**known["normalisation"])
         known["augmentation"] = Augmentation(**known["augmentation"])

@@ -37,8 +37,8 @@ from delineate.learn.muon import Muon, parted
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import check_learnable, samples
 from delineate.learn.shares import Labelled, correct
-from delineate.learn.weak import Weak, decayed, held_out, leads, prepared, taught, unsaid
-from delineate.losses import cross_entropy_and_dice, smooth_l1
+from delineate.learn.weak import Weak, decayed, held_out, leads, prepared
+from delineate.losses import colour_smoothness, cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
 WARM_UP = 50  # steps over which the learning rate rises
@@ -326,7 +326,7 @@ class Training:
         logits = self._net(images)
         loss = self._loss(logits, crops)
         if plan.weak is not None:
-            loss = loss + self._unsaid(plan.weak, logits, images, crops, progress=progress)
+            loss = loss + self._unsaid(plan.weak, logits, images)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise self._lost("loss", value, number)
@@ -380,21 +380,10 @@ class Training:
             loss = loss + OFFSETS * smooth_l1(logits[:, count:], offsets)
         return loss
 
-    def _unsaid(self, weak: Weak, logits: Tensor, images: Tensor, crops: Batch, *, progress: float) -> Tensor:
-        """What weak labels leave to other teachers; see `delineate.learn.weak`."""
-        logits = logits[:, : len(self.classes)]
-        labels = self._fabric.to_device(crops.labels)
-        number = self._record.steps
-        flip = self.plan.augmentation.flip
-        pseudo = taught(logits, images, labels, ask=self._asked, number=number, seed=self.seed, flip=flip)
-        return unsaid(weak, gathered(logits), gathered(images), gathered(pseudo), progress=progress)
-
-    def _asked(self, images: Tensor) -> Tensor:
-        """What the averaged network says: logits (batch, classes, *patch)."""
-        self._average.eval()
-        with self._fabric.autocast():
-            answer: Tensor = self._average(images)
-        return answer[:, : len(self.classes)]
+    def _unsaid(self, weak: Weak, logits: Tensor, images: Tensor) -> Tensor:
+        """What a batch costs where nobody said anything: its roughness."""
+        logits = gathered(logits[:, : len(self.classes)])
+        return weak.smoothness * colour_smoothness(logits, gathered(images), contrast=weak.contrast)
 
     @torch.no_grad()
     def _averaged(self, number: int) -> None:
