@@ -20,7 +20,6 @@ from delineate.learn.decisions import object_sizes
 from delineate.learn.learnt import loaded, recalibrated, saved
 from delineate.learn.normalisation import Normalisation
 from delineate.learn.plan import Plan
-from delineate.learn.planning import AUGMENTATIONS
 from delineate.learn.prepare import samples
 from delineate.learn.shares import FURTHEST, Labelled, correct, shares_in_images
 from delineate.learn.weak import Weak, prepared
