@@ -19,6 +19,7 @@ from delineate.core import UNLABELLED, Case
 from delineate.data.augment import Sample, WindowedSample
 from delineate.data.sparse import HALF, barely_labelled
 from delineate.learn.halfway import foretold, halfway
+from delineate.learn.large_spread import SpreadSample
 from delineate.learn.normalisation import Normalisation
 from delineate.learn.prepare import samples
 from delineate.learn.spread import spread
@@ -46,10 +47,16 @@ class Weak:
 
 def prepared(given: Sequence[Sample | WindowedSample], weak: Weak) -> list[Sample | WindowedSample]:
     """The samples as a weak training crops them: strokes spread, and those with strokes as often as those without."""
-    grown = {id(one): _spread(one) for one in given if weak.spread and one.places and isinstance(one, Sample)}
-    told: list[Sample | WindowedSample] = [grown.get(id(one), one) for one in given if one.places]
+    told = [_grown_from(one) if weak.spread else one for one in given if one.places]
     silent = [one for one in given if not one.places]
     return [*told * max(1, -(-len(silent) // max(len(told), 1))), *silent]
+
+
+def _grown_from(sample: Sample | WindowedSample) -> Sample | WindowedSample:
+    """The sample with its strokes spread; where it is read window by window, as these are read."""
+    if isinstance(sample, Sample):
+        return _spread(sample)
+    return SpreadSample(sample, _spread) if sample.strokes else sample
 
 
 def _spread(sample: Sample) -> Sample:

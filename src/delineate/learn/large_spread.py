@@ -1,0 +1,87 @@
+"""Strokes on an image too large to be loaded are spread tile by tile, each tile when a crop first touches it.
+
+What the labels of a tile become depends on its own pixels and a rim around them alone, not on the order of crops: a training
+is repeated to the byte, and one that was killed goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from delineate.core import UNLABELLED
+from delineate.data.augment import Sample, WindowedSample
+from delineate.data.large import Box
+from delineate.data.large.box import shared, within
+from delineate.data.large.sample import block_boxes
+
+TILE_PX = {2: 256, 3: 48}  # along each axis
+RIM_PX = {2: 64, 3: 8}  # seen around a tile: strokes that lie there count too
+
+
+@dataclass(frozen=True, eq=False)
+class SpreadSample:
+    """A WindowedSample whose labels are spread by `spread`, (a part in memory) -> the same with its labels spread."""
+
+    sample: WindowedSample
+    spread: Callable[[Sample], Sample]
+    _known: dict[Box, bytes] = field(
+        default_factory=dict
+    )  # labels of tiles, packed; nothing where there were none
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Length of each spatial axis."""
+        return self.sample.spatial
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.sample.channels
+
+    @property
+    def places(self) -> tuple[NDArray[np.int32], ...]:
+        """Pixels of the strokes themselves, by class."""
+        return self.sample.places
+
+    @property
+    def span(self) -> tuple[float, ...]:
+        """Intensities of the file that one unit is, per channel."""
+        return self.sample.span
+
+    @property
+    def strokes(self) -> bool:
+        """Whether labels were strokes before they were spread."""
+        return self.sample.strokes
+
+    def part(self, box: Box) -> Sample:
+        """The pixels of a box, with their labels, spread, and offsets."""
+        found = self.sample.part(box)
+        labels = found.labels[0].numpy().copy()
+        for tile in block_boxes(box, self.spatial, (TILE_PX[len(box)],) * len(box)):
+            corner = tuple(side.start for side in tile)
+            if corner not in self._known:
+                self._known[corner] = self._packed(tile)
+            if packed := self._known[corner]:
+                both, sides = shared(box, tile), [side.stop - side.start for side in tile]
+                grown = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(sides)
+                labels[within(both, box)] = grown[within(both, tile)]
+        return replace(found, labels=torch.from_numpy(labels[None]))
+
+    def _packed(self, tile: Box) -> bytes:
+        """The labels of a tile, spread by the strokes in it and around it, as packed bytes; none where there is no stroke."""
+        rim = RIM_PX[len(tile)]
+        wide = tuple(
+            slice(max(side.start - rim, 0), min(side.stop + rim, n))
+            for side, n in zip(tile, self.spatial, strict=True)
+        )
+        found = self.sample.part(wide)
+        if bool((found.labels == UNLABELLED).all()):
+            return b""
+        grown = self.spread(found).labels[0].numpy().astype(np.uint8)
+        return zlib.compress(grown[within(tile, wide)].tobytes())
