@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -432,6 +433,20 @@ def test_a_network_that_misjudges_its_own_labels_is_not_asked_about_other_pixels
     net, shares = ByBrightness(blind=True), np.array([0.8, 0.2])
     assert (correct(net, sampled([sparse(i) for i in range(3)]), shares) == shares).all()
     assert net.moved is None
+
+
+def test_a_picture_that_is_read_window_by_window_is_asked_around_its_labels():
+    case, right = sparse(0), ((0, 0), (0, 2000))
+    image = np.pad(case.image, (*right, (0, 0)), constant_values=100)  # like the background
+    labels = np.pad(case.labels, right, constant_values=UNLABELLED)
+    (whole,) = sampled([Case("wide", image, labels=labels)])
+    windows = Mock(
+        spec=["part", "places", "spatial"], part=whole.part, places=whole.places, spatial=whole.spatial
+    )
+    seen = correct(ByBrightness(), [windows], np.array([0.5, 0.5]))
+    assert seen[1] == pytest.approx(18 * 20 / (48 * 512), rel=0.1)
+    unlabelled = Mock(spec=["places"], places=())
+    assert (correct(ByBrightness(), [unlabelled], np.array([0.5, 0.5])) == 0.5).all()
 
 
 def sampled(cases):

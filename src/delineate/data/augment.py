@@ -51,6 +51,11 @@ class Sample:
         """Number of channels."""
         return len(self.image)
 
+    def part(self, box: tuple[slice, ...]) -> Sample:
+        """The pixels of a box, with their labels and offsets."""
+        inside = (slice(None), *box)
+        return Sample(self.image[inside], self.labels[inside], self.offsets[inside], (), self.span)
+
 
 class WindowedSample(Protocol):
     """A picture that is too large to be in memory: like a Sample, but its pixels are read when a crop needs them."""

@@ -8,7 +8,7 @@ when the training is over.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,10 @@ BEYOND = 3.0  # times by which it may be rarer or more common than the mean answ
 ASKED = 48  # windows that the network is asked about, evenly chosen
 WINDOW_PX = {2: 512, 3: 96}  # of each, along each axis
 MOST_PX = 20_000  # pixels taken from each
+
+
+Place = NDArray[np.integer[Any]]
+Item = TypeVar("Item")
 
 
 class Labelled(nn.Module):
@@ -80,23 +84,18 @@ def correct(
 
     labelled: the shares among the pixels that it learnt from. Where most pixels are, they misjudge nothing, and nothing changes.
     The network is first asked about the labelled pixels alone; where what it finds there is not what is known, within
-    TRUSTED, it has not learnt enough to be asked about others, and nothing changes either. Nor does it with samples that are
-    all read window by window, which are not asked about.
+    TRUSTED, it has not learnt enough to be asked about others, and nothing changes either.
     """
-    held = [one for one in samples if isinstance(one, Sample)]
-    chosen = [held[i * len(held) // min(len(held), ASKED)] for i in range(min(len(held), ASKED))]
-    if not chosen:
+    looks = _looks(samples)
+    if not looks:
         return labelled
     net.eval()
     device = net.head.weight.device
     seen, known, covered, pixels = [], [], 0, 0
-    for one in chosen:
-        window, labels = one.image, one.labels[:1]
-        for axis, n in enumerate(one.spatial, start=1):  # the middle
-            side = min(n, WINDOW_PX[net.dims])
-            window, labels = (each.narrow(axis, (n - side) // 2, side) for each in (window, labels))
-        logits = net(window[None].to(device))[0, : len(labelled)]
-        likely, told = logits.double().softmax(0).flatten(1), labels.flatten().to(torch.uint8)
+    for one, place in looks:
+        window = one.part(_around(one.spatial, place, side=WINDOW_PX[net.dims]))
+        logits = net(window.image[None].to(device))[0, : len(labelled)]
+        likely, told = logits.double().softmax(0).flatten(1), window.labels[0].flatten().to(torch.uint8)
         covered, pixels = covered + int((told != UNLABELLED).sum()), pixels + len(told)
         every = -(-likely.shape[1] // MOST_PX)
         seen.append(likely[:, ::every].cpu().numpy())
@@ -107,6 +106,33 @@ def correct(
     ratio = np.where(labelled > 0, found / np.maximum(labelled, 1e-12), 1.0).clip(1 / FURTHEST, FURTHEST)
     net.shift_logits(torch.from_numpy(np.log(ratio)))
     return found
+
+
+def _looks(samples: Sequence[Sample | WindowedSample]) -> list[tuple[Sample | WindowedSample, Place]]:
+    """Where pictures are asked: each in its middle, those that are read window by window in many places that have labels."""
+    found: list[tuple[Sample | WindowedSample, Place]] = []
+    for one in samples:
+        if isinstance(one, Sample):
+            found.append((one, np.asarray(one.spatial) // 2))
+        elif one.places:
+            found += [(one, spot) for spot in _evenly(list(np.concatenate(one.places)))]
+    return _evenly(found)
+
+
+def _evenly(items: list[Item]) -> list[Item]:
+    """At most ASKED of the items, evenly chosen."""
+    return [items[i * len(items) // ASKED] for i in range(ASKED)] if len(items) > ASKED else items
+
+
+def _around(spatial: tuple[int, ...], place: Place, *, side: int) -> tuple[slice, ...]:
+    """The box around a place, inside a picture, `side` long along each axis or as long as the picture is.
+
+    >>> _around((10, 3), np.array([9, 1]), side=4)
+    (slice(6, 10, None), slice(0, 3, None))
+    """
+    sides = [min(n, side) for n in spatial]
+    starts = [min(max(int(at) - s // 2, 0), n - s) for at, s, n in zip(place, sides, spatial, strict=True)]
+    return tuple(slice(start, start + s) for start, s in zip(starts, sides, strict=True))
 
 
 def _trusted(
