@@ -27,10 +27,10 @@ from scipy.stats import bootstrap, wilcoxon
 from delineate import data
 from delineate.core import UNLABELLED, Case, ClassTable
 from delineate.data.scribbles import scribbled
-from delineate.flow.teaching import judged
 from delineate.learn import Learnt, Overrides, Training, planned
 from delineate.learn.answer import answered
 from delineate.learn.suggest import Bounds, places, ranked, regions, survey
+from delineate.score import mean_dice
 
 Region = tuple[int, Bounds]
 
@@ -184,9 +184,9 @@ def taught(
     training = Training(labelled, classes=classes, plan=plan, steps=steps, seed=seed)
     for _ in training:
         pass
-    learnt, judge = training.learnt, judged(len(classes))
+    learnt, count = training.learnt, len(classes)
     dice = [
-        judge(case.labels, answered(learnt, case.image)[: len(classes)].argmax(0).astype(np.uint8))
+        mean_dice(case.labels, answered(learnt, case.image)[:count].argmax(0).astype(np.uint8), classes=count)
         for case in val
     ]
     return learnt, float(np.nanmean(dice))
