@@ -23,21 +23,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import Case, ClassTable, DataError, TrainingError, ahead, checked_seed, keep_big_blocks
-from delineate.data.augment import Batch, Sample, WindowedSample, batch
+from delineate.data.augment import Batch, batch
 from delineate.data.balance import by_digest
 from delineate.data.fingerprint import digest_of, fingerprint
 from delineate.data.large_case import LargeCase
 from delineate.learn.adversarial import hardened, unremembered
 from delineate.learn.answer import answered, ready
 from delineate.learn.checkpoint import NAME, freeze, thaw
-from delineate.learn.large_samples import large_samples
 from delineate.learn.learnt import Learnt, Record, memory_layout, network, saved
 from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
+from delineate.learn.pictures import pictures
 from delineate.learn.plan import Plan
-from delineate.learn.prepare import check_learnable, samples
+from delineate.learn.prepare import check_learnable
 from delineate.learn.shares import Labelled, correct
-from delineate.learn.weak import Weak, decayed, held_out, leads, prepared
+from delineate.learn.weak import Weak, decayed, held_out, leads
 from delineate.losses import colour_smoothness, cross_entropy_and_dice, smooth_l1
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
@@ -46,7 +46,6 @@ VALIDATIONS = 12  # over a whole training
 CHECKPOINT_SECONDS = 30.0
 OFFSETS = 0.5  # what the offsets to the middles of objects weigh in the loss
 AVERAGE = 0.99  # of the moving average of the weights, once it has run in
-BY_CROP = ("random", "soft")  # ways to learn from several annotators that need all of their labels
 
 Previews = tuple[tuple[Case, NDArray[np.uint8]], ...]
 Judge = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
@@ -137,37 +136,7 @@ class Training:
                 held_out(case, dims=plan.dims, normalisation=plan.normalisation, grey=plan.grey)
                 for case in validation
             ]
-        self._samples: list[Sample | WindowedSample] = [
-            sample
-            for case, *others in (
-                [
-                    *(by_image(cases) if plan.annotators in BY_CROP else [[one] for one in cases]),
-                    *([one] for one in silent),
-                ]
-            )
-            for sample in often.get(case.name, 1)
-            * samples(
-                case,
-                others=others,
-                dims=plan.dims,
-                normalisation=plan.normalisation,
-                grey=plan.grey,
-                objects=plan.objects,
-                seed=seed,
-                silent=weak,
-            )
-        ]
-        for one in large:
-            self._samples += often.get(one.name, 1) * large_samples(
-                one,
-                dims=plan.dims,
-                normalisation=plan.normalisation,
-                grey=plan.grey,
-                objects=plan.objects,
-                margin=math.ceil(4 * plan.object_radius_px),
-            )
-        if plan.weak is not None:
-            self._samples = prepared(self._samples, plan.weak)
+        self._samples = pictures(cases, plan=plan, seed=seed, large=large, unlabelled=silent, times=often)
         keep_big_blocks()
         from lightning_fabric import Fabric  # takes as long to import as torch: a prediction goes without
 
@@ -442,16 +411,3 @@ class Training:
         self._record = replace(
             self._record, steps=done["steps"], seconds=done["seconds"], history=tuple(done["history"])
         )
-
-
-def by_image(cases: Sequence[Case]) -> list[list[Case]]:
-    """The cases of one name together: one image, as each of several people labelled it.
-
-    >>> one, other = Case("a", np.zeros((2, 2, 1))), Case("b", np.zeros((2, 2, 1)))
-    >>> [len(people) for people in by_image([one, other, one])]
-    [2, 1]
-    """
-    found: dict[str, list[Case]] = {}
-    for case in cases:
-        found.setdefault(case.name, []).append(case)
-    return list(found.values())
