@@ -75,8 +75,8 @@ LOSS = Training._loss
 
 
 def remembered(run: Training, logits: Tensor, crops: Batch) -> Tensor:
-    """The loss on labelled pixels; the crops are kept for `by_teacher` and `by_decoders`, which come next."""
-    run.crops = crops
+    """The loss on labelled pixels; these are kept for `by_teacher` and `by_decoders`, which come next."""
+    run.crop_labels = run._fabric.to_device(crops.labels)
     return LOSS(run, logits, crops)
 
 
@@ -95,7 +95,7 @@ def by_teacher(run: Training, weak: Taught, logits: Tensor, images: Tensor, *, m
         share = float(np.random.default_rng([run.seed, number, MIXING]).random())
         surest = teacher.lerp(other.float().softmax(1), share).max(1)
         pseudo = surest.indices.to(torch.uint8).masked_fill(surest.values < SURE, UNLABELLED)
-        labels = run.crops.labels
+        labels = run.crop_labels
         pseudo = torch.where(labels == UNLABELLED, pseudo, labels)
     return grown(run, weak) * (
         weak.smoothness * colour_smoothness(logits, images, contrast=weak.contrast)
@@ -120,9 +120,9 @@ def asked(run: Training, images: Tensor) -> Tensor:
 GROWN = weak_labels._grown
 
 
-def open_edges(labels: NDArray[np.uint8], image: NDArray[np.float32]) -> NDArray[np.uint8]:
+def open_edges(labels: NDArray[np.uint8], image: NDArray[np.float32], classes: int) -> NDArray[np.uint8]:
     """Spread labels without the pixels next to another class, of which strokes and spreading are least sure."""
-    grown = GROWN(labels, image)
+    grown = GROWN(labels, image, classes)
     low, high = minimum_filter(grown, 3), maximum_filter(np.where(grown == UNLABELLED, 0, grown), 3)
     return np.where((labels == UNLABELLED) & (low != high), UNLABELLED, grown)
 
@@ -161,7 +161,7 @@ class TwoDecoders(UNet):
 
 def by_decoders(run: Training, weak: Taught, logits: Tensor, images: Tensor) -> Tensor:
     """What teaches the second decoder, and both where nobody said anything: the two of them mixed, drawn anew each step."""
-    net, labels = run._net.module, run.crops.labels
+    net, labels = run._net.module, run.crop_labels
     drawn = float(np.random.default_rng([run.seed, run._record.steps]).random())
     mixed = logits.detach().float().softmax(1).lerp(net.other.detach().float().softmax(1), drawn).argmax(1)
     pseudo = torch.where(labels == UNLABELLED, mixed.to(torch.uint8), labels)
@@ -173,10 +173,10 @@ def by_decoders(run: Training, weak: Taught, logits: Tensor, images: Tensor) -> 
     return told + grown(run, weak) * (weak.teacher * apart + weak.smoothness * smooth)
 
 
-TEACHER = {"training.Training._loss": remembered, "training.Training._unsaid": by_teacher}
+TEACHER = {"training.Training._loss": remembered, "training.Training._roughness": by_teacher}
 DECODERS = {
     "training.Training._loss": remembered,
-    "training.Training._unsaid": by_decoders,
+    "training.Training._roughness": by_decoders,
     "learnt.UNet": TwoDecoders,
 }
 INSTEAD: dict[str, dict[str, Callable[..., Any]]] = {
@@ -184,7 +184,7 @@ INSTEAD: dict[str, dict[str, Callable[..., Any]]] = {
     "only-entropy": {"training.colour_smoothness": entropy},
     "open-edges": {"weak._grown": open_edges},
     **dict.fromkeys(("taught", "only-taught", "smooth-taught", "spread-taught", "no-ramp"), TEACHER),
-    "no-mixing": TEACHER | {"training.Training._unsaid": partialmethod(by_teacher, mixed=False)},
+    "no-mixing": TEACHER | {"training.Training._roughness": partialmethod(by_teacher, mixed=False)},
     **dict.fromkeys(("only-decoders", "decoders"), DECODERS),
 }
 

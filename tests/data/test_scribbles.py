@@ -1,11 +1,13 @@
 """Strokes and clicks simulated from masks."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 
 from delineate.core import UNLABELLED, Case, DataError
 from delineate.data import Hand, pointed, scribbled
-from delineate.data.scribbles import background_strokes, clicks
+from delineate.data.scribbles import _draw, background_strokes, clicks
 
 
 def discs(*, slices: int = 0, name: str = "discs") -> Case:
@@ -169,3 +171,12 @@ def test_a_share_that_is_none_is_refused():
 def test_a_negative_seed_is_refused_in_one_sentence(draw):
     with pytest.raises(DataError, match="the seed is -1: give a whole number from 0 on"):
         draw(discs(), seed=-1)
+
+
+def test_a_stroke_may_begin_at_the_very_last_place_of_a_large_picture():
+    rng = Mock(wraps=np.random.default_rng(0))
+    rng.random = lambda: float(np.nextafter(1, 0))
+    labels = np.zeros((1500, 1500), np.uint8)
+    drawn = np.full_like(labels, UNLABELLED)
+    _draw(drawn, labels, np.ones(labels.shape, np.int32), 0, 20, Hand(), rng, strokes=1)
+    assert (drawn == 0).sum() == 20

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -12,11 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from delineate.core import UNLABELLED, Case, ClassTable, DataError
+from delineate.core import UNLABELLED, Case, ClassTable, DataError, OutputError
 from delineate.data import scribbled
 from delineate.data.marks import Box, with_boxes
 from delineate.flow import load, reseeded, train
 from delineate.learn import Overrides, Training, UNetMethod, planned
+from delineate.learn.checkpoint import freeze
 from delineate.learn.decisions import object_sizes
 from delineate.learn.learnt import loaded, recalibrated, saved
 from delineate.learn.normalisation import Normalisation
@@ -479,3 +480,25 @@ class ByBrightness(torch.nn.Module):
 
     def shift_logits(self, by):
         self.moved = by.numpy()
+
+
+def test_an_interrupted_training_that_had_a_teacher_is_not_continued_without(tmp_path):
+    cases = [strokes(i) for i in range(2)]
+    plan = planned(cases, overrides=SMALL)
+    begun = Training(cases, classes=CLASSES, plan=plan, steps=4, folder=tmp_path)
+    next(iter(begun))
+    frozen = begun._frozen()
+    frozen["identity"]["plan"] = frozen["identity"]["plan"] | {"weak": asdict(Weak()) | {"teacher": 0.5}}
+    freeze(tmp_path, done={"steps": 1, "seconds": 1.0, "history": ()}, **frozen)
+    with pytest.raises(OutputError, match=r"plan \(weak\)"):
+        Training(cases, classes=CLASSES, plan=plan, steps=4, folder=tmp_path, resume=True)
+
+
+def test_neighbours_count_as_alike_by_the_contrast_of_the_plan():
+    cases = [strokes(i) for i in range(2)]
+
+    def first_loss(contrast: float) -> float:
+        plan = replace(planned(cases, overrides=SMALL), weak=Weak(smoothness=1.0, contrast=contrast))
+        return next(iter(Training(cases, classes=CLASSES, plan=plan, steps=2))).loss
+
+    assert first_loss(0.5) > first_loss(0.02)

@@ -69,12 +69,16 @@ class WindowedSample(Protocol):
     @property
     def span(self) -> tuple[float, ...]: ...
     @property
-    def strokes(self) -> bool:
-        """Whether its labels are strokes or points, which leave most pixels open."""
+    def sparse(self) -> bool:
+        """Whether most of its pixels are unlabelled."""
         ...
 
     def part(self, box: tuple[slice, ...]) -> Sample:
         """The pixels of a box, with their labels and offsets."""
+        ...
+
+    def labels(self, box: tuple[slice, ...]) -> NDArray[np.uint8]:
+        """The labels of a box (*box) alone."""
         ...
 
 

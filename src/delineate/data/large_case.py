@@ -54,6 +54,10 @@ class LargeCase:
         labels, ids = labels_in(self.mask, box, self.convention)
         return self.image.window(box), labels, ids
 
+    def labels(self, box: Box) -> NDArray[np.uint8]:
+        """Labels (*window) without the pixels."""
+        return labels_in(self.mask, box, self.convention)[0]
+
 
 def is_too_large(entry: Entry) -> bool:
     """Whether the image of an entry is read in windows when a model is taught, for it would take too much memory."""

@@ -226,7 +226,8 @@ def _draw(
                 tries += 1
                 continue
             weights = np.minimum(depth.ravel()[spots], 2 * NEAR_PX) ** 2
-            start = spots[np.searchsorted(np.cumsum(weights), rng.random() * weights.sum())]
+            drawn_at = np.searchsorted(np.cumsum(weights), rng.random() * weights.sum())
+            start = spots[min(drawn_at, len(spots) - 1)]  # the two sums are rounded differently
             fresh = 0
             for row, column in _stroke(depth, divmod(int(start), depth.shape[1]), hand, rng):
                 if left - fresh > 0 and drawn[row, column] == UNLABELLED:

@@ -142,7 +142,7 @@ def train(
     for item, reason in plan.reasons.items():
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")
     if plan.weak is not None:
-        if any(map(barely_labelled, cases)):
+        if any(map(barely_labelled, [*cases, *(looks if plan.dims == 2 else ())])):
             say("strokes are spread to the pixels that they imply; this may take a minute")
         if any(map(barely_labelled, validation)):
             say(

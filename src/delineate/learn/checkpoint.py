@@ -101,7 +101,7 @@ def thaw(
 
 def _completed(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """The identity as this version would have written it: what an older one did not write of the plan is at its default, and
-    of the data as it is now, for a fingerprint holds all of that.
+    of the data as it is now, for a fingerprint holds all of that. Parts of weak trainings that are no more stay, and differ.
 
     >>> _completed({"seed": 0, "data": {"fingerprint": "f"}}, {"data": {"fingerprint": "g", "labels": "masks"}})
     {'seed': 0, 'data': {'fingerprint': 'f', 'labels': 'masks'}}
@@ -110,6 +110,8 @@ def _completed(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
     if "plan" in before:
         plan = json.loads(json.dumps(Plan.from_json(before["plan"]).to_json()))
         completed["plan"] = {item: plan[item] for item in plan if item != "reasons"}
+        if before["plan"].get("weak"):
+            completed["plan"]["weak"] |= before["plan"]["weak"]
     if "fingerprint" in before.get("data", {}):
         completed["data"] = {**now.get("data", {}), **before["data"]}
         if "times" not in before["data"]:  # not in a fingerprint: what was not balanced was drawn alike

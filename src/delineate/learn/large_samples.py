@@ -18,7 +18,7 @@ from delineate.data.augment import Sample
 from delineate.data.large import Box
 from delineate.data.large.sample import sampled
 from delineate.data.large_case import LargeCase
-from delineate.data.sparse import barely_labelled
+from delineate.data.sparse import HALF, barely_labelled, labelled_share
 from delineate.learn.normalisation import Normalisation, Scale, as_grey, scale_of, scaled
 from delineate.learn.targets import labelled_objects, offsets_to_middle
 
@@ -28,7 +28,7 @@ class LargeSample:
     """A large case, or one slice of it (`lead`), as crops are cut from it; see `WindowedSample`.
 
     margin: pixels around a crop in which objects are seen, so that their middles are those of whole objects. strokes:
-    without ids, labels are no objects.
+    without ids, labels are no objects. sparse: of the looks of the case, most pixels are unlabelled.
     """
 
     case: LargeCase
@@ -40,6 +40,7 @@ class LargeSample:
     lead: tuple[int, ...]
     places: tuple[NDArray[np.int32], ...]
     strokes: bool = False
+    sparse: bool = False
 
     @property
     def span(self) -> tuple[float, ...]:
@@ -50,6 +51,11 @@ class LargeSample:
     def spatial(self) -> tuple[int, ...]:
         """Length of each spatial axis that crops have."""
         return self.case.image.spatial[len(self.lead) :]
+
+    def labels(self, box: Box) -> NDArray[np.uint8]:
+        """The labels of a box (*box) alone."""
+        labels = self.case.labels((*(slice(i, i + 1) for i in self.lead), *box))
+        return labels.reshape(labels.shape[len(self.lead) :])
 
     def part(self, box: Box) -> Sample:
         """The pixels of a box, normalised by the scale of the image, with their labels and offsets."""
@@ -91,21 +97,15 @@ def large_samples(
     scale = scale_of(as_grey(sample) if grey else sample, normalisation, name=case.name)
     channels = len(scale.low)
     strokes = bool(case.looks) and all(barely_labelled(look) for look in case.looks)
+    sparse = bool(case.looks) and labelled_share(case.looks) < HALF
+    about = (case, scale, grey, channels, margin if objects else 0, objects)
     if dims == len(case.image.spatial):
-        return [
-            LargeSample(
-                case, scale, grey, channels, margin if objects else 0, objects, (), case.places, strokes
-            )
-        ]
+        return [LargeSample(*about, (), case.places, strokes, sparse)]
     result = []
     for z in np.unique(np.concatenate([spots[:, 0] for spots in case.places])):
         here = tuple(spots[spots[:, 0] == z][:, 1:] for spots in case.places)
         here = tuple(spots for spots in here if len(spots))
-        result.append(
-            LargeSample(
-                case, scale, grey, channels, margin if objects else 0, objects, (int(z),), here, strokes
-            )
-        )
+        result.append(LargeSample(*about, (int(z),), here, strokes, sparse))
     return result
 
 

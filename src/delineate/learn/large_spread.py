@@ -1,7 +1,8 @@
-"""Strokes on an image too large to be loaded are spread tile by tile, each tile when a crop first touches it.
+"""Strokes on a picture too large to be loaded are spread tile by tile, each tile when a crop first touches it.
 
 What the labels of a tile become depends on its own pixels and a rim around them alone, not on the order of crops: a training
-is repeated to the byte, and one that was killed goes on as if nothing had happened.
+is repeated to the byte, and one that was killed goes on as if nothing had happened. Volumes stay as they are, for there a
+tile would take longer than several steps.
 """
 
 from __future__ import annotations
@@ -20,19 +21,21 @@ from delineate.data.large import Box
 from delineate.data.large.box import shared, within
 from delineate.data.large.sample import block_boxes
 
-TILE_PX = {2: 256, 3: 48}  # along each axis
-RIM_PX = {2: 64, 3: 8}  # seen around a tile: strokes that lie there count too
+TILE_PX = 256  # along each axis
+RIM_PX = 32  # seen around a tile: strokes that lie there count too
 
 
 @dataclass(frozen=True, eq=False)
 class SpreadSample:
-    """A WindowedSample whose labels are spread by `spread`, (a part in memory) -> the same with its labels spread."""
+    """A flat WindowedSample whose labels are spread by `spread`: (a part in memory, the number of classes with strokes
+    anywhere in the picture) -> the same part with its labels spread.
+    """
 
     sample: WindowedSample
-    spread: Callable[[Sample], Sample]
-    _known: dict[Box, bytes] = field(
+    spread: Callable[[Sample, int], Sample]
+    _known: dict[tuple[int, ...], bytes] = field(
         default_factory=dict
-    )  # labels of tiles, packed; nothing where there were none
+    )  # corner of a tile -> labels, see `_packed`
 
     @property
     def spatial(self) -> tuple[int, ...]:
@@ -55,15 +58,19 @@ class SpreadSample:
         return self.sample.span
 
     @property
-    def strokes(self) -> bool:
-        """Whether labels were strokes before they were spread."""
-        return self.sample.strokes
+    def sparse(self) -> bool:
+        """Whether most pixels were unlabelled before strokes were spread."""
+        return self.sample.sparse
 
     def part(self, box: Box) -> Sample:
         """The pixels of a box, with their labels, spread, and offsets."""
         found = self.sample.part(box)
-        labels = found.labels[0].numpy().copy()
-        for tile in block_boxes(box, self.spatial, (TILE_PX[len(box)],) * len(box)):
+        return replace(found, labels=torch.from_numpy(self.labels(box).astype(np.float32)[None]))
+
+    def labels(self, box: Box) -> NDArray[np.uint8]:
+        """The labels of a box (*box) alone, spread."""
+        labels = np.full([side.stop - side.start for side in box], UNLABELLED, np.uint8)
+        for tile in block_boxes(box, self.spatial, (TILE_PX,) * len(box)):
             corner = tuple(side.start for side in tile)
             if corner not in self._known:
                 self._known[corner] = self._packed(tile)
@@ -71,17 +78,15 @@ class SpreadSample:
                 both, sides = shared(box, tile), [side.stop - side.start for side in tile]
                 grown = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(sides)
                 labels[within(both, box)] = grown[within(both, tile)]
-        return replace(found, labels=torch.from_numpy(labels[None]))
+        return labels
 
     def _packed(self, tile: Box) -> bytes:
         """The labels of a tile, spread by the strokes in it and around it, as packed bytes; none where there is no stroke."""
-        rim = RIM_PX[len(tile)]
         wide = tuple(
-            slice(max(side.start - rim, 0), min(side.stop + rim, n))
+            slice(max(side.start - RIM_PX, 0), min(side.stop + RIM_PX, n))
             for side, n in zip(tile, self.spatial, strict=True)
         )
-        found = self.sample.part(wide)
-        if bool((found.labels == UNLABELLED).all()):
+        if bool((self.sample.labels(wide) == UNLABELLED).all()):
             return b""
-        grown = self.spread(found).labels[0].numpy().astype(np.uint8)
+        grown = self.spread(self.sample.part(wide), len(self.places)).labels[0].numpy().astype(np.uint8)
         return zlib.compress(grown[within(tile, wide)].tobytes())

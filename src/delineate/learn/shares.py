@@ -8,15 +8,16 @@ when the training is over.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from delineate.core import UNLABELLED
+from delineate.core import UNLABELLED, DataError
 from delineate.data.augment import Sample, WindowedSample
+from delineate.data.large import Box
 from delineate.data.sparse import HALF
 from delineate.nets import UNet
 
@@ -25,12 +26,12 @@ FURTHEST = 30.0  # times by which a class may be rarer or more common than its l
 TRUSTED = 1.25  # times by which it may misjudge a class among its labelled pixels, where the share is known, to be believed
 BEYOND = 3.0  # times by which it may be rarer or more common than the mean answer: a poor network shall not run away
 ASKED = 48  # windows that the network is asked about, evenly chosen
+OF_ONE = 12  # of them in a picture that is read window by window, at the most
 WINDOW_PX = {2: 512, 3: 96}  # of each, along each axis
 MOST_PX = 20_000  # pixels taken from each
 
 
 Place = NDArray[np.integer[Any]]
-Item = TypeVar("Item")
 
 
 class Labelled(nn.Module):
@@ -86,21 +87,22 @@ def correct(
     The network is first asked about the labelled pixels alone; where what it finds there is not what is known, within
     TRUSTED, it has not learnt enough to be asked about others, and nothing changes either.
     """
-    looks = _looks(samples)
-    if not looks:
-        return labelled
+    looks = _looks(samples, side=WINDOW_PX[net.dims])
     net.eval()
     device = net.head.weight.device
     seen, known, covered, pixels = [], [], 0, 0
-    for one, place in looks:
-        window = one.part(_around(one.spatial, place, side=WINDOW_PX[net.dims]))
+    for one, box in looks:
+        try:
+            window = one.part(box)
+        except DataError:  # a damaged place that no crop has met
+            continue
         logits = net(window.image[None].to(device))[0, : len(labelled)]
         likely, told = logits.double().softmax(0).flatten(1), window.labels[0].flatten().to(torch.uint8)
         covered, pixels = covered + int((told != UNLABELLED).sum()), pixels + len(told)
         every = -(-likely.shape[1] // MOST_PX)
         seen.append(likely[:, ::every].cpu().numpy())
         known.append((likely[:, told != UNLABELLED].cpu().numpy(), told[told != UNLABELLED].numpy()))
-    if covered > HALF * pixels or not _trusted(known, labelled):
+    if not seen or covered > HALF * pixels or not _trusted(known, labelled):
         return labelled
     found = shares_in_images(np.concatenate(seen, axis=1), labelled)
     ratio = np.where(labelled > 0, found / np.maximum(labelled, 1e-12), 1.0).clip(1 / FURTHEST, FURTHEST)
@@ -108,23 +110,27 @@ def correct(
     return found
 
 
-def _looks(samples: Sequence[Sample | WindowedSample]) -> list[tuple[Sample | WindowedSample, Place]]:
-    """Where pictures are asked: each in its middle, those that are read window by window in many places that have labels."""
-    found: list[tuple[Sample | WindowedSample, Place]] = []
-    for one in samples:
+def _looks(
+    samples: Sequence[Sample | WindowedSample], *, side: int
+) -> list[tuple[Sample | WindowedSample, Box]]:
+    """Where pictures are asked: each in its middle, those that are read window by window around some of their labels."""
+    pictures = list({id(one): one for one in samples}.values())
+    each = min(OF_ONE, max(1, ASKED // max(len(pictures), 1)))
+    found: list[tuple[Sample | WindowedSample, Box]] = []
+    for one in pictures:
         if isinstance(one, Sample):
-            found.append((one, np.asarray(one.spatial) // 2))
-        elif one.places:
-            found += [(one, spot) for spot in _evenly(list(np.concatenate(one.places)))]
-    return _evenly(found)
+            found.append((one, _around(one.spatial, np.asarray(one.spatial) // 2, side=side)))
+            continue
+        taken: list[Place] = []
+        spots = np.random.default_rng(0).permutation(np.concatenate(one.places)) if one.places else ()
+        for spot in spots:
+            if len(taken) < each and all(np.abs(spot - other).max() >= side // 2 for other in taken):
+                taken.append(spot)
+        found += [(one, _around(one.spatial, spot, side=side)) for spot in taken]
+    return [found[i * len(found) // ASKED] for i in range(ASKED)] if len(found) > ASKED else found
 
 
-def _evenly(items: list[Item]) -> list[Item]:
-    """At most ASKED of the items, evenly chosen."""
-    return [items[i * len(items) // ASKED] for i in range(ASKED)] if len(items) > ASKED else items
-
-
-def _around(spatial: tuple[int, ...], place: Place, *, side: int) -> tuple[slice, ...]:
+def _around(spatial: tuple[int, ...], place: Place, *, side: int) -> Box:
     """The box around a place, inside a picture, `side` long along each axis or as long as the picture is.
 
     >>> _around((10, 3), np.array([9, 1]), side=4)

@@ -295,7 +295,7 @@ class Training:
         logits = self._net(images)
         loss = self._loss(logits, crops)
         if plan.weak is not None:
-            loss = loss + self._unsaid(plan.weak, logits, images)
+            loss = loss + self._roughness(plan.weak, logits, images)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise self._lost("loss", value, number)
@@ -349,8 +349,8 @@ class Training:
             loss = loss + OFFSETS * smooth_l1(logits[:, count:], offsets)
         return loss
 
-    def _unsaid(self, weak: Weak, logits: Tensor, images: Tensor) -> Tensor:
-        """What a batch costs where nobody said anything: its roughness."""
+    def _roughness(self, weak: Weak, logits: Tensor, images: Tensor) -> Tensor:
+        """What it costs that neighbours of similar colour have different classes."""
         logits = gathered(logits[:, : len(self.classes)])
         return weak.smoothness * colour_smoothness(logits, gathered(images), contrast=weak.contrast)
 

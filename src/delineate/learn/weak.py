@@ -47,29 +47,38 @@ class Weak:
 
 def prepared(given: Sequence[Sample | WindowedSample], weak: Weak) -> list[Sample | WindowedSample]:
     """The samples as a weak training crops them: strokes spread, and those with strokes as often as those without."""
-    told = [_grown_from(one) if weak.spread else one for one in given if one.places]
+    grown = {id(one): _grown_from(one) for one in given if weak.spread and one.places}
+    told = [grown.get(id(one), one) for one in given if one.places]
     silent = [one for one in given if not one.places]
     return [*told * max(1, -(-len(silent) // max(len(told), 1))), *silent]
 
 
 def _grown_from(sample: Sample | WindowedSample) -> Sample | WindowedSample:
-    """The sample with its strokes spread; where it is read window by window, as these are read."""
+    """The sample with its strokes spread; where it is read window by window, as these are read, but not in volumes."""
     if isinstance(sample, Sample):
         return _spread(sample)
-    return SpreadSample(sample, _spread) if sample.strokes else sample
+    return SpreadSample(sample, _spread) if sample.sparse and len(sample.spatial) == 2 else sample
 
 
-def _spread(sample: Sample) -> Sample:
-    """The sample with each person's labels spread; crops are still centred on the strokes themselves."""
+def _spread(sample: Sample, classes: int = 0) -> Sample:
+    """The sample with each person's labels spread; crops are still centred on the strokes themselves.
+
+    classes: of a part of a picture, how many have strokes anywhere in it. Colours are not believed where one of them has none
+    here: its pixels would be taken for those of others.
+    """
     people, image = sample.labels.numpy().astype(np.uint8), sample.image.numpy()
     if all((labels != UNLABELLED).mean() >= HALF for labels in people):
         return sample
-    grown = [labels if (labels != UNLABELLED).mean() >= HALF else _grown(labels, image) for labels in people]
+    grown = [
+        labels if (labels != UNLABELLED).mean() >= HALF else _grown(labels, image, classes)
+        for labels in people
+    ]
     return replace(sample, labels=torch.from_numpy(np.stack(grown).astype(np.float32)))
 
 
-def _grown(labels: NDArray[np.uint8], image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    believed = foretold(labels, image) >= FORETOLD
+def _grown(labels: NDArray[np.uint8], image: NDArray[np.float32], classes: int = 0) -> NDArray[np.uint8]:
+    stroked = np.setdiff1d(labels, [UNLABELLED])
+    believed = len(stroked) >= classes and foretold(labels, image) >= FORETOLD
     return halfway(labels, image) if believed else spread(labels, image)
 
 
