@@ -33,9 +33,7 @@ class SpreadSample:
 
     sample: WindowedSample
     spread: Callable[[Sample, int], Sample]
-    _known: dict[tuple[int, ...], bytes] = field(
-        default_factory=dict
-    )  # corner of a tile -> labels, see `_packed`
+    _known: dict[tuple[int, ...], bytes] = field(default_factory=dict)  # corner of a tile -> `_packed`
 
     @property
     def spatial(self) -> tuple[int, ...]:
