@@ -61,6 +61,7 @@ def pictures(
 def by_image(cases: Sequence[Case]) -> list[list[Case]]:
     """The cases of one name together: one image, as each of several people labelled it.
 
+    >>> import numpy as np
     >>> one, other = Case("a", np.zeros((2, 2, 1))), Case("b", np.zeros((2, 2, 1)))
     >>> [len(people) for people in by_image([one, other, one])]
     [2, 1]
