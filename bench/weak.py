@@ -5,9 +5,9 @@
 For every set and seed, three trainings that differ in nothing but labels and loss: `full` masks; `weak` labels as
 Delineate learns from them by itself; `partial`, cross-entropy and Dice on the labelled pixels and nothing else. Each
 finished training is kept in the folder `runs` as one JSON file, and is not done again (another version of Delineate wants
-another folder). The ratio is mean Dice by mean Dice over the validation cases, its interval from patients (or images) drawn again. Strokes are people's
-where the set has them (cardiac), else simulated. Checkpoints are chosen by
-held-out strokes, never by masks.
+another folder). The ratio is mean Dice by mean Dice over the validation cases, its interval from patients (or images)
+drawn again. Strokes are people's where the set has them (cardiac), else simulated. Checkpoints are chosen by held-out
+strokes, never by masks.
 """
 
 from __future__ import annotations
