@@ -163,7 +163,7 @@ def test_volumes_stay_as_they_are(tmp_path, monkeypatch, mask):
     image, drawn = (np.stack([each] * 40) for each in (seen(mask), strokes(mask)))
     data = folder(tmp_path / "data", image, drawn)
     volume = windowed(data, dims=3)
-    assert volume.sparse
+    assert volume.barely_labelled
     assert prepared([volume], Weak()) == [volume]
     plane = windowed(data)
     assert (everywhere(prepared([plane], Weak())[0]) != UNLABELLED).mean() > 0.5

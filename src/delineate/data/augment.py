@@ -69,7 +69,7 @@ class WindowedSample(Protocol):
     @property
     def span(self) -> tuple[float, ...]: ...
     @property
-    def sparse(self) -> bool:
+    def barely_labelled(self) -> bool:
         """Whether most of its pixels are unlabelled."""
         ...
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from delineate.core import DataError
 from delineate.data.augment import Sample
 from delineate.data.large import Box
+from delineate.data.large.box import widened, within
 from delineate.data.large.sample import sampled
 from delineate.data.large_case import LargeCase
-from delineate.data.sparse import HALF, barely_labelled, labelled_share
+from delineate.data.sparse import HALF, labelled_share
 from delineate.learn.normalisation import Normalisation, Scale, as_grey, scale_of, scaled
 from delineate.learn.targets import labelled_objects, offsets_to_middle
 
@@ -27,8 +28,8 @@ from delineate.learn.targets import labelled_objects, offsets_to_middle
 class LargeSample:
     """A large case, or one slice of it (`lead`), as crops are cut from it; see `WindowedSample`.
 
-    margin: pixels around a crop in which objects are seen, so that their middles are those of whole objects. strokes:
-    without ids, labels are no objects. sparse: of the looks of the case, most pixels are unlabelled.
+    margin: pixels around a crop in which objects are seen, so that their middles are those of whole objects.
+    barely_labelled: of the looks of the case, most pixels are unlabelled, so that without ids labels are no objects.
     """
 
     case: LargeCase
@@ -39,8 +40,7 @@ class LargeSample:
     objects: bool
     lead: tuple[int, ...]
     places: tuple[NDArray[np.int32], ...]
-    strokes: bool = False
-    sparse: bool = False
+    barely_labelled: bool = False
 
     @property
     def span(self) -> tuple[float, ...]:
@@ -59,10 +59,7 @@ class LargeSample:
 
     def part(self, box: Box) -> Sample:
         """The pixels of a box, normalised by the scale of the image, with their labels and offsets."""
-        wide = tuple(
-            slice(max(side.start - self.margin, 0), min(side.stop + self.margin, n))
-            for side, n in zip(box, self.spatial, strict=True)
-        )
+        wide = widened(box, self.margin, self.spatial)
         pixels, labels, ids = self.case.part((*(slice(i, i + 1) for i in self.lead), *wide))
         for _ in self.lead:
             pixels, labels, ids = pixels[0], labels[0], None if ids is None else ids[0]
@@ -71,10 +68,10 @@ class LargeSample:
             raise DataError(
                 f"{self.case.name} is in colour in some places but not everywhere: convert it to grey"
             )
-        inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
+        inner = within(box, wide)
         offsets = np.zeros((0, *labels[inner].shape), np.float32)
         if self.objects:
-            if ids is None and self.strokes:
+            if ids is None and self.barely_labelled:
                 ids = np.zeros(labels.shape, np.int32)
             known = labelled_objects(labels, ids)
             offsets = offsets_to_middle(known)
@@ -96,16 +93,15 @@ def large_samples(
     sample = sampled(case.image)
     scale = scale_of(as_grey(sample) if grey else sample, normalisation, name=case.name)
     channels = len(scale.low)
-    strokes = bool(case.looks) and all(barely_labelled(look) for look in case.looks)
-    sparse = bool(case.looks) and labelled_share(case.looks) < HALF
+    barely_labelled = bool(case.looks) and labelled_share(case.looks) < HALF
     about = (case, scale, grey, channels, margin if objects else 0, objects)
     if dims == len(case.image.spatial):
-        return [LargeSample(*about, (), case.places, strokes, sparse)]
+        return [LargeSample(*about, (), case.places, barely_labelled)]
     result = []
     for z in np.unique(np.concatenate([spots[:, 0] for spots in case.places])):
         here = tuple(spots[spots[:, 0] == z][:, 1:] for spots in case.places)
         here = tuple(spots for spots in here if len(spots))
-        result.append(LargeSample(*about, (int(z),), here, strokes, sparse))
+        result.append(LargeSample(*about, (int(z),), here, barely_labelled))
     return result
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from delineate.core import UNLABELLED
 from delineate.data.augment import Sample, WindowedSample
 from delineate.data.large import Box
-from delineate.data.large.box import shared, within
+from delineate.data.large.box import shared, widened, within
 from delineate.data.large.sample import block_boxes
 
 TILE_PX = 256  # along each axis
@@ -56,9 +56,9 @@ class SpreadSample:
         return self.sample.span
 
     @property
-    def sparse(self) -> bool:
+    def barely_labelled(self) -> bool:
         """Whether most pixels were unlabelled before strokes were spread."""
-        return self.sample.sparse
+        return self.sample.barely_labelled
 
     def part(self, box: Box) -> Sample:
         """The pixels of a box, with their labels, spread, and offsets."""
@@ -80,10 +80,7 @@ class SpreadSample:
 
     def _packed(self, tile: Box) -> bytes:
         """The labels of a tile, spread by the strokes in it and around it, as packed bytes; none where there is no stroke."""
-        wide = tuple(
-            slice(max(side.start - RIM_PX, 0), min(side.stop + RIM_PX, n))
-            for side, n in zip(tile, self.spatial, strict=True)
-        )
+        wide = widened(tile, RIM_PX, self.spatial)
         if bool((self.sample.labels(wide) == UNLABELLED).all()):
             return b""
         grown = self.spread(self.sample.part(wide), len(self.places)).labels[0].numpy().astype(np.uint8)

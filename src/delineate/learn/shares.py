@@ -30,7 +30,6 @@ OF_ONE = 12  # of them in a picture that is read window by window, at the most
 WINDOW_PX = {2: 512, 3: 96}  # of each, along each axis
 MOST_PX = 20_000  # pixels taken from each
 
-
 Place = NDArray[np.integer[Any]]
 
 

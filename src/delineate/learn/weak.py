@@ -57,7 +57,7 @@ def _grown_from(sample: Sample | WindowedSample) -> Sample | WindowedSample:
     """The sample with its strokes spread; where it is read window by window, as these are read, but not in volumes."""
     if isinstance(sample, Sample):
         return _spread(sample)
-    return SpreadSample(sample, _spread) if sample.sparse and len(sample.spatial) == 2 else sample
+    return SpreadSample(sample, _spread) if sample.barely_labelled and len(sample.spatial) == 2 else sample
 
 
 def _spread(sample: Sample, classes: int = 0) -> Sample:

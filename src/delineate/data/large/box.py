@@ -37,6 +37,18 @@ def shared(one: Box, other: Box) -> Box:
     return tuple(slice(start, max(start, stop)) for start, stop in zip(starts, stops, strict=True))
 
 
+def widened(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
+    """A box with a margin on every side, as far as the image goes.
+
+    >>> widened((slice(1, 3), slice(5, 8)), 2, (9, 9))
+    (slice(0, 5, None), slice(3, 9, None))
+    """
+    return tuple(
+        slice(max(side.start - margin, 0), min(side.stop + margin, n))
+        for side, n in zip(box, shape, strict=True)
+    )
+
+
 def within(part: Box, box: Box) -> Box:
     """Where a part of a box lies in an array of that box.
 
