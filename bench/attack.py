@@ -28,9 +28,10 @@ from delineate.audits.attack import OBJECTIVES, LInf, ensemble, pgd, quick
 from delineate.audits.attack.files import Attacked, attacked, held
 from delineate.audits.attack.outcome import outcome
 from delineate.audits.attack.quick import counted_by
+from delineate.data.grey import as_grey
 from delineate.data.intensities import intensities
 from delineate.learn import UNetMethod
-from delineate.learn.normalisation import as_grey, scale_of
+from delineate.learn.normalisation import scale_of
 
 STRIDE = 0.25  # of eps: the length of a step of the plain attacks
 

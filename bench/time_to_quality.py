@@ -25,8 +25,9 @@ import torch.nn.functional as F
 from delineate import data
 from delineate.core import Case
 from delineate.data.augment import batch
+from delineate.data.grey import as_grey
 from delineate.learn import Plan, Training, UNetMethod, planned
-from delineate.learn.normalisation import as_grey, normalised
+from delineate.learn.normalisation import normalised
 from delineate.learn.prepare import samples
 from delineate.score import dice
 from peers import peers

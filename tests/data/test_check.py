@@ -71,6 +71,16 @@ def test_a_clean_set_is_described_without_problems(tmp_path: Path) -> None:
     assert found.notes == ("masks hold 0 and 255: read as background and foreground",)
 
 
+def test_grey_pictures_stored_as_colour_are_no_problem_beside_grey_ones(tmp_path: Path) -> None:
+    found = check(made(tmp_path, GOOD | {"images/1.png": np.stack([picture(2)] * 3, -1)}))
+    assert found.trainable
+    assert found.channels == ((1, 2), (3, 1))
+    assert (
+        found.notes[-1] == "1 colour image holds a grey picture three times: read as grey, as the others are"
+    )
+    assert facts(found) == ["images/1.png and images/2.png are the same image"]  # however they are stored
+
+
 PLANTED: dict[str, tuple[dict[str, Any], str, bool]] = {
     "image without mask": ({"images/x.png": picture(9)}, "image x.png has no mask", False),
     "mask without image": ({"masks/x.png": SQUARE}, "mask x.png has no image", False),
@@ -106,7 +116,7 @@ PLANTED: dict[str, tuple[dict[str, Any], str, bool]] = {
     ),
     "channels differ": (
         {"images/1.png": np.stack([picture(1), picture(2), picture(3)], -1)},
-        "2 images have 1 channels but 1 has 3 (1.png)",
+        "2 images have 1 channel but 1 has 3 (1.png)",
         True,
     ),
     "one name twice": ({"images/1.tif": picture(7)}, "1.png and 1.tif have one name", True),

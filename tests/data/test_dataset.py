@@ -59,6 +59,19 @@ def test_what_was_understood_is_said_once(tmp_path: Path) -> None:
     assert load(made(tmp_path, files)).notes == ("masks hold 0 and 255: read as background and foreground",)
 
 
+def test_grey_pictures_stored_as_colour_are_grey_beside_grey_ones(tmp_path: Path) -> None:
+    thrice = np.stack([NOISE[::-1]] * 3, -1)
+    files = {"images/a.png": NOISE, "images/b.png": thrice, "masks/a.png": SQUARE, "masks/b.png": SQUARE}
+    found = load(made(tmp_path / "mixed", files))
+    assert [case.image.shape for case in found.cases] == [(6, 8, 1), (6, 8, 1)]
+    assert found.cases[1].image.tolist() == NOISE[::-1, :, None].tolist()
+    assert (
+        found.notes[-1] == "1 colour image holds a grey picture three times: read as grey, as the others are"
+    )
+    alone = load(made(tmp_path / "alone", {k: v for k, v in files.items() if "b.png" in k}))
+    assert alone.cases[0].channels == 3  # as the file has it: the plan says what the network is shown
+
+
 def test_an_image_without_a_mask_is_left_out_with_a_note(tmp_path: Path) -> None:
     root = made(tmp_path, {"images/a.png": NOISE, "images/b.png": NOISE, "masks/b.png": SQUARE})
     found = load(root)
@@ -224,7 +237,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
             "images/b.png": np.stack([NOISE, NOISE, NOISE[::-1]], -1),
             "masks/b.png": SQUARE,
         },
-        r"1 image has 1 channels but 1 has 3 \(b\): convert",
+        r"1 image has 1 channel but 1 has 3 \(b\): convert",
     ),
     "one stem twice": (
         {"images/a.png": NOISE, "images/a.tif": NOISE, "masks/a.png": SQUARE},

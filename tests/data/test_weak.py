@@ -62,6 +62,16 @@ def test_full_masks_and_scribbles_in_one_set_share_their_classes(tmp_path: Path)
     assert "1 image without labels join the training" in found.notes
 
 
+def test_grey_pictures_stored_as_colour_join_grey_ones(tmp_path: Path) -> None:
+    stored = {
+        "images/c.png": np.stack([noise(2)] * 3, -1),
+        "images/d.png": np.stack([noise(2), noise(1), noise(1)], -1),
+    }
+    found = load(made(tmp_path, {**THREE, **stored, "scribbles/a.png": STROKES, "scribbles/b.png": STROKES}))
+    assert [(case.name, case.channels) for case in found.unlabelled] == [("c", 1)]
+    assert "1 image without labels stay out: another kind, too large, or not readable" in found.notes
+
+
 def test_images_without_a_mask_stay_out_of_a_full_set_unless_asked_for(tmp_path: Path) -> None:
     root = made(tmp_path, {**THREE, "masks/a.png": FULL, "masks/b.png": FULL})
     assert load(root).unlabelled == ()

@@ -23,10 +23,10 @@ from delineate.audits.scores import (
 )
 from delineate.audits.subject import Subject, at_rest
 from delineate.core import ClassTable, ModelError
+from delineate.data.grey import as_grey
 from delineate.data.problem import listed
 from delineate.inference.coarse import enlarged, fraction_of, told
 from delineate.inference.engines import cut
-from delineate.learn.normalisation import as_grey
 
 
 def subject_of_module(

@@ -28,6 +28,7 @@ from delineate.data.faults import (
     training_problems,
 )
 from delineate.data.folders import find_folder
+from delineate.data.grey import grey_note
 from delineate.data.inventory import LookedAt, Seen, ValueRange, disputes_in, look_at, placed_counts, where_of
 from delineate.data.kinds import form_problems, is_weak, kind_of, understand_all
 from delineate.data.label_choice import LabelKind, offered
@@ -176,7 +177,10 @@ def check(
     if seen.kinds and seen.constant == len(seen.kinds):
         fact = "every image has one value everywhere"
         seen.problems.append(Problem("images", fact, "export the images again"))
-    seen.problems += [*set_problems(seen.kinds), *same_twice(seen.prints), *torn_groups(parts)]
+    shown_grey = grey_note([channels for *_, channels in seen.kinds], seen.shown)
+    notes += [shown_grey] if shown_grey else []
+    read_as = [(name, axes, 1) for name, axes, _ in seen.kinds] if shown_grey else seen.kinds
+    seen.problems += [*set_problems(read_as), *same_twice(seen.prints), *torn_groups(parts)]
     read = len(seen.kinds)
     notes += [note if n == read else f"{note} ({n} of {read} images)" for note, n in seen.notes.items()]
     return Check(

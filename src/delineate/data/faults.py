@@ -85,7 +85,7 @@ def set_problems(kinds: Iterable[tuple[str, int, int]]) -> list[Problem]:
         fewer = [f"{_have(len(named[n]))} {n} ({listed(named[n], most=3)})" for n in others]
         count = len(named[common])
         most = f"{count} images have" if count > 1 else "1 image has"
-        fact = f"{most} {common} {words} but {listed(fewer)}"
+        fact = f"{most} {common} {words if common > 1 else words.removesuffix('s')} but {listed(fewer)}"
         found.append(Problem("images", fact, "convert all to one kind, or leave some out"))
     return found
 

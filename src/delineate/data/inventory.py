@@ -19,6 +19,7 @@ from delineate.data.convention import object_ids
 from delineate.data.evidence import Evidence, count, look, plain
 from delineate.data.faults import fit_problem, fringes, image_problems, place_problem
 from delineate.data.formats import read_mask
+from delineate.data.grey import as_grey
 from delineate.data.image_and_mask import label_path
 from delineate.data.kinds import Meaning
 from delineate.data.marks import disc_radius
@@ -49,6 +50,8 @@ class Seen:
     problems: list[Problem] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
     kinds: list[tuple[str, int, int]] = field(default_factory=list)
+    shown: list[int] = field(default_factory=list)
+    """Of each image, the channels that say something of their own."""
     sizes: Counter[tuple[int, ...]] = field(default_factory=Counter)
     spacings: Counter[tuple[tuple[float, ...], str]] = field(default_factory=Counter)
     ranges: dict[str, ValueRange] = field(default_factory=dict)
@@ -222,7 +225,9 @@ def _count_image(image: Picture, *, name: str, where: str, held_out: bool, seen:
 
     array = image.array
     seen.notes.update(dict.fromkeys(image.notes, 1))
+    grey = as_grey(array)
     seen.kinds.append((name, len(image.spatial), array.shape[-1]))
+    seen.shown.append(grey.shape[-1])
     seen.frames[name] = replace(image, array=np.broadcast_to(np.zeros((), array.dtype), array.shape))
     seen.sizes[image.spatial] += 1
     seen.spacings[image.spacing, image.unit] += 1
@@ -232,8 +237,8 @@ def _count_image(image: Picture, *, name: str, where: str, held_out: bool, seen:
     seen.ranges[before.dtype] = ValueRange(
         before.dtype, min(before.low, low), max(before.high, high), before.count + 1
     )
-    digest = blake2b(f"{array.shape} {array.dtype}".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(array).data)
+    digest = blake2b(f"{grey.shape} {grey.dtype}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(grey).data)
     seen.prints.setdefault(digest.digest(), []).append((where, held_out))
 
 

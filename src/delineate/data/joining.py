@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from delineate.core import Case, DataError
 from delineate.data.faults import image_problems
+from delineate.data.grey import as_grey
 from delineate.data.large_case import is_too_large
 from delineate.data.matching import Entry
 from delineate.data.picture import Picture
@@ -33,6 +35,8 @@ def joining(
             picture = entry_image(entry)
         except DataError:
             return None
+        if kind[1] == 1:
+            picture = replace(picture, array=as_grey(picture.array))
         bad = any(p.serious for p in image_problems(picture, name=entry.name, where=entry.name))
         return None if bad or (len(picture.spatial), picture.array.shape[-1]) != kind else picture
 

@@ -14,6 +14,7 @@ from delineate.core import UNLABELLED, Case, DataError, ModelError, foreground, 
 from delineate.data import DataSet
 from delineate.data.fingerprint import digest_of, seen
 from delineate.data.masks import MasksAre
+from delineate.data.problem import counted
 from delineate.flow.methods import Progress, Tell, data_set, load
 from delineate.score import (
     Calibration,
@@ -74,9 +75,9 @@ class Calibrated:
         fit = self.temperature
         how = "too sure" if fit.temperature > 1 else "not sure enough"
         return (
-            f"temperature {fit.temperature:.3f} (the model was {how}), fitted on {self.cases} cases: negative log-likelihood "
-            f"{fit.nll_before:.4f} -> {fit.nll_after:.4f}, calibration error {self.ece[0]:.4f} -> {self.ece[1]:.4f}, near "
-            f"borders {self.border_ece[0]:.4f} -> {self.border_ece[1]:.4f} on the same cases"
+            f"temperature {fit.temperature:.3f} (the model was {how}), fitted on {counted(self.cases, 'case')}: negative "
+            f"log-likelihood {fit.nll_before:.4f} -> {fit.nll_after:.4f}, calibration error {self.ece[0]:.4f} -> "
+            f"{self.ece[1]:.4f}, near borders {self.border_ece[0]:.4f} -> {self.border_ece[1]:.4f} on the same cases"
         )
 
 

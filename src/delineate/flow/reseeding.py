@@ -136,7 +136,7 @@ def reseeded(
 def _check_same(found: DataSet, before: Learnt) -> None:
     """Raise DataError for data that the model cannot have been trained on: of other channels, or hardly any image of which it
     has learnt from."""
-    from delineate.learn.normalisation import as_grey
+    from delineate.data.grey import as_grey
 
     cases = [*found.cases, *found.validation, *(look for one in found.large for look in one.looks)]
     for case in cases:

@@ -17,12 +17,13 @@ from torch import Tensor
 
 from delineate.core import ModelError
 from delineate.data.conditions import amount_of_dye, illumination_of
+from delineate.data.grey import as_grey
 from delineate.data.problem import counted
 from delineate.inference import shift_averaged, tiled
 from delineate.inference.engines import part_of
 from delineate.learn.engine import engine_of
 from delineate.learn.learnt import Learnt
-from delineate.learn.normalisation import as_grey, normalised
+from delineate.learn.normalisation import normalised
 from delineate.learn.plan import Plan
 
 CORE = {2: 1024, 3: 96}  # pixels along each axis that a tile keeps, unless told otherwise

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import Case, DataError
+from delineate.data.grey import as_grey
 from delineate.data.intensities import intensities
 from delineate.data.sparse import barely_labelled, boxed, labelled_share, sparse
 from delineate.learn.machine import native_bfloat16
-from delineate.learn.normalisation import NORMALISATIONS, Normalisation, as_grey
+from delineate.learn.normalisation import NORMALISATIONS, Normalisation
 from delineate.learn.targets import labelled_objects, object_ids
 from delineate.learn.weak import SCRAPS, Weak
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from delineate.core import ModelError, OutputError
 from delineate.data.conditions import Illumination, illumination_of
+from delineate.data.grey import as_grey
 from delineate.data.large import Box, LargeImage, open_large
 from delineate.data.large.box import pixels_in, shared, within
 from delineate.data.large.labels import LabelStore, boxes
@@ -30,7 +31,7 @@ from delineate.inference.regions import Owned, assembled, owned, regions
 from delineate.inference.stream import overlapped
 from delineate.learn.large_answer import LargeAnswer, labels_of, shown
 from delineate.learn.learnt import Learnt
-from delineate.learn.normalisation import Scale, as_grey, scale_of
+from delineate.learn.normalisation import Scale, scale_of
 from delineate.learn.objects import identified, margin_px
 from delineate.learn.unet import UNetMethod
 

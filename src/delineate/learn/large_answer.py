@@ -14,12 +14,13 @@ from torch import Tensor
 
 from delineate.core import ModelError, release_freed
 from delineate.data.conditions import Illumination, amount_of_dye
+from delineate.data.grey import as_grey
 from delineate.data.large import Box, LargeImage
 from delineate.data.large.box import within
 from delineate.inference.stream import window_of
 from delineate.learn.answer import mirrors, part_runner
 from delineate.learn.learnt import Learnt
-from delineate.learn.normalisation import Scale, as_grey, scaled
+from delineate.learn.normalisation import Scale, scaled
 from delineate.learn.plan import Plan
 
 

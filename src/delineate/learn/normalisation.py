@@ -91,21 +91,6 @@ def scaled(image: NDArray[Any], scale: Scale, *, name: str = "the image") -> NDA
     return _scaled(_finite(image, name), scale)
 
 
-def as_grey(image: NDArray[Any]) -> NDArray[Any]:
-    """The first channel alone where three channels are one and the same picture.
-
-    >>> as_grey(np.ones((2, 2, 3))).shape
-    (2, 2, 1)
-    """
-    if (
-        image.shape[-1] == 3
-        and np.array_equal(image[..., 0], image[..., 1])
-        and np.array_equal(image[..., 0], image[..., 2])
-    ):
-        return image[..., :1]
-    return image
-
-
 def _finite(image: NDArray[Any], name: str) -> NDArray[np.float32]:
     """A float32 copy (channels, *spatial) of finite numbers."""
     channels = np.moveaxis(np.asarray(image), -1, 0).astype(np.float32, order="C")

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError
 from delineate.data.augment import Sample
-from delineate.learn.normalisation import Normalisation, as_grey, with_scale
+from delineate.data.grey import as_grey
+from delineate.learn.normalisation import Normalisation, with_scale
 from delineate.learn.targets import labelled_objects, object_ids, offsets_to_middle
 
 _PLACES = 2000  # pixels of a class remembered per picture, to centre crops on

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from delineate.audits.attack.ball import Ball
 from delineate.core import UNLABELLED, Case
+from delineate.data.grey import as_grey
 from delineate.data.intensities import Intensities
-from delineate.learn.normalisation import as_grey
 
 SIDE = {2: 512, 3: 64}  # pixels along each axis of what is attacked, at most
 

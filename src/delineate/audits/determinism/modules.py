@@ -14,7 +14,7 @@ from delineate.audits.determinism.settings import DeterminismSettings
 from delineate.audits.determinism.way import Ask, Way, engines_of
 from delineate.audits.subject import Subject
 from delineate.core import Case
-from delineate.learn.normalisation import as_grey
+from delineate.data.grey import as_grey
 
 if TYPE_CHECKING:
     from torch import Tensor
