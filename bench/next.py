@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--regions", type=int, default=4, help="per round")
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--width", type=int, default=8)
     parser.add_argument("--patch", type=int, default=96)
     parser.add_argument("--share", type=float, default=0.02)
