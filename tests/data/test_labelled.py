@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from delineate.core import ClassTable, DataError
 from delineate.data import load_masks
@@ -127,6 +128,28 @@ def test_a_damaged_prediction_is_refused(tmp_path: Path, changes: dict[str, Any]
         DataError, match=r"prediction\.json is not what delineate predict writes: predict again"
     ):
         load_masks(root)
+
+
+def test_strokes_as_truth_are_told_and_points_are_none(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (20, 24)).astype(np.uint8)
+    strokes = np.full((20, 24), 255, np.uint8)
+    strokes[2, 2:9], strokes[10, 10:20] = 0, 1
+    for place, what in (("images/a.png", image), ("scribbles/a.png", strokes)):
+        (tmp_path / place).parent.mkdir()
+        Image.fromarray(what).save(tmp_path / place)
+    (tmp_path / "points").mkdir()
+    (tmp_path / "points" / "a.csv").write_text("row,column\n5,5\n")
+    notes = load_masks(tmp_path).notes
+    assert (
+        "fewer than half of the pixels are labelled, as with strokes: scores are of the places where people"
+        in notes[-2]
+    )
+    assert notes[-1] == "points and boxes are not scored"
+    (tmp_path / "scribbles" / "a.png").unlink()
+    with pytest.raises(
+        DataError, match="holds points or boxes but no masks, and scores are of masks: give the folder"
+    ):
+        load_masks(tmp_path)
 
 
 def test_no_mask_at_all_is_told(tmp_path: Path) -> None:

@@ -293,7 +293,8 @@ def test_black_on_most_of_coloured_scribbles_is_asked_about() -> None:
 def test_another_colour_on_most_pixels_of_scribbles_can_be_named_unlabelled() -> None:
     drawn = np.array([[WHITE] * 9 + [BLACK, RED]], np.uint8)
     with pytest.raises(
-        DataError, match=r'name the colours in classes.json, as in \{"unlabelled": "#ffffff"\}'
+        DataError,
+        match=r'name all colours in classes.json, with "unlabelled": "#ffffff" or "background": "#ffffff" for',
     ):
         reading(drawn, kind="scribbles")
     legend = Legend("classes.json", {0: "background", 0xFF0000: "cell"}, 0xFFFFFF)

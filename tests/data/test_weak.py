@@ -116,6 +116,95 @@ def test_points_become_discs_of_their_class_and_leave_the_rest_unlabelled(tmp_pa
     assert "4 points on 2 images" in found.notes
 
 
+CLICKS = "name,row,column,class\na,5,6,2\na,2,20,0\nb,7,7,1\n"
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_number_in_a_table_is_a_class_as_the_legend_numbers_it(tmp_path: Path, beside: bool) -> None:
+    files: dict[str, Any] = {
+        "points.csv": CLICKS,
+        "classes.json": '{"background": 0, "nucleus": 2, "debris": 1}',
+    }
+    if beside:  # a mask reads 2 as the nucleus as well
+        files["masks/c.png"] = np.where(FULL > 0, 2, 0).astype(np.uint8)
+    found = load(made(tmp_path, {**THREE, **files}))
+    labels = labels_of(found, "a")
+    assert [found.classes.names[int(labels[at])] for at in ((5, 6), (2, 20))] == ["nucleus", "background"]
+    assert found.classes.names[int(labels_of(found, "b")[7, 7])] == "debris"
+
+
+def test_a_number_that_the_legend_does_not_have_is_no_class(tmp_path: Path) -> None:
+    legend = '{"nucleus": 1, "background": 2}'
+    root = made(tmp_path, {**THREE, "points.csv": CLICKS, "classes.json": legend})
+    with pytest.raises(
+        DataError, match=r"is of the class 0, but the classes are background \(2\) and nucleus \(1\)"
+    ):
+        load(root)
+
+
+def test_without_a_legend_numbers_are_values_of_the_masks_before_positions(tmp_path: Path) -> None:
+    values = np.where(FULL > 0, 7, 0).astype(np.uint8)
+    values[0, :4] = 3
+    clicks = "name,row,column,class\na,5,6,3\na,12,15,7\na,2,20,0\n"
+    found = load(made(tmp_path, {**THREE, "masks/c.png": values, "points.csv": clicks}), masks_are="classes")
+    assert [int(labels_of(found, "a")[at]) for at in ((5, 6), (12, 15), (2, 20))] == [1, 2, 0]
+    assert sorted(np.unique(labels_of(found, "c")).tolist()) == [0, 1, 2]
+
+
+def test_classes_are_known_whatever_their_capitals_and_must_be_written_alike(tmp_path: Path) -> None:
+    torn = POINTS.replace("b.png,7,7,nucleus", "b.png,7,7,Nucleus")
+    root = made(tmp_path, {**THREE, "points.csv": torn})
+    with pytest.raises(
+        DataError, match="classes Nucleus and nucleus, which differ in capital letters alone: write"
+    ):
+        load(root)
+    named = load(made(tmp_path, {"classes.txt": "background\nnucleus\n"}))
+    assert int(labels_of(named, "b")[7, 7]) == int(labels_of(named, "a")[5, 6]) == 1
+
+
+@pytest.mark.parametrize("table", ["points.csv", "boxes.csv"])
+def test_rows_about_images_whose_masks_won_name_images_that_are_there(tmp_path: Path, table: str) -> None:
+    rows = POINTS if table == "points.csv" else "name,row,column,row_stop,column_stop\na,2,2,9,9\nb,4,4,9,9\n"
+    root = made(tmp_path, {**THREE, "masks/a.png": FULL, table: rows, "scribbles/c.png": STROKES})
+    assert not any("there is no image" in str(said) for said in (*load(root).notes, *check(root).problems))
+    lost = made(tmp_path / "lost", {**THREE, "masks/a.png": FULL, table: rows.replace("b", "z", 1)})
+    assert any("there is no image" in note for note in load(lost).notes) == (table == "boxes.csv")
+
+
+def soft(seed: int) -> Any:
+    """Two strokes of a pen with soft edges, the second of another class, as a drawing program blends them with the ground."""
+    from PIL import ImageDraw
+
+    big = Image.new("L", (192, 160), 0)
+    pen = ImageDraw.Draw(big)
+    pen.line([(10, 12 + 4 * seed), (170, 40)], fill=128, width=13)
+    pen.line([(20, 120), (150, 90 + 3 * seed)], fill=255, width=13)
+    return np.asarray(big.resize((48, 40), Image.Resampling.BOX))
+
+
+def test_strokes_with_soft_edges_are_recognised_and_hard_ones_of_many_classes_are_not(tmp_path: Path) -> None:
+    images = {
+        f"images/{name}.png": np.kron(noise(i), np.ones((2, 2), np.uint8)) for i, name in enumerate("ab")
+    }
+    root = made(tmp_path / "soft", {**images, "scribbles/a.png": soft(0), "scribbles/b.png": soft(1)})
+    said = r"scribble file a.png holds \d+ values, most of them only along the edges of its strokes.*: draw without anti-aliasing"
+    with pytest.raises(DataError, match=said):
+        load(root)
+    assert not check(root).trainable
+    hard = np.full((40, 48), U, np.uint8)
+    for value in range(12):  # twelve thin strokes, no two side by side
+        hard[3 * value + 2, 4:40] = value
+    found = load(made(tmp_path / "hard", {**images, "scribbles/a.png": hard, "scribbles/b.png": hard}))
+    assert len(found.classes) == 12
+
+
+def test_a_picture_with_strokes_drawn_on_it_is_no_scribble_file(tmp_path: Path) -> None:
+    drawn_on = np.stack([noise(0)] * 3, -1)
+    drawn_on[4, 2:20], drawn_on[12, 2:20] = (255, 0, 0), (0, 255, 0)
+    with pytest.raises(DataError, match="as a picture with strokes drawn on it does: save the strokes alone"):
+        load(made(tmp_path, {**THREE, "scribbles/a.png": drawn_on}))
+
+
 def test_points_of_napari_are_read_as_they_are_with_strokes_of_background_beside(tmp_path: Path) -> None:
     napari = "index,axis-0,axis-1\n0.0,5.2,6.1\n1.0,12.0,15.0\n"
     background = np.where(STROKES == 0, 0, U).astype(np.uint8)
@@ -193,6 +282,8 @@ def test_boxes_label_their_core_and_all_that_lies_outside(tmp_path: Path) -> Non
         ({"points.csv": "name,slice,row,column\na,1,5,5\n"}, "has 3 coordinates but image a has 2 axes"),
         ({"boxes.csv": "name,row,column\na,5,5\n"}, "has no column row_stop"),
         ({"boxes.csv": "name,row,column,row_stop,column_stop\na,9,9,5,12\n"}, "ends before it begins"),
+        ({"boxes.csv": "name,row,column,row_stop,column_stop\na,9,9,9,12\n"}, "is a box that holds nothing"),
+        ({"boxes.csv": "name,row,column,row_stop,column_stop\na,9,9,25,12\n"}, r"lies outside image a.png, at \(25, 12\)"),
         ({"scribbles/a.png": np.where(STROKES == 0, U, STROKES)}, "there must be a second value"),
         ({"scribbles/a.png": STROKES[:10]}, "scribbles?/?.*|mask a.png is 10 x 24 but its image a.png is 20 x 24"),
         (

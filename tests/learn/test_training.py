@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError, OutputError, TrainingError
+from delineate.flow.methods import load
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn import training as module
 from delineate.learn.checkpoint import NAME
@@ -100,13 +101,27 @@ def test_killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes(tmp_path):
                 run.send_signal(signal.SIGKILL)
                 break
     assert run.returncode == -signal.SIGKILL
-    assert json.loads((tmp_path / "killed" / "model.json").read_text())["record"]["steps"] < 40
+    halfway = json.loads((tmp_path / "killed" / "model.json").read_text())["record"]
+    assert halfway["steps"] < 40
+    told: list[str] = []
+    load(tmp_path / "killed", tell=told.append)
+    assert "its training was interrupted after step" in told[0]
+    (tmp_path / "killed" / "training.safetensors").rename(tmp_path / "aside")
+    with pytest.raises(
+        OutputError, match=r"was interrupted, but training\.safetensors, with which it could go on, is gone"
+    ):
+        training(tmp_path / "killed", steps=40, resume=True)
+    (tmp_path / "aside").rename(tmp_path / "killed" / "training.safetensors")
     again = subprocess.run(
         command(tmp_path / "killed", resume=True), capture_output=True, text=True, check=True
     )
     assert int(again.stdout.split()[0]) > 1
     assert weights(tmp_path / "killed") == weights(tmp_path / "through")
     assert not (tmp_path / "killed" / "training.safetensors").exists()
+    load(tmp_path / "killed", tell=told.append)
+    assert len(told) == 1
+    with pytest.raises(OutputError, match="is finished already"):
+        training(tmp_path / "killed", steps=40, resume=True)
 
 
 def test_killed_before_the_first_checkpoint_it_can_be_resumed_all_the_same(tmp_path):

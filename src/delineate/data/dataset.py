@@ -262,7 +262,15 @@ def _case(
         labels, contradicted = together(entry, labels, picture, meaning)
     more: tuple[Problem, ...] = ()
     if places is not None:
-        found = marked(labels, places, picture, classes=meaning.classes, radius_px=radius_px, name=file.name)
+        found = marked(
+            labels,
+            places,
+            picture,
+            classes=meaning.classes,
+            numbers=meaning.numbers,
+            radius_px=radius_px,
+            name=file.name,
+        )
         labels, more = found.labels, found.problems
         if serious := [problem for problem in more if problem.serious]:
             raise serious[0].error

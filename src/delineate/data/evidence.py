@@ -20,6 +20,7 @@ from delineate.data.form import Form, form_of
 from delineate.data.picture import Picture
 
 PEN_PX, MOST_THIN, MOST_EVEN, MOST_STROKE_VALUES = 5, 0.1, 0.35, 64
+SOFT_VALUES = 9  # of a file of strokes, from which it is asked whether a soft pen made most of them
 
 CLEAR = -(1 << 30)
 """The value of transparent pixels where they are told apart from black ones, in scribbles."""
@@ -38,7 +39,8 @@ class Evidence:
     at, and how many of them are one connected piece; (0, 0) where there are fewer than two. fringed: the
     values are those of a blurred or JPEG-compressed mask. pen: "thin" or "evenly wide" where two values or more beside 0
     lie as strokes do, nowhere thicker than a pen or of one width. strokes: connected pieces of each value, where they were
-    counted. form: how the values lie, where that was measured."""
+    counted. form: how the values lie, where that was measured. soft: a pen with soft
+    edges made most of the values."""
 
     where: str
     counts: Mapping[int, int]
@@ -50,6 +52,7 @@ class Evidence:
     pen: str = ""
     strokes: Mapping[int, int] | None = None
     form: Form = field(default_factory=Form)
+    soft: bool = False
 
     @property
     def values(self) -> list[int]:
@@ -118,6 +121,7 @@ def look(mask: Picture, *, where: str, closely: bool = True, strokes: bool = Fal
         fringed = _fringed(ints, counts, share)
         pen = "" if colour else _pen(ints, counts)
     fringed |= mask.suffix in (".jpg", ".jpeg") and len(counts) > 2
+    soft = strokes and not fringed and len(counts) >= SOFT_VALUES and _soft(ints, counts)
     inks = None
     if mask.palette is not None:
         packed = mask.palette.astype(np.int64) @ (1 << 16, 1 << 8, 1)
@@ -134,6 +138,7 @@ def look(mask: Picture, *, where: str, closely: bool = True, strokes: bool = Fal
         pen,
         _strokes(ints) if few else None,
         form_of(ints) if few else Form(),
+        soft,
     )
 
 
@@ -255,18 +260,41 @@ def _strokes(ints: NDArray[np.integer[Any]]) -> dict[int, int]:
     return dict(found)
 
 
-def _fringed(ints: NDArray[np.integer[Any]], counts: Mapping[int, int], share: Mapping[int, float]) -> bool:
-    """Most values only line the edges: they fill no 2 x 2 square and are not connected as thin objects
-    are."""
-    if len(counts) < 5 or ints.shape[-1] < 2 or ints.shape[-2] < 2:
+def _soft(ints: NDArray[np.integer[Any]], counts: Mapping[int, int]) -> bool:
+    """Whether most values of a file of strokes are steps along soft edges: they fill no 2 x 2 square, and where they lie
+    another step is next to them. Hard strokes and dots touch others only where they meet.
+    """
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    filled = count(ints[_solid(ints)])
+    thin = [v for v, n in counts.items() if filled.get(v, 0) < 0.3 * n]
+    if 2 * len(thin) < len(counts):
         return False
+    drawn = ints != max(counts, key=lambda value: counts[value])
+    lining = np.isin(ints, thin) & drawn
+    window = (1,) * (ints.ndim - 2) + (3, 3)
+    highest = maximum_filter(np.where(drawn, ints, ints.min()), window)
+    lowest = minimum_filter(np.where(drawn, ints, ints.max()), window)
+    return bool((lowest < highest)[lining].sum() > 0.5 * lining.sum())
+
+
+def _solid(ints: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """The pixels in some 2 x 2 square of their value."""
     here = ints[..., :-1, :-1]
     square = (here == ints[..., 1:, :-1]) & (here == ints[..., :-1, 1:]) & (here == ints[..., 1:, 1:])
     solid = np.zeros(ints.shape, bool)
     for rows in (slice(None, -1), slice(1, None)):
         for columns in (slice(None, -1), slice(1, None)):
             solid[..., rows, columns] |= square
-    filled = count(ints[solid])
+    return solid
+
+
+def _fringed(ints: NDArray[np.integer[Any]], counts: Mapping[int, int], share: Mapping[int, float]) -> bool:
+    """Most values only line the edges: they fill no 2 x 2 square and are not connected as thin objects
+    are."""
+    if len(counts) < 5 or ints.shape[-1] < 2 or ints.shape[-2] < 2:
+        return False
+    filled = count(ints[_solid(ints)])
     thin = [v for v, n in counts.items() if filled.get(v, 0) < 0.3 * n]
     if len(thin) < 3 or 2 * len(thin) < len(counts) or max(thin) - min(thin) < 16:
         return False

@@ -96,6 +96,20 @@ def _have(count: int) -> str:
 
 def fringes(evidence: Evidence) -> Problem | None:
     """The problem of a mask that was blurred by interpolation or lossy compression, or None."""
+    if evidence.soft and 2 * max(evidence.counts.values()) < sum(evidence.counts.values()):
+        return Problem(
+            evidence.where,
+            f"scribble file {evidence.where} holds {len(evidence.counts)} values all over, as a picture with strokes drawn on it "
+            "does",
+            "save the strokes alone, on a layer of one value",
+        )
+    if evidence.soft:
+        return Problem(
+            evidence.where,
+            f"scribble file {evidence.where} holds {len(evidence.counts)} values, most of them only along the edges of its "
+            "strokes, as pens with soft edges leave them",
+            "draw without anti-aliasing, or give the pixels along the edges the value of unlabelled ones",
+        )
     if not evidence.fringed:
         return None
     remedy = "save masks as PNG or TIFF, resample them by nearest neighbour, and threshold those that exist"
@@ -157,7 +171,9 @@ def training_problems(counts: NDArray[np.int64], classes: ClassTable, *, weak: b
     if not missing:
         return []
     if weak:
-        remedy = "draw a few, or take the class out of the list of classes"
+        remedy = "draw a few"
+        if "background" not in {name.lower() for name in missing} and len(classes) - len(missing) > 1:
+            remedy += ", or take the class out of the list of classes"
         return [Problem("labels", f"no training image has a stroke or point of {listed(missing)}", remedy)]
     if not pixels[1:UNLABELLED].sum():
         return [Problem("masks", "every mask is empty (background everywhere)", "label at least one object")]

@@ -176,6 +176,7 @@ def placed_counts(
                 places[entry.name],
                 frame,
                 classes=meaning.classes,
+                numbers=meaning.numbers,
                 radius_px=radius_px,
                 name=entry.images[0].name,
             ),

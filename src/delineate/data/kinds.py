@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +33,15 @@ SCRAPS = 0.1  # of the pixels: strokes label less
 class Meaning:
     """What the label files of a set mean: a convention for full masks, one for scribbles (None: there are none).
 
-    spare: for strokes that are not used, where they can be understood."""
+    spare: for strokes that are not used, where they can be understood. numbers: class index by the number that a table of
+    points or boxes may give: as the legend has it, else as masks do, else in the order of the classes."""
 
     classes: ClassTable
     full: Convention | None = None
     strokes: Convention | None = None
     notes: tuple[str, ...] = ()
     spare: Convention | None = None
+    numbers: Mapping[int, int] = field(default_factory=dict)
 
     def of(self, kind: Kind) -> Convention:
         """The convention of files of a kind; raises DataError where there were none to learn it from."""
@@ -110,9 +112,23 @@ def understand_all(
     if places:
         count = sum(len(found.points) for found in places.values())
         boxes = sum(len(found.boxes) for found in places.values())
-        what = [f"{n} {noun}" for n, noun in ((count, "points"), (boxes, "boxes")) if n]
-        notes.append(f"{' and '.join(what) or 'empty rows'} on {len(places)} images")
-    return Meaning(table, of_full, of_strokes, tuple(notes))
+        what = [counted(count, "point")] if count else []
+        what += ["1 box" if boxes == 1 else f"{boxes} boxes"] if boxes else []
+        on = sum(not found.empty for found in places.values()) or len(places)
+        notes.append(f"{' and '.join(what) or 'empty rows'} on {counted(on, 'image')}")
+    numbers = _numbers(table, legend, [found for found in (of_full, of_strokes) if found])
+    return Meaning(table, of_full, of_strokes, tuple(notes), numbers=numbers)
+
+
+def _numbers(table: ClassTable, legend: Legend | None, known: Sequence[Convention]) -> dict[int, int]:
+    """Class index by number: those of a legend (unless they are colours), else those of label files before mere positions."""
+    if legend is not None and max(legend.names) < 256:
+        return {value: table.index(name) for value, name in legend.names.items() if name in table.names}
+    found = {label: label for label in range(len(table))}
+    for one in reversed([] if legend else known):
+        if not one.colour:
+            found |= {value: label for value, label in one.index.items() if label != UNLABELLED}
+    return found
 
 
 def full_masks(

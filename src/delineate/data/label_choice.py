@@ -35,11 +35,14 @@ def chosen(folder: Folder, wanted: LabelKind | None) -> Folder:
         )
 
     def pick(entry: Entry) -> Entry:
+        tables = (*entry.points, *entry.boxes)
         full = entry.labels if wanted in (None, "masks") else None
         if full is not None:
             files = (entry.scribbles, entry.discs, *entry.spare) if wanted is None else ()
             spare = tuple(path for path in files if path is not None)
-            return replace(entry, kind=folder.kind, discs=None, spare=spare, points=(), boxes=())
+            return replace(
+                entry, kind=folder.kind, discs=None, spare=spare, points=(), boxes=(), aside=tables
+            )
         return replace(
             entry,
             labels=None if wanted in ("masks", "boxes") else entry.scribbles,
@@ -49,6 +52,7 @@ def chosen(folder: Folder, wanted: LabelKind | None) -> Folder:
             spare=entry.spare if wanted != "boxes" else (),
             points=entry.points if wanted in (None, "points") else (),
             boxes=entry.boxes if wanted in (None, "boxes") else (),
+            aside=() if wanted is None else tables,
         )
 
     picked = replace(

@@ -152,13 +152,15 @@ def load_masks(
         masks_are=masks_are,
         classes=classes,
     )
+    used = sharp
     try:
-        convention = understood(sharp)
+        convention = understood(used)
     except DataError:
         fitting = (_fitting(sharp, understood) if classes or legend else _saying(sharp)) if most else []
         if not len(sharp) > len(fitting) > len(evidence) / 2:
             raise
-        convention = understood(fitting)
+        used = fitting
+        convention = understood(used)
     files = {
         entry.name: LabelledFile(
             entry.name,
@@ -170,7 +172,16 @@ def load_masks(
         )
         for entry, file in zip(entries, paths, strict=True)
     }
-    return LabelledSet(files, convention.classes, (*folder.notes, *convention.notes))
+    notes = [*folder.notes, *convention.notes]
+    pixels = np.sum([convention.tally(seen) for seen in used], axis=0)
+    if 2 * pixels[UNLABELLED] > pixels.sum():
+        notes.append(
+            "fewer than half of the pixels are labelled, as with strokes: scores are of the places where people drew, which are "
+            "the easy ones, and tell nothing of borders"
+        )
+        if any(entry.points or entry.boxes or entry.discs for entry in entries):
+            notes.append("points and boxes are not scored")
+    return LabelledSet(files, convention.classes, tuple(notes))
 
 
 def _fitting(
@@ -213,6 +224,10 @@ def _mask_folder(root: Path) -> Folder:
             return found
         full = [tuple(e for e in part if e.kind != "scribbles") for part in (found.train, found.validation)]
         return replace(found, train=full[0], validation=full[1])
+    if any(entry.points or entry.boxes or entry.discs for entry in found.entries):
+        raise DataError(
+            f"{root} holds points or boxes but no masks, and scores are of masks: give the folder of the full masks"
+        )
     names = [entry.name for entry in found.train]
     short = [MASK_ENDINGS.sub("", name) for name in names]
     if all(map(str.__ne__, names, short)) and len(set(short)) == len(short):

@@ -31,7 +31,7 @@ class Entry:
     images: one file, or nnU-Net's one file per channel, or the folder of a DICOM series. labels: classes, or
     ids (`kind` says). objects: object ids beside labels. scribbles: strokes that lie there as well. discs: a label image
     of points that join the strokes. spare: strokes that lie there and are not used. points, boxes: CSV files that may speak
-    of the image."""
+    of the image; aside: such as are not used for it."""
 
     name: str
     images: tuple[Path, ...]
@@ -43,6 +43,7 @@ class Entry:
     spare: tuple[Path, ...] = ()
     points: tuple[Path, ...] = ()
     boxes: tuple[Path, ...] = ()
+    aside: tuple[Path, ...] = ()
 
 
 Twins = tuple[tuple[Path, Path], ...]

@@ -111,7 +111,7 @@ def _claims(
     tables: Mapping[Path, Sequence[tuple[str, Place]]], entries: Sequence[Entry]
 ) -> dict[Path, dict[str, list[str]]]:
     """For each name in each table the entries that it may be of: one, or it is of no use."""
-    of = {path: [e for e in entries if path in (*e.points, *e.boxes)] for path in tables}
+    of = {path: [e for e in entries if path in (*e.points, *e.boxes, *e.aside)] for path in tables}
     return {
         path: {name: _called(name, of[path]) for name in dict.fromkeys(name for name, _ in rows)}
         for path, rows in tables.items()
@@ -234,10 +234,18 @@ def _without_unit(title: str) -> tuple[str, str]:
 def table_from(said: set[str]) -> ClassTable:
     """Classes from what places are called, where nothing else names them; one without a name is foreground.
 
+    Raises DataError where two differ in capital letters alone.
+
     >>> table_from({"tumour", "background", "immune"}).names, table_from({"2", "0", "1"}).names
     (('background', 'immune', 'tumour'), ('background', 'class_1', 'class_2'))
     """
     names = said - {"background", "0"}
+    alike = {name.casefold(): name for name in sorted(names)}
+    if twin := next((name for name in sorted(names) if alike[name.casefold()] != name), None):
+        raise DataError(
+            f"points or boxes are of the classes {twin} and {alike[twin.casefold()]}, which differ in capital letters alone: "
+            "write them alike, or name both in classes.json"
+        )
     if names and all(name.isdecimal() for name in names):
         return ClassTable.numbered(max(map(int, names)) + 1)
     return ClassTable(("background", *sorted(names))) if names else ClassTable(("background", "foreground"))

@@ -28,19 +28,29 @@ class Marked:
     problems: tuple[Problem, ...] = ()
 
 
-def _label(place: Place, classes: ClassTable) -> int:
-    """Class index of a place; raises DataError for a class that there is not."""
+def _label(place: Place, classes: ClassTable, numbers: Mapping[int, int]) -> int:
+    """Class index of a place; raises DataError for a class that there is not. numbers: index by the number of a class."""
     said = place.said
     if said in classes.names:
         return classes.names.index(said)
-    if said.isdecimal() and int(said) < len(classes):
-        return int(said)
-    if said == "background":
-        return next((i for i, name in enumerate(classes.names) if name.lower() == said), 0)
+    if said.isdecimal() and int(said) in numbers:
+        return numbers[int(said)]
+    alike = [i for i, name in enumerate(classes.names) if name.casefold() == said.casefold()]
+    if len(alike) == 1 or said == "background":
+        return alike[0] if alike else 0
     if not said and len(classes) == 2:
         return 1
     fact = f"is of the class {said}" if said else "says no class"
-    raise DataError(f"{place.where} {fact}, but the classes are {listed(classes.names)}: name one of them")
+    names = [
+        f"{name} ({number})" if said.isdecimal() else name
+        for name, number in zip(classes.names, _numbered(classes, numbers), strict=True)
+    ]
+    raise DataError(f"{place.where} {fact}, but the classes are {listed(names)}: name one of them")
+
+
+def _numbered(classes: ClassTable, numbers: Mapping[int, int]) -> list[int]:
+    """The first number of each class."""
+    return [next((n for n, i in numbers.items() if i == label), label) for label in range(len(classes))]
 
 
 def marked(
@@ -49,17 +59,20 @@ def marked(
     image: Picture,
     *,
     classes: ClassTable,
+    numbers: Mapping[int, int],
     radius_px: float,
     name: str,
 ) -> Marked:
     """`labels` (*spatial) with the discs of points and the cores of boxes, where they were unlabelled.
 
-    image: for its pixel size, where places are lengths. Points that lie twice in one spot count once, those of two classes
-    in one spot not at all, and strokes are believed more than points; each is a problem that is told.
+    image: for its pixel size, where places are lengths. numbers: class index by the number that a row may give. Points that
+    lie twice in one spot count once, those of two classes in one spot not at all, and strokes are believed more than points;
+    each is a problem that is told.
     Raises DataError for a place outside the image, and for one that may be in pixels or not.
     """
     points = [
-        Point(_pixels(place, place.start, image, name), _label(place, classes)) for place in places.points
+        Point(_pixels(place, place.start, image, name), _label(place, classes, numbers))
+        for place in places.points
     ]
     for point, place in zip(points, places.points, strict=True):
         _check_inside(point.place, place, image, name)
@@ -68,12 +81,17 @@ def marked(
     for place in places.boxes:
         start, stop = (_pixels(place, part, image, name) for part in (place.start, place.stop))
         _check_inside(start, place, image, name)
-        _check_inside(tuple(s - 1 for s in stop), place, image, name)
+        _check_inside(stop, place, image, name, beyond=1)
         if any(e <= s for s, e in zip(start, stop, strict=True)):
-            raise DataError(
-                f"{place.where} is a box that ends before it begins: give start and stop in that order"
+            what = (
+                "holds nothing"
+                if all(e >= s for s, e in zip(start, stop, strict=True))
+                else "ends before it begins"
             )
-        boxes.append(Box(start, stop, _label(place, classes)))
+            raise DataError(
+                f"{place.where} is a box that {what}: give its first pixel as start, and as stop the one after its last"
+            )
+        boxes.append(Box(start, stop, _label(place, classes, numbers)))
     drawn = with_points(labels, kept, radius_px=radius_px)
     boxes, more = _boxes_sorted_out(boxes, places.boxes, name)
     if boxes:
@@ -122,8 +140,10 @@ def _plain(unit: str) -> str:
     return {"µm": "um"}.get(unit, unit)
 
 
-def _check_inside(numbers: tuple[float, ...], place: Place, image: Picture, name: str) -> None:
-    if not all(-0.5 <= n <= size - 0.5 for n, size in zip(numbers, image.spatial, strict=True)):
+def _check_inside(
+    numbers: tuple[float, ...], place: Place, image: Picture, name: str, *, beyond: int = 0
+) -> None:
+    if not all(-0.5 <= n - beyond <= size - 0.5 for n, size in zip(numbers, image.spatial, strict=True)):
         at = ", ".join(f"{n:g}" for n in numbers)
         raise DataError(
             f"{place.where} lies outside image {name}, at ({at}) of {by(image.spatial)} pixels: correct it, and mind that "

@@ -125,7 +125,7 @@ def _either(found: Values, value: int) -> DataError:
     elif value == 0:
         remedy = f'{said}, or name the colours in classes.json, as in {{"background": "{word}"}}'
     else:
-        remedy = f'name the colours in classes.json, as in {{"unlabelled": "{word}"}} or {{"background": "{word}"}}'
+        remedy = f'name all colours in classes.json, with "unlabelled": "{word}" or "background": "{word}" for this one'
     return DataError(
         f"{found.noun} hold {found.words()}, and {word}{where} may mean background or unlabelled: {remedy}, "
         "or put the files into masks/ if they are full masks"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -73,11 +74,16 @@ class Calibrated:
 
     def __str__(self) -> str:
         fit = self.temperature
+        borders = (
+            ""
+            if math.isnan(self.border_ece[0])
+            else f", near borders {self.border_ece[0]:.4f} -> {self.border_ece[1]:.4f}"
+        )
         how = "too sure" if fit.temperature > 1 else "not sure enough"
         return (
             f"temperature {fit.temperature:.3f} (the model was {how}), fitted on {counted(self.cases, 'case')}: negative "
             f"log-likelihood {fit.nll_before:.4f} -> {fit.nll_after:.4f}, calibration error {self.ece[0]:.4f} -> "
-            f"{self.ece[1]:.4f}, near borders {self.border_ece[0]:.4f} -> {self.border_ece[1]:.4f} on the same cases"
+            f"{self.ece[1]:.4f}{borders} on the same cases"
         )
 
 

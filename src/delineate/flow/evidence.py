@@ -15,7 +15,8 @@ from delineate.data.folders import find_folder
 from delineate.data.masks import MasksAre
 from delineate.data.metadata import metadata_facts
 from delineate.data.problem import counted, listed
-from delineate.flow.methods import Tell
+from delineate.data.sparse import barely_labelled
+from delineate.flow.methods import Tell, unfinished
 
 if TYPE_CHECKING:
     from delineate.audits import Subject
@@ -158,7 +159,21 @@ def caveats(subject: Subject, found: DataSet) -> list[str]:
             f"No mask shows any class but background, as they were read for {listed(subject.classes.names)}: audits that need "
             "more are left out."
         )
+    strokes = sum(case.labels is not None and barely_labelled(case) for case in cases)
+    if strokes:
+        which = (
+            "Every labelled image"
+            if strokes == len(labels)
+            else f"{strokes} of the {len(labels)} labelled images"
+        )
+        verb = "is" if strokes in (1, len(labels)) else "are"
+        said.append(
+            f"{which} {verb} labelled on fewer than half of the pixels, as with strokes: what is found there is of the places "
+            "where people drew, which are the easy ones, and tells nothing of borders. Audit on full masks."
+        )
     learnt = getattr(subject.method, "learnt", None)
+    if learnt is not None and (halfway := unfinished(learnt)):
+        said.append(f"{halfway[0].upper()}{halfway[1:]}.")
     known = () if learnt is None else seen(cases, learnt.record.data.get("learnt", ()))
     if known:
         which = (

@@ -73,7 +73,21 @@ def load(folder: str | Path, *, tell: Tell | None = None) -> Any:
         ) from error
     if name not in METHODS:
         raise ModelError(f"{path} holds a model of the unknown method {name}: update Delineate")
-    return method_named(name).load(path)
+    method = method_named(name).load(path)
+    learnt = getattr(method, "learnt", None)
+    if tell and learnt is not None and (said := unfinished(learnt)):
+        tell(f"{path}: {said}")
+    return method
+
+
+def unfinished(learnt: Any) -> str:
+    """What to say of a model that was saved on the way of a training which never came to its end; "" of others."""
+    if not learnt.record.data.get("unfinished"):
+        return ""
+    return (
+        f"its training was interrupted after step {learnt.record.steps}, and this is how far it had come: train --resume goes "
+        "on with it"
+    )
 
 
 def method_named(name: str) -> Any:

@@ -147,13 +147,14 @@ def _surveyed(
         )
     if not found:
         why = f" ({left_out[0].rpartition(': ')[0]})" if left_out else ""
+        smaller = f", or a --region smaller than {region_px} px, in which nobody drew" if whole else ""
         raise DataError(
-            f"{where} holds no unlabelled image or region that the model fits{why}: give other images"
+            f"{where} holds no unlabelled image or region that the model fits{why}: give other images{smaller}"
         )
     for sentence in left_out[:MOST_SAID]:
         say(sentence)
     if more := len(left_out[MOST_SAID:]):
-        say(f"{more} more images are left out")
+        say(f"{counted(more, 'more image')} {'are' if more > 1 else 'is'} left out")
     return found, sizes
 
 
@@ -198,9 +199,12 @@ def _written(
     by_name = {entry.name: entry for entry in entries}
     for name in dict.fromkeys(one.image for one in regions):
         inside = [one for one in regions if one.image == name]
-        picture = folder / "overlays" / f"{name.replace('/', '_')}.png"
         image = files.entry_image(by_name[name]).array
-        draw_suggestions(image, survey(method.learnt, image, region_px=region_px).entropy, inside, picture)
+        entropy = survey(method.learnt, image, region_px=region_px).entropy
+        for at in sorted({one.start[:-2] for one in inside}):  # each slice of a stack that holds some
+            slices = "".join(f"_slice{z:03d}" for z in at)
+            picture = folder / "overlays" / f"{name.replace('/', '_')}{slices}.png"
+            draw_suggestions(image, entropy, [one for one in inside if one.start[:-2] == at], picture)
     return regions, images
 
 

@@ -67,12 +67,7 @@ def thaw(
     """
     path = folder / NAME
     if not path.is_file():
-        finished = (folder / "model.json").is_file()
-        raise OutputError(
-            f"the training in {folder} is finished already: train into another folder"
-            if finished
-            else f"{folder} holds no interrupted training: leave --resume out, or name another folder"
-        )
+        raise OutputError(_nothing_to_thaw(folder))
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata()
@@ -80,7 +75,7 @@ def thaw(
         now = json.loads(json.dumps(identity))
         before, done = _completed(json.loads(about["identity"]), now), json.loads(about["done"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise OutputError(f"{path} cannot be read ({error}): remove it and train again") from error
+        raise OutputError(f"{path} cannot be read ({error}): train into another folder") from error
     if before != now:
         changed = ", ".join(_changed(before, now))
         raise OutputError(
@@ -97,6 +92,20 @@ def thaw(
         ) from error
     result: dict[str, Any] = done
     return result
+
+
+def _nothing_to_thaw(folder: Path) -> str:
+    """Why a folder without a checkpoint cannot be gone on with, and what to do."""
+    try:
+        record = json.loads((folder / "model.json").read_text())["record"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{folder} holds no interrupted training: leave --resume out, or name another folder"
+    if record["data"].get("unfinished"):
+        return (
+            f"the training in {folder} was interrupted, but {NAME}, with which it could go on, is gone: train into another "
+            "folder"
+        )
+    return f"the training in {folder} is finished already: train into another folder"
 
 
 def _completed(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

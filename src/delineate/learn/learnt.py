@@ -32,7 +32,8 @@ class Record:
     """How a model came about: steps done, seconds spent, the seed, the data, and the learning curve.
 
     history: one entry per validation, {"step", "seconds", "loss", "dice"}; data: {"cases", "validation",
-    "fingerprint", "learnt"}, of which learnt tells the images that were learnt from, each by its digest, in their order.
+    "fingerprint", "learnt"}, of which learnt tells the images that were learnt from, each by its digest, in their order;
+    {"unfinished": True} in a model that was saved on the way.
     """
 
     seed: int

@@ -403,7 +403,8 @@ class Training:
         done = {"steps": record.steps, "seconds": record.seconds, "history": record.history}
         freeze(folder, done=done, **self._frozen())
         if record.steps:
-            saved(self.learnt, folder)
+            halfway = replace(record, data=record.data | {"unfinished": True})
+            saved(replace(self.learnt, record=halfway), folder)
 
     def _restore(self, folder: Path) -> None:
         """Go on where the checkpoint in the folder stopped."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from delineate.core import written_whole
+from delineate.data.problem import counted
 from delineate.report.figures import ACCENT, INK, new_figure, png, rgb, styled
 from delineate.report.page import source, template
 from delineate.score.summary import shown
@@ -202,10 +203,10 @@ def _mean(values: Sequence[float]) -> float:
 
 def _effort(one: Spent) -> str:
     if one.kind == "strokes":
-        return f"{one.share:.2%} of the pixels, {one.images} images"
+        return f"{one.share:.2%} of the pixels, {counted(one.images, 'image')}"
     if one.kind == "clicks":
-        return f"{one.clicks} clicks, {one.images} images"
-    return "1 image" if one.images == 1 else f"{one.images} images"
+        return f"{counted(one.clicks, 'click')}, {counted(one.images, 'image')}"
+    return counted(one.images, "image")
 
 
 def _html(spent: Sequence[Spent], ceiling: float, *, judged: int, cost: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from delineate.data import Check, Problem
+from delineate.data.problem import counted
 
 MOST_ALIKE = 3
 """Problems of one kind that are written out; of more, only the places are named."""
@@ -32,7 +33,9 @@ def check_lines(found: Check) -> list[str]:
     if found.channels:
         lines.append("channels: " + ", ".join(f"{n} ({count})" for n, count in found.channels))
     for values in found.dtypes:
-        lines.append(f"values: {values.dtype} from {values.low:g} to {values.high:g} ({values.count} images)")
+        lines.append(
+            f"values: {values.dtype} from {values.low:g} to {values.high:g} ({counted(values.count, 'image')})"
+        )
     for (spacing, unit), count in found.spacings[:6]:
         stated = f"{' x '.join(f'{s:g}' for s in spacing)} {unit}"
         unknown = unit == "px" and all(s == 1 for s in spacing)
@@ -42,10 +45,11 @@ def check_lines(found: Check) -> list[str]:
         lines.append(f"labels: {', '.join(kinds)}")
     for one in found.classes:
         of_all = "" if full else f" ({one.share * (1 - found.unlabelled):.3%} of all)"
-        strokes = f", in {one.strokes} strokes and points" if one.strokes else ""
-        masks = "masks" if full else "images"
+        drawn = "1 stroke or point" if one.strokes == 1 else f"{one.strokes} strokes and points"
+        strokes = f", in {drawn}" if one.strokes else ""
         lines.append(
-            f"class {one.name}: {one.share:.2%} of the labelled pixels{of_all}, in {one.masks} {masks}{strokes}"
+            f"class {one.name}: {one.share:.2%} of the labelled pixels{of_all}, in "
+            f"{counted(one.masks, 'mask' if full else 'image')}{strokes}"
         )
     if found.unlabelled:
         lines.append(

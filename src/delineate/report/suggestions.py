@@ -72,7 +72,7 @@ def draw_suggestions(
 ) -> Path:
     """Draw an image (*spatial, channels) with its entropy (*spatial, 0 to 1) and its regions, numbered by rank, as a PNG.
 
-    Of a volume, the slice with its best region is drawn.
+    Of a volume, the slice with the best of these regions is drawn, and the regions in it.
 
     >>> import tempfile
     >>> one = Suggestion(3, "a", (2, 2), (30, 30), 0.5)
