@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 from dataclasses import replace
@@ -14,9 +15,11 @@ import tifffile
 from PIL import Image
 
 from delineate import cli, flow
-from delineate.core import Case, ClassTable, DataError, ModelError, foreground, labels_of
+from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError, foreground, labels_of
 from delineate.data import DataSet, read_mask
+from delineate.flow.calibrating import Calibrated
 from delineate.learn import Overrides
+from delineate.score import Temperature
 
 TINY = Overrides(patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2)
 
@@ -227,4 +230,22 @@ def test_an_audit_says_which_images_a_calibration_was_fitted_on(model: Path, wor
     subject = Subject("discs", method.classes, method=method)
     [told] = caveats(subject, DataSet(tuple(cases), (), method.classes, (), {}))
     assert "fitted on 12 of these 12 images" in told
-    assert caveats(subject, DataSet(tuple(discs(3, seed=9)), (), method.classes, (), {})) == []
+    fresh = tuple(discs(3, seed=9))
+    assert caveats(subject, DataSet(fresh, (), method.classes, (), {})) == []
+    strokes = np.full(fresh[0].spatial, UNLABELLED, np.uint8)
+    strokes[2, :9], strokes[8, :9] = 0, 1
+    drawn = [replace(case, labels=strokes) for case in fresh]
+    [told] = caveats(subject, DataSet(tuple(drawn), (), method.classes, (), {}))
+    assert told.startswith(
+        "Every labelled image is labelled on fewer than half of the pixels, as with strokes: what is"
+    )
+    [told] = caveats(subject, DataSet((drawn[0], *fresh), (), method.classes, (), {}))
+    assert told.startswith("1 of the 4 labelled images is labelled on")
+
+
+def test_near_borders_is_left_out_where_there_is_no_border() -> None:
+    fit = Temperature(1.5, 0.7, 0.6)
+    assert "near borders 0.2000 -> 0.1000 on" in str(Calibrated(fit, 3, 3, (0.3, 0.2), (0.2, 0.1), {}))
+    nowhere = str(Calibrated(fit, 1, 1, (0.3, 0.2), (math.nan, math.nan), {}))
+    assert "fitted on 1 case:" in nowhere
+    assert nowhere.endswith("calibration error 0.3000 -> 0.2000 on the same cases")

@@ -142,10 +142,28 @@ def test_lists_and_pictures_name_the_same_regions(tmp_path):
     assert drawn == {one.image for one in found}
 
 
+def test_each_slice_of_a_stack_with_regions_has_its_picture(tmp_path):
+    import tifffile
+
+    (tmp_path / "stacks").mkdir()
+    flat = CASES[0].image[..., 0]
+    stack = np.stack([flat, flat[:, ::-1], flat[::-1]])
+    tifffile.imwrite(tmp_path / "stacks" / "a.tif", stack)
+    found, _ = flow.suggest(
+        UNetMethod.of(LEARNT), tmp_path / "stacks", out=tmp_path / "next", count=6, region_px=64
+    )
+    slices = {one.start[0] for one in found}
+    assert len(slices) > 1
+    drawn = {path.stem for path in (tmp_path / "next" / "overlays").iterdir()}
+    assert drawn == {f"a_slice{z:03d}" for z in slices}
+
+
 def test_labelled_images_are_not_asked_for_again(tmp_path):
     data = samples.write(tmp_path / "data")
     method = UNetMethod.of(LEARNT)
-    with pytest.raises(DataError, match="holds no unlabelled image"):
+    with pytest.raises(
+        DataError, match=r"holds no unlabelled image.*, or a --region smaller than 128 px, in which nobody"
+    ):
         flow.suggest(method, data / "test", out=tmp_path / "next", labelled=data / "test")
     assert not (tmp_path / "next").exists()
 
