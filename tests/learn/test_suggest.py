@@ -148,7 +148,7 @@ def test_each_slice_of_a_stack_with_regions_has_its_picture(tmp_path):
     (tmp_path / "stacks").mkdir()
     flat = CASES[0].image[..., 0]
     stack = np.stack([flat, flat[:, ::-1], flat[::-1]])
-    tifffile.imwrite(tmp_path / "stacks" / "a.tif", stack)
+    tifffile.imwrite(tmp_path / "stacks" / "a.tif", stack, photometric="minisblack")
     found, _ = flow.suggest(
         UNetMethod.of(LEARNT), tmp_path / "stacks", out=tmp_path / "next", count=6, region_px=64
     )
