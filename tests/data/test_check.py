@@ -81,6 +81,21 @@ def test_grey_pictures_stored_as_colour_are_no_problem_beside_grey_ones(tmp_path
     assert facts(found) == ["images/1.png and images/2.png are the same image"]  # however they are stored
 
 
+def test_images_without_labels_have_no_say_in_what_is_grey(tmp_path: Path) -> None:
+    thrice = np.stack([picture(5)] * 3, -1)
+    stored = {f"images/{i}.png": np.stack([picture(i)] * 3, -1) for i in range(3)}
+    alone = check(made(tmp_path / "one", GOOD | stored | {"images/x.png": picture(5)}))
+    assert alone.trainable
+    assert not any("read as grey" in note for note in alone.notes)
+    coloured = {
+        "images/1.png": np.stack([picture(1)] * 3, -1),
+        "images/x.png": np.stack([*thrice.T[:2], picture(6).T]).T,
+    }
+    mixed = check(made(tmp_path / "two", GOOD | coloured))
+    assert mixed.trainable
+    assert "1 colour image holds a grey picture three times: read as grey, as the others are" in mixed.notes
+
+
 PLANTED: dict[str, tuple[dict[str, Any], str, bool]] = {
     "image without mask": ({"images/x.png": picture(9)}, "image x.png has no mask", False),
     "mask without image": ({"masks/x.png": SQUARE}, "mask x.png has no image", False),

@@ -140,16 +140,23 @@ def test_strokes_as_truth_are_told_and_points_are_none(tmp_path: Path) -> None:
     (tmp_path / "points").mkdir()
     (tmp_path / "points" / "a.csv").write_text("row,column\n5,5\n")
     notes = load_masks(tmp_path).notes
-    assert (
-        "fewer than half of the pixels are labelled, as with strokes: scores are of the places where people"
-        in notes[-2]
-    )
-    assert notes[-1] == "points and boxes are not scored"
+    assert "scores on strokes are of the places where people drew, which are the easy ones" in notes[-1]
+    assert "points and boxes are not scored" in notes
     (tmp_path / "scribbles" / "a.png").unlink()
     with pytest.raises(
         DataError, match="holds points or boxes but no masks, and scores are of masks: give the folder"
     ):
         load_masks(tmp_path)
+
+
+def test_a_flat_folder_of_masks_may_hold_a_table_and_masks_of_a_part_say_so(tmp_path: Path) -> None:
+    mask = np.full((20, 24), 255, np.uint8)
+    mask[:4], mask[4:6] = 0, 1
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    (tmp_path / "points.csv").write_text("name,row,column\na,5,5\n")
+    found = load_masks(tmp_path)
+    assert list(found.files) == ["a"]
+    assert found.notes[-1] == "30.0% of the pixels are labelled: scores are of these alone"
 
 
 def test_no_mask_at_all_is_told(tmp_path: Path) -> None:

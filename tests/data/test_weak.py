@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from delineate.core import UNLABELLED, DataError
+from delineate.core import UNLABELLED, ClassTable, DataError
 from delineate.data import check, load
 from delineate.report.check_text import check_lines
 
@@ -151,6 +151,60 @@ def test_without_a_legend_numbers_are_values_of_the_masks_before_positions(tmp_p
     assert sorted(np.unique(labels_of(found, "c")).tolist()) == [0, 1, 2]
 
 
+def test_numbers_that_are_no_values_of_masks_are_places_and_those_that_may_be_both_are_asked_about(
+    tmp_path: Path,
+) -> None:
+    values = np.where(FULL > 0, 5, 0).astype(np.uint8)
+    values[0, :4] = 2
+    clicks = "name,row,column,class\na,5,6,{}\na,12,15,{}\na,2,20,0\n"
+    files = {**THREE, "masks/c.png": values}
+    places = load(made(tmp_path / "a", {**files, "points.csv": clicks.format(1, 2)}), masks_are="classes")
+    assert [int(labels_of(places, "a")[at]) for at in ((5, 6), (12, 15))] == [1, 2]
+    torn = made(tmp_path / "b", {**files, "points.csv": clicks.format(2, 2)})
+    with pytest.raises(
+        DataError, match="are of the classes 0 and 2, which may be values of the masks or places in the list"
+    ):
+        load(torn, masks_are="classes")
+    strokes = np.where(STROKES == U, 0, STROKES + 1).astype(np.uint8)  # 1 is background, 2 the nucleus
+    root = made(
+        tmp_path / "c",
+        {**THREE, "scribbles/b.png": strokes, "points.csv": "name,row,column,class\na,5,6,1\na,2,20,0\n"},
+    )
+    assert int(labels_of(load(root, unlabelled=0), "a")[5, 6]) == 1
+
+
+def test_a_trained_model_reads_numbers_by_its_names(tmp_path: Path) -> None:
+    root = made(tmp_path, {**THREE, "points.csv": "name,row,column,class\na,5,6,2\na,12,15,5\n"})
+    with pytest.raises(
+        DataError, match="may be values"
+    ):  # value_2 is the first class, and class 2 the second
+        load(
+            made(tmp_path / "torn", {**THREE, "points.csv": "name,row,column,class\na,5,6,2\n"}),
+            classes=ClassTable(("background", "value_2", "value_5")),
+        )
+    found = load(root, classes=ClassTable(("background", "value_2", "value_5")))
+    assert [int(labels_of(found, "a")[at]) for at in ((5, 6), (12, 15))] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("legend", "said", "label"),
+    [
+        ('{"background": 0, "nucleus": 2, "debris": 1, "big": 300}', "2", 1),
+        ('{"background": "#000000", "nucleus": "#0000ff"}', "1", 1),
+        ('{"Background": 0, "Nucleus": 1}', "1", 1),
+    ],
+)
+def test_legends_of_colours_and_large_values_number_classes_too(
+    tmp_path: Path, legend: str, said: str, label: int
+) -> None:
+    rows = f"name,row,column,class\na,5,6,{said}\na,2,20,background\n"
+    classes = ClassTable(
+        ("background", "nucleus", "debris", "big") if "big" in legend else ("background", "nucleus")
+    )
+    found = load(made(tmp_path, {**THREE, "points.csv": rows, "classes.json": legend}), classes=classes)
+    assert int(labels_of(found, "a")[5, 6]) == label
+
+
 def test_classes_are_known_whatever_their_capitals_and_must_be_written_alike(tmp_path: Path) -> None:
     torn = POINTS.replace("b.png,7,7,nucleus", "b.png,7,7,Nucleus")
     root = made(tmp_path, {**THREE, "points.csv": torn})
@@ -167,8 +221,11 @@ def test_rows_about_images_whose_masks_won_name_images_that_are_there(tmp_path: 
     rows = POINTS if table == "points.csv" else "name,row,column,row_stop,column_stop\na,2,2,9,9\nb,4,4,9,9\n"
     root = made(tmp_path, {**THREE, "masks/a.png": FULL, table: rows, "scribbles/c.png": STROKES})
     assert not any("there is no image" in str(said) for said in (*load(root).notes, *check(root).problems))
-    lost = made(tmp_path / "lost", {**THREE, "masks/a.png": FULL, table: rows.replace("b", "z", 1)})
-    assert any("there is no image" in note for note in load(lost).notes) == (table == "boxes.csv")
+    lost = made(
+        tmp_path / "lost",
+        {**THREE, "masks/a.png": FULL, table: rows.replace("b.png,7", "z,7").replace("b,4", "z,4")},
+    )
+    assert any("has rows about z, of which there is no image" in note for note in load(lost).notes)
 
 
 def soft(seed: int) -> Any:
@@ -191,11 +248,18 @@ def test_strokes_with_soft_edges_are_recognised_and_hard_ones_of_many_classes_ar
     with pytest.raises(DataError, match=said):
         load(root)
     assert not check(root).trainable
-    hard = np.full((40, 48), U, np.uint8)
+    apart = np.full((40, 48), U, np.uint8)
     for value in range(12):  # twelve thin strokes, no two side by side
-        hard[3 * value + 2, 4:40] = value
-    found = load(made(tmp_path / "hard", {**images, "scribbles/a.png": hard, "scribbles/b.png": hard}))
-    assert len(found.classes) == 12
+        apart[3 * value + 2, 4:40] = value
+    layers = np.full((40, 48), U, np.uint8)
+    layers[4:24, 4:40] = (20 * np.arange(10)).repeat(2)[:, None][::2].repeat(2, 0)
+    layers[4:14, 4:40] = (20 * np.arange(10))[:, None]  # ten of them one pixel high, each beside the next
+    layers[14:24] = U
+    dots = np.full((40, 48), U, np.uint8)
+    dots[10:13, 10:13] = np.arange(9).reshape(3, 3)
+    for name, drawn, classes in (("apart", apart, 12), ("layers", layers, 10), ("dots", dots, 9)):
+        found = load(made(tmp_path / name, {**images, "scribbles/a.png": drawn, "scribbles/b.png": drawn}))
+        assert len(found.classes) == classes
 
 
 def test_a_picture_with_strokes_drawn_on_it_is_no_scribble_file(tmp_path: Path) -> None:

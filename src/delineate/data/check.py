@@ -108,6 +108,7 @@ def check(
     kinds: Counter[str] = Counter()
     notes: list[str] = []
     parts: list[tuple[str, bool]] = []
+    with_labels: set[str] = set()
     labelled, total = 0, sum(len(at.entries) for at in folders)
     for at in folders:
         places = _opened_places(at, seen)
@@ -121,6 +122,7 @@ def check(
         masks += _others(at, entries, masks_are=masks_are, seen=seen)
         of_each = [kind_of(entry, places) for entry, _ in entries]
         labelled += sum(map(bool, of_each))
+        with_labels |= {e.images[0].name for (e, _), kind in zip(entries, of_each, strict=True) if kind}
         kinds.update(of_each)
         notes += at.notes
         evidence = [(mask.entry.kind, mask.evidence) for mask in masks]
@@ -177,9 +179,10 @@ def check(
     if seen.kinds and seen.constant == len(seen.kinds):
         fact = "every image has one value everywhere"
         seen.problems.append(Problem("images", fact, "export the images again"))
-    shown_grey = grey_note([channels for *_, channels in seen.kinds], seen.shown)
+    taught = [i for i, (name, *_) in enumerate(seen.kinds) if name in with_labels] or range(len(seen.kinds))
+    shown_grey = grey_note([seen.kinds[i][2] for i in taught], [seen.shown[i] for i in taught])
     notes += [shown_grey] if shown_grey else []
-    read_as = [(name, axes, 1) for name, axes, _ in seen.kinds] if shown_grey else seen.kinds
+    read_as = [(name, axes, 1 if shown_grey else n) for name, axes, n in (seen.kinds[i] for i in taught)]
     seen.problems += [*set_problems(read_as), *same_twice(seen.prints), *torn_groups(parts)]
     read = len(seen.kinds)
     notes += [note if n == read else f"{note} ({n} of {read} images)" for note, n in seen.notes.items()]

@@ -261,21 +261,38 @@ def _strokes(ints: NDArray[np.integer[Any]]) -> dict[int, int]:
 
 
 def _soft(ints: NDArray[np.integer[Any]], counts: Mapping[int, int]) -> bool:
-    """Whether most values of a file of strokes are steps along soft edges: they fill no 2 x 2 square, and where they lie
-    another step is next to them. Hard strokes and dots touch others only where they meet.
+    """Whether most values of a file of strokes are steps along soft edges: they fill no 2 x 2 square, most of their pixels have
+    another step next to them, and many have none of their own. In a line of a hard pen each pixel has one of its own.
     """
     from scipy.ndimage import maximum_filter, minimum_filter
 
     filled = count(ints[_solid(ints)])
     thin = [v for v, n in counts.items() if filled.get(v, 0) < 0.3 * n]
-    if 2 * len(thin) < len(counts):
+    if 2 * len(thin) < len(counts) or max(thin) - min(thin) < 16:
         return False
     drawn = ints != max(counts, key=lambda value: counts[value])
     lining = np.isin(ints, thin) & drawn
     window = (1,) * (ints.ndim - 2) + (3, 3)
     highest = maximum_filter(np.where(drawn, ints, ints.min()), window)
     lowest = minimum_filter(np.where(drawn, ints, ints.max()), window)
-    return bool((lowest < highest)[lining].sum() > 0.5 * lining.sum())
+    beside_another = (lowest < highest)[lining].sum()
+    beside_its_own = _continued(ints)[lining].sum()
+    return bool(beside_another > 0.5 * lining.sum() and beside_its_own < 0.8 * lining.sum())
+
+
+def _continued(ints: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """The pixels that have their value in one of the eight around."""
+    found = np.zeros(ints.shape, bool)
+    rows, columns = ints.shape[-2:]
+    for down, right in ((0, 1), (1, -1), (1, 0), (1, 1)):
+        first, other = (
+            (..., slice(a, rows - down + a), slice(max(b, 0), columns + min(b, 0)))
+            for a, b in ((0, -right), (down, right))
+        )
+        same = ints[first] == ints[other]
+        found[first] |= same
+        found[other] |= same
+    return found
 
 
 def _solid(ints: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:

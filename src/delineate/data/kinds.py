@@ -6,6 +6,7 @@ understood by itself, and then by the classes of the fullest.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -106,6 +107,8 @@ def understand_all(
         table = table_from(said)
     if table is None:
         raise DataError("there is no mask: label some images first")
+    known = [found for found in (of_full, of_strokes) if found]
+    numbers = _numbers(table, legend, known, said) if places else {}
     if classes is None and table == BINARY and len(names := said - {"background", "0", "1"}) == 1:
         table = ClassTable(("background", *names))
     of_full, of_strokes = (found and replace(found, classes=table) for found in (of_full, of_strokes))
@@ -116,19 +119,39 @@ def understand_all(
         what += ["1 box" if boxes == 1 else f"{boxes} boxes"] if boxes else []
         on = sum(not found.empty for found in places.values()) or len(places)
         notes.append(f"{' and '.join(what) or 'empty rows'} on {counted(on, 'image')}")
-    numbers = _numbers(table, legend, [found for found in (of_full, of_strokes) if found])
     return Meaning(table, of_full, of_strokes, tuple(notes), numbers=numbers)
 
 
-def _numbers(table: ClassTable, legend: Legend | None, known: Sequence[Convention]) -> dict[int, int]:
-    """Class index by number: those of a legend (unless they are colours), else those of label files before mere positions."""
-    if legend is not None and max(legend.names) < 256:
-        return {value: table.index(name) for value, name in legend.names.items() if name in table.names}
-    found = {label: label for label in range(len(table))}
-    for one in reversed([] if legend else known):
-        if not one.colour:
-            found |= {value: label for value, label in one.index.items() if label != UNLABELLED}
-    return found
+def _numbers(
+    table: ClassTable, legend: Legend | None, known: Sequence[Convention], said: set[str]
+) -> dict[int, int]:
+    """Class index by the number that a table of points or boxes may give: as a legend has it, else as masks (or the names of
+    a trained model) do where every number that is `said` is a value of theirs, else the places in the list of classes.
+
+    Raises DataError where values and places are both possible and differ.
+    """
+    places = {label: label for label in range(len(table))}
+    if legend is not None and not legend.colours:
+        index = {name.casefold(): label for label, name in enumerate(table.names)}
+        named = {v: index[n.casefold()] for v, n in legend.names.items() if n.casefold() in index}
+        return named or places
+    values = next(
+        (
+            {value: label for value, label in one.index.items() if value >= 0 and label != UNLABELLED}
+            for one in known
+            if one.index and not one.colour
+        ),
+        {0: 0} | {int(name[6:]): i for i, name in enumerate(table.names) if re.fullmatch(r"value_\d+", name)},
+    )
+    asked = {int(number) for number in said if number.isdecimal()}
+    if not asked <= values.keys():
+        return places
+    if asked <= places.keys() and any(values[number] != number for number in asked):
+        raise DataError(
+            f"points or boxes are of the classes {listed(sorted(asked))}, which may be values of the masks or places in the list "
+            f"of classes ({listed(table.names)}): give the names, or number them in classes.json"
+        )
+    return values
 
 
 def full_masks(

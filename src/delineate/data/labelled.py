@@ -174,13 +174,13 @@ def load_masks(
     }
     notes = [*folder.notes, *convention.notes]
     pixels = np.sum([convention.tally(seen) for seen in used], axis=0)
-    if 2 * pixels[UNLABELLED] > pixels.sum():
+    if strokes:
         notes.append(
-            "fewer than half of the pixels are labelled, as with strokes: scores are of the places where people drew, which are "
-            "the easy ones, and tell nothing of borders"
+            "scores on strokes are of the places where people drew, which are the easy ones, and tell nothing of borders"
         )
-        if any(entry.points or entry.boxes or entry.discs for entry in entries):
-            notes.append("points and boxes are not scored")
+    elif 2 * pixels[UNLABELLED] > pixels.sum():
+        share = 1 - pixels[UNLABELLED] / pixels.sum()
+        notes.append(f"{share:.1%} of the pixels are labelled: scores are of these alone")
     return LabelledSet(files, convention.classes, tuple(notes))
 
 
@@ -219,12 +219,15 @@ def _mask_folder(root: Path) -> Folder:
     if root.is_file() or is_zarr(root) or is_series(root):
         return Folder(root, (Entry(stem_of(root), (), root),))
     found = find_folder(root)
+    placed = any(entry.points or entry.boxes or entry.discs for entry in found.entries)
+    if placed:
+        found = replace(found, notes=(*found.notes, "points and boxes are not scored"))
     if any(entry.labels for entry in found.entries):
         if found.kind == "scribbles":
             return found
         full = [tuple(e for e in part if e.kind != "scribbles") for part in (found.train, found.validation)]
         return replace(found, train=full[0], validation=full[1])
-    if any(entry.points or entry.boxes or entry.discs for entry in found.entries):
+    if placed and all(entry.images[0].parent != root for entry in found.entries):
         raise DataError(
             f"{root} holds points or boxes but no masks, and scores are of masks: give the folder of the full masks"
         )

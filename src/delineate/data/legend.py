@@ -27,11 +27,12 @@ BACKGROUND = "background"
 
 @dataclass(frozen=True)
 class Legend:
-    """Names by value (or packed colour), background first; `ignore` is the value that means unlabelled."""
+    """Names by value, or by packed colour (`colours`), background first; `ignore` is the value that means unlabelled."""
 
     source: str
     names: Mapping[int, str]
     ignore: int | None = None
+    colours: bool = False
 
     @property
     def background(self) -> bool:
@@ -91,7 +92,9 @@ def _legend(source: str, content: Any) -> Legend:
     ignore = next(iter(unsaid), None)
     first = next((v for v, name in kept.items() if name.lower() == BACKGROUND), 0 if 0 in kept else None)
     rest = [v for v in kept if v != first]
-    return Legend(source, {v: kept[v] for v in (rest if first is None else [first, *rest])}, ignore)
+    order = rest if first is None else [first, *rest]
+    colours = any(str(word).startswith("#") for pair in content.items() for word in pair)
+    return Legend(source, {v: kept[v] for v in order}, ignore, colours)
 
 
 def _value(thing: Any) -> int | None:

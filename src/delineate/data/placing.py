@@ -41,16 +41,9 @@ def _label(place: Place, classes: ClassTable, numbers: Mapping[int, int]) -> int
     if not said and len(classes) == 2:
         return 1
     fact = f"is of the class {said}" if said else "says no class"
-    names = [
-        f"{name} ({number})" if said.isdecimal() else name
-        for name, number in zip(classes.names, _numbered(classes, numbers), strict=True)
-    ]
+    number = {label: value for value, label in reversed(list(numbers.items()))} if said.isdecimal() else {}
+    names = [f"{name} ({number[i]})" if i in number else name for i, name in enumerate(classes.names)]
     raise DataError(f"{place.where} {fact}, but the classes are {listed(names)}: name one of them")
-
-
-def _numbered(classes: ClassTable, numbers: Mapping[int, int]) -> list[int]:
-    """The first number of each class."""
-    return [next((n for n, i in numbers.items() if i == label), label) for label in range(len(classes))]
 
 
 def marked(
@@ -80,8 +73,6 @@ def marked(
     boxes = []
     for place in places.boxes:
         start, stop = (_pixels(place, part, image, name) for part in (place.start, place.stop))
-        _check_inside(start, place, image, name)
-        _check_inside(stop, place, image, name, beyond=1)
         if any(e <= s for s, e in zip(start, stop, strict=True)):
             what = (
                 "holds nothing"
@@ -91,6 +82,8 @@ def marked(
             raise DataError(
                 f"{place.where} is a box that {what}: give its first pixel as start, and as stop the one after its last"
             )
+        _check_inside(start, place, image, name)
+        _check_inside(stop, place, image, name, beyond=1)
         boxes.append(Box(start, stop, _label(place, classes, numbers)))
     drawn = with_points(labels, kept, radius_px=radius_px)
     boxes, more = _boxes_sorted_out(boxes, places.boxes, name)

@@ -108,7 +108,7 @@ def calibrate(
     the labels of most likely classes stay as they are. Raises DataError for too few cases or those it knows, ModelError
     for a method that is no U-Net; nothing is written then.
     """
-    method = load(model)
+    method = load(model, tell=tell)
     if method.name != "unet":
         raise ModelError(f"{method.name} has no temperature: give the folder of a trained U-Net")
     from delineate.learn.learnt import Guarantee, recalibrated

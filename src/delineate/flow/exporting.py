@@ -40,7 +40,7 @@ def export(
     """
     if not (onnx or openvino or bioimageio):
         raise DataError("nothing was asked for: give --onnx, --openvino or --bioimageio")
-    method = load(model)
+    method = load(model, tell=tell)
     if method.name != "unet":
         raise ModelError(f"{method.name} has no network to export: give the folder of a trained U-Net")
     from delineate.learn.export import exported, stand_in

@@ -76,7 +76,7 @@ def load(folder: str | Path, *, tell: Tell | None = None) -> Any:
     method = method_named(name).load(path)
     learnt = getattr(method, "learnt", None)
     if tell and learnt is not None and (said := unfinished(learnt)):
-        tell(f"{path}: {said}")
+        tell(f"{path}: {said}" + ("; train --resume goes on with it" if _goes_on(path) else ""))
     return method
 
 
@@ -84,10 +84,7 @@ def unfinished(learnt: Any) -> str:
     """What to say of a model that was saved on the way of a training which never came to its end; "" of others."""
     if not learnt.record.data.get("unfinished"):
         return ""
-    return (
-        f"its training was interrupted after step {learnt.record.steps}, and this is how far it had come: train --resume goes "
-        "on with it"
-    )
+    return f"its training was interrupted after step {learnt.record.steps}, and this is how far it had come"
 
 
 def method_named(name: str) -> Any:
@@ -122,10 +119,21 @@ def data_set(
 
 
 def finished(folder: Path) -> bool:
-    """Whether a network was trained to the end in this folder: its model is there, and nothing to go on from."""
+    """Whether a network was trained to the end in this folder: its model is there, and it was not saved on the way."""
+    try:
+        about = json.loads((folder / "model.json").read_text())
+        return not _goes_on(folder) and not about["record"]["data"].get("unfinished")
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # `load` will say what is wrong
+        return not _goes_on(folder)
+
+
+def _goes_on(folder: Path) -> bool:
+    """Whether there is a training in the folder that can be gone on with."""
     from delineate.learn.checkpoint import NAME
 
-    return (folder / "model.json").is_file() and not (folder / NAME).exists()
+    return (folder / NAME).exists()
 
 
 def to_judge_on(cases: Sequence[Case], *, tell: Tell) -> list[Case]:

@@ -45,7 +45,7 @@ def reseeded(
     interrupted, and a training that is done is taken as it is. Raises DataError for data of other classes, ModelError for a
     method that is no U-Net, OutputError.
     """
-    method = load(model)
+    method = load(model, tell=tell)
     if method.name != "unet":
         raise ModelError(f"{method.name} is not trained from a seed: give the folder of a trained U-Net")
     if number < 1:

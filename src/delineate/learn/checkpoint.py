@@ -96,11 +96,13 @@ def thaw(
 
 def _nothing_to_thaw(folder: Path) -> str:
     """Why a folder without a checkpoint cannot be gone on with, and what to do."""
-    try:
-        record = json.loads((folder / "model.json").read_text())["record"]
-    except (OSError, ValueError, KeyError, TypeError):
+    if not (folder / "model.json").is_file():
         return f"{folder} holds no interrupted training: leave --resume out, or name another folder"
-    if record["data"].get("unfinished"):
+    try:
+        halfway = json.loads((folder / "model.json").read_text())["record"]["data"].get("unfinished")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # of another method, or damaged
+        halfway = False
+    if halfway:
         return (
             f"the training in {folder} was interrupted, but {NAME}, with which it could go on, is gone: train into another "
             "folder"
