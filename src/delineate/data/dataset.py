@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from delineate.data.faults import (
 )
 from delineate.data.folders import find_folder
 from delineate.data.formats import read_mask
-from delineate.data.grey import as_grey, grey_note
+from delineate.data.grey import alike
 from delineate.data.image_and_mask import case_of, drawn_labels, label_path
 from delineate.data.joining import joining
 from delineate.data.kinds import Meaning, form_problems, is_weak, kind_of, kinds_note, understand_all
@@ -150,7 +150,7 @@ def load(
             "images of one group are never split between training and validation"
         )
         group_of = found
-    pictures, shown_grey = _alike(
+    pictures, shown_grey = alike(
         dict(zip((entry.name for entry in labelled), each(entry_image, labelled), strict=True))
     )
     notes.append(shown_grey)
@@ -203,16 +203,6 @@ def load(
         joined,
         labels,
     )
-
-
-def _alike(pictures: dict[str, Picture]) -> tuple[dict[str, Picture], str]:
-    """Grey pictures that are stored as colour as the grey ones beside them are, and what to say of it."""
-    stored = [picture.array.shape[-1] for picture in pictures.values()]
-    if set(stored) != {1, 3}:
-        return pictures, ""
-    grey = {name: replace(picture, array=as_grey(picture.array)) for name, picture in pictures.items()}
-    note = grey_note(stored, [picture.array.shape[-1] for picture in grey.values()])
-    return (grey if note else pictures), note
 
 
 def _left_out(folder: Folder, places: Mapping[str, Places], joins: Sequence[Entry]) -> list[str]:

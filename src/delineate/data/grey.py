@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from delineate.data.picture import Picture
 from delineate.data.problem import counted
 
 
@@ -44,3 +46,13 @@ def grey_note(stored: Sequence[int], shown: Sequence[int]) -> str:
         f"{counted(count, 'colour image')} {'hold' if count > 1 else 'holds'} a grey picture three times: "
         "read as grey, as the others are"
     )
+
+
+def alike(pictures: Mapping[str, Picture]) -> tuple[Mapping[str, Picture], str]:
+    """Pictures by name: grey ones that are stored as colour as the grey ones beside them are, and what to say of it."""
+    stored = [picture.array.shape[-1] for picture in pictures.values()]
+    if set(stored) != {1, 3}:
+        return pictures, ""
+    grey = {name: replace(picture, array=as_grey(picture.array)) for name, picture in pictures.items()}
+    note = grey_note(stored, [picture.array.shape[-1] for picture in grey.values()])
+    return (grey if note else pictures), note

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from delineate.core import UNLABELLED, DelineateError
 from delineate.data.beside import Folder
 from delineate.data.convention import object_ids
-from delineate.data.evidence import Evidence, count, look, plain
+from delineate.data.edges import count
+from delineate.data.evidence import Evidence, look, plain
 from delineate.data.faults import fit_problem, fringes, image_problems, place_problem
 from delineate.data.formats import read_mask
 from delineate.data.grey import as_grey
