@@ -239,6 +239,19 @@ def soft(seed: int) -> Any:
     return np.asarray(big.resize((48, 40), Image.Resampling.BOX))
 
 
+def test_rows_that_are_refused_are_the_only_problem_and_rows_without_a_place_are_of_their_table(
+    tmp_path: Path,
+) -> None:
+    outside = "name,row,column,class\na,25,6,nucleus\nb,25,3,background\n"
+    found = check(made(tmp_path / "outside", {**THREE, "points.csv": outside}))
+    assert {problem.fact.split(" lies ")[0] for problem in found.problems if problem.serious} == {
+        "line 2 of points.csv",
+        "line 3 of points.csv",
+    }
+    empty = "name,row,column,row_stop,column_stop\na,2,2,12,12\nb,,,,\n"
+    assert check(made(tmp_path / "empty", {**THREE, "boxes.csv": empty})).kinds == (("boxes", 2), ("", 1))
+
+
 def test_strokes_with_soft_edges_are_recognised_and_hard_ones_of_many_classes_are_not(tmp_path: Path) -> None:
     images = {
         f"images/{name}.png": np.kron(noise(i), np.ones((2, 2), np.uint8)) for i, name in enumerate("ab")

@@ -21,7 +21,7 @@ from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError, 
 from delineate.flow.methods import load
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn import training as module
-from delineate.learn.checkpoint import NAME
+from delineate.learn.checkpoint import NAME, freeze, thaw
 
 CLASSES = ClassTable(("background", "square"))
 SMALL = Overrides(patch=32, batch=4, width=4, levels=2, shuffle=1)
@@ -66,6 +66,21 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
         list(training(tmp_path / name, seed=seed))
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
     assert weights(tmp_path / "a") != weights(tmp_path / "c")
+
+
+def test_another_seed_is_named_and_not_the_images_that_it_holds_out(tmp_path):
+    net = torch.nn.Linear(1, 1)
+    about = {"modules": {"net": net}, "optimisers": []}
+    freeze(tmp_path, **about, identity={"seed": 0, "data": {"learnt": ["a"]}}, done={})
+    with pytest.raises(OutputError, match="had other seed: resume it"):
+        thaw(tmp_path, **about, identity={"seed": 1, "data": {"learnt": ["b"]}})
+    with pytest.raises(OutputError, match=r"had other data \(learnt\): resume it"):
+        thaw(tmp_path, **about, identity={"seed": 0, "data": {"learnt": ["b"]}})
+
+
+def test_resuming_what_is_not_there_is_refused_before_anything_is_looked_at(tmp_path):
+    with pytest.raises(OutputError, match="holds no interrupted training"):
+        Training([], classes=CLASSES, plan=planned([square(0)]), steps=1, folder=tmp_path, resume=True)
 
 
 def test_nothing_global_is_seeded():

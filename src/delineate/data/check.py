@@ -170,7 +170,8 @@ def check(
         )
         if table is None:
             table = meaning.classes
-            seen.problems += training_problems(counts[~np.array(held_out_rows, bool)], table, weak=weak)
+            if len(counted) == len(places):  # else rows are wrong, and what they lack is not known
+                seen.problems += training_problems(counts[~np.array(held_out_rows, bool)], table, weak=weak)
         pixels = np.concatenate([pixels, counts])
     seen.problems += [replace(p, serious=p.serious or not labelled) for p in seen.tables]
     if not labelled and not seen.tables:

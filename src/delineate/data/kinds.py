@@ -216,7 +216,7 @@ def kind_of(entry: Entry, places: Mapping[str, Places]) -> str:
     if entry.labels is not None and entry.kind != "scribbles":
         return "masks"
     if found := places.get(entry.name):
-        return "boxes" if found.boxes else "points"
+        return "boxes" if found.boxes or (found.empty and entry.boxes) else "points"
     return "scribbles" if entry.labels is not None else ""
 
 

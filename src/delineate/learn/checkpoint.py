@@ -66,8 +66,7 @@ def thaw(
     True
     """
     path = folder / NAME
-    if not path.is_file():
-        raise OutputError(_nothing_to_thaw(folder))
+    check_interrupted(folder)
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata()
@@ -77,7 +76,10 @@ def thaw(
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise OutputError(f"{path} cannot be read ({error}): train into another folder") from error
     if before != now:
-        changed = ", ".join(_changed(before, now))
+        said = _changed(before, now)
+        if "seed" in said:  # by which the images to validate on are chosen
+            said = [one for one in said if not one.startswith("data")]
+        changed = ", ".join(said)
         raise OutputError(
             f"the interrupted training in {folder} had other {changed}: resume it with the same data and settings"
         )
@@ -92,6 +94,12 @@ def thaw(
         ) from error
     result: dict[str, Any] = done
     return result
+
+
+def check_interrupted(folder: Path) -> None:
+    """Raise OutputError where there is no checkpoint to go on with in `folder`."""
+    if not (folder / NAME).is_file():
+        raise OutputError(_nothing_to_thaw(folder))
 
 
 def _nothing_to_thaw(folder: Path) -> str:

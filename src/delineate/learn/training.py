@@ -29,7 +29,7 @@ from delineate.data.fingerprint import digest_of, fingerprint
 from delineate.data.large_case import LargeCase
 from delineate.learn.adversarial import hardened, unremembered
 from delineate.learn.answer import answered, ready
-from delineate.learn.checkpoint import NAME, freeze, thaw
+from delineate.learn.checkpoint import NAME, check_interrupted, freeze, thaw
 from delineate.learn.learnt import Learnt, Record, memory_layout, network, saved
 from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.muon import Muon, parted
@@ -125,6 +125,8 @@ class Training:
             folder,
         )
         self.minutes, self.steps, self.seed, self._clock = minutes, steps, checked_seed(seed), clock
+        if resume:
+            check_interrupted(folder or Path())
         looks = [look for one in large for look in one.looks]
         check_learnable([*cases, *looks], classes)
         for case in validation:
