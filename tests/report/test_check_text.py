@@ -23,13 +23,13 @@ def lines(root: Path, *, strays: int) -> list[str]:
 
 def test_a_data_set_is_told_in_a_line_per_fact(tmp_path: Path) -> None:
     assert lines(tmp_path, strays=0) == [
-        f"{tmp_path}: 1 images, 1 with masks",
+        f"{tmp_path}: 1 image, 1 with masks",
         "sizes: 8 x 8 (1)",
         "channels: 1 (1)",
-        "values: uint8 from 0 to 63 (1 images)",
+        "values: uint8 from 0 to 63 (1 image)",
         "spacing: not told by the files (1)",
-        "class background: 87.50% of the labelled pixels, in 1 masks",
-        "class foreground: 12.50% of the labelled pixels, in 1 masks",
+        "class background: 87.50% of the labelled pixels, in 1 mask",
+        "class foreground: 12.50% of the labelled pixels, in 1 mask",
         "note: masks hold 0 and 1: read as background and foreground",
         "ready to train",
     ]

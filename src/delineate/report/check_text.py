@@ -23,7 +23,7 @@ def check_lines(found: Check) -> list[str]:
     """
     full = set(dict(found.kinds)) <= {"masks", ""}
     lines = [
-        f"{found.path}: {found.images} images, {found.labelled} with {'masks' if full else 'labels'}"
+        f"{found.path}: {counted(found.images, 'image')}, {found.labelled} with {'masks' if full else 'labels'}"
         + (f", {found.validation} of them for validation" if found.validation else "")
     ]
     if found.sizes:
