@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError, OutputError, TrainingError
-from delineate.flow.methods import load
+from delineate.flow.methods import finished, load
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn import training as module
 from delineate.learn.checkpoint import NAME, freeze, thaw
@@ -126,6 +126,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes(tmp_path):
         OutputError, match=r"was interrupted, but training\.safetensors, with which it could go on, is gone"
     ):
         training(tmp_path / "killed", steps=40, resume=True)
+    assert not finished(tmp_path / "killed")
     (tmp_path / "aside").rename(tmp_path / "killed" / "training.safetensors")
     again = subprocess.run(
         command(tmp_path / "killed", resume=True), capture_output=True, text=True, check=True
@@ -135,6 +136,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes(tmp_path):
     assert not (tmp_path / "killed" / "training.safetensors").exists()
     load(tmp_path / "killed", tell=told.append)
     assert len(told) == 1
+    assert finished(tmp_path / "killed")
     with pytest.raises(OutputError, match="is finished already"):
         training(tmp_path / "killed", steps=40, resume=True)
 
