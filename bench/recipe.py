@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 
 from delineate import data
-from delineate.learn import Overrides, Training, UNetMethod, planned, training
+from delineate.learn import Overrides, Training, UNetMethod, descent, planned
 from delineate.score import dice, match_objects, pool_objects
 
 PIXELS = Overrides(shuffle=1, width=16, levels=5)
 VARIANTS = {  # name: (plan, Muon, share of the moving average)
-    "as it is": (Overrides(), True, training.AVERAGE),
+    "as it is": (Overrides(), True, descent.AVERAGE),
     "the last weights, not their average": (Overrides(), True, 0.0),
-    "AdamW alone": (Overrides(), False, training.AVERAGE),
-    "pixels (width 16, 5 levels)": (PIXELS, True, training.AVERAGE),
-    "pixels (width 16, 5 levels), AdamW alone": (PIXELS, False, training.AVERAGE),
+    "AdamW alone": (Overrides(), False, descent.AVERAGE),
+    "pixels (width 16, 5 levels)": (PIXELS, True, descent.AVERAGE),
+    "pixels (width 16, 5 levels), AdamW alone": (PIXELS, False, descent.AVERAGE),
 }
 
 
@@ -37,10 +37,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     wanted = parser.parse_args()
     found, val = data.load(wanted.train), data.load(wanted.val)
-    parted, average = training.parted, training.AVERAGE
+    parted, average = descent.parted, descent.AVERAGE
     for name, (overrides, muon, share) in VARIANTS.items():
-        training.AVERAGE = share
-        training.parted = parted if muon else lambda net: ([], list(net.parameters()))
+        descent.AVERAGE = share
+        descent.parted = parted if muon else lambda net: ([], list(net.parameters()))
         run = Training(
             found.cases,
             classes=found.classes,
@@ -63,7 +63,7 @@ def main() -> None:
             f"mean Dice {np.nanmean(scores):.4f}{found_objects}, {seconds:.2f} processor seconds a step",
             flush=True,
         )
-    training.parted, training.AVERAGE = parted, average
+    descent.parted, descent.AVERAGE = parted, average
 
 
 if __name__ == "__main__":

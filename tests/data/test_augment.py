@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from delineate.data.augment import Augmentation, Sample, batch
+from delineate.data.augment import Augmentation, batch
+from delineate.data.sample import Sample
 from delineate.learn.targets import offsets_to_middle
 
 STRONG = Augmentation(zoom=0.5, stretch=0.3, gain=0, offset=0, gamma=0, noise=0)

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from delineate.core import DataError
-from delineate.data.augment import Augmentation, Sample, batch
+from delineate.data.augment import Augmentation, batch
 from delineate.data.robust import FAMILIES, asked_families, robust
+from delineate.data.sample import Sample
 
 NUCLEI = np.zeros((64, 96), np.float32)
 NUCLEI[10:30, 20:45] = NUCLEI[40:60, 60:80] = 1

@@ -11,7 +11,8 @@ import tifffile
 from delineate import flow
 from delineate.core import DataError
 from delineate.data import LargeImage, load
-from delineate.data.augment import Augmentation, Sample, batch
+from delineate.data.augment import Augmentation, batch
+from delineate.data.sample import Sample
 from delineate.learn import Overrides
 from delineate.learn.large_samples import large_samples
 from delineate.learn.normalisation import Normalisation

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from delineate.core import DataError
-from delineate.data.augment import Augmentation, Sample, batch
+from delineate.data.augment import Augmentation, batch
+from delineate.data.sample import Sample
 from delineate.learn.many import Crew, JointBatchNorm, gathered, joined
 
 TEACH = """

@@ -4,7 +4,7 @@ A crop is sampled from the whole picture in one step, so a turned crop has no em
 once. Labels are taken by nearest neighbour, never interpolated. A batch is a pure function of
 (samples, settings, seed, step): it needs no state to be repeated, in any order, on any machine.
 
-This file and `robust` alone of `data` need torch; nothing imports them before a training starts.
+This file, `sample` and `robust` alone of `data` need torch; nothing imports them before a training starts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,64 +21,7 @@ from torch import Tensor
 
 from delineate.core import UNLABELLED
 from delineate.data.robust import blurred, robust
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One picture ready to be cropped.
-
-    image: (channels, *spatial) float32, normalised. labels: (people, *spatial) float32 class indices, mostly of one person.
-    offsets: (people * dims, *spatial) float32, from each pixel to the middle of its object in pixels, nan where there is
-    none; or (0, *spatial).
-    places: for each class that occurs, some of its pixels (n, dims), to centre crops on. span: per channel, how
-    many intensities of the file one unit of the image is; empty: as many.
-    """
-
-    image: Tensor
-    labels: Tensor
-    offsets: Tensor
-    places: tuple[NDArray[np.int32], ...]
-    span: tuple[float, ...] = ()
-
-    @property
-    def spatial(self) -> tuple[int, ...]:
-        """Length of each spatial axis."""
-        return tuple(self.image.shape[1:])
-
-    @property
-    def channels(self) -> int:
-        """Number of channels."""
-        return len(self.image)
-
-    def part(self, box: tuple[slice, ...]) -> Sample:
-        """The pixels of a box, with their labels and offsets."""
-        inside = (slice(None), *box)
-        return Sample(self.image[inside], self.labels[inside], self.offsets[inside], (), self.span)
-
-
-class WindowedSample(Protocol):
-    """A picture that is too large to be in memory: like a Sample, but its pixels are read when a crop needs them."""
-
-    @property
-    def spatial(self) -> tuple[int, ...]: ...
-    @property
-    def channels(self) -> int: ...
-    @property
-    def places(self) -> tuple[NDArray[np.int32], ...]: ...
-    @property
-    def span(self) -> tuple[float, ...]: ...
-    @property
-    def barely_labelled(self) -> bool:
-        """Whether most of its pixels are unlabelled."""
-        ...
-
-    def part(self, box: tuple[slice, ...]) -> Sample:
-        """The pixels of a box, with their labels and offsets."""
-        ...
-
-    def labels(self, box: tuple[slice, ...]) -> NDArray[np.uint8]:
-        """The labels of a box (*box) alone."""
-        ...
+from delineate.data.sample import Sample, WindowedSample
 
 
 @dataclass(frozen=True)

@@ -30,13 +30,12 @@ from delineate.learn.answer import answered, ready
 from delineate.learn.engine import engine_of, middle, weights_print
 from delineate.learn.learnt import Learnt
 from delineate.learn.machine import native_bfloat16
+from delineate.learn.validation import Judge
 from delineate.nets import folded
 
 NAME = "int8"
 TILES, SIDE = 64, {2: 256, 3: 64}  # of the calibration: how many at most, and how large
 MOST_LOST = 0.003
-
-Judge = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from delineate.core import DataError
-from delineate.data.augment import Sample
 from delineate.data.grey import as_grey
 from delineate.data.large import Box
 from delineate.data.large.box import widened, within
 from delineate.data.large.sample import sampled
 from delineate.data.large_case import LargeCase
+from delineate.data.sample import Sample
 from delineate.data.sparse import HALF, labelled_share
 from delineate.learn.normalisation import Normalisation, Scale, scale_of, scaled
 from delineate.learn.targets import labelled_objects, offsets_to_middle

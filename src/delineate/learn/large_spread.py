@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED
-from delineate.data.augment import Sample, WindowedSample
 from delineate.data.large import Box
 from delineate.data.large.box import shared, widened, within
 from delineate.data.large.sample import block_boxes
+from delineate.data.sample import Sample, WindowedSample
 
 TILE_PX = 256  # along each axis
 RIM_PX = 32  # seen around a tile: strokes that lie there count too

@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from delineate.core import Case
-from delineate.data.augment import Sample, WindowedSample
 from delineate.data.large_case import LargeCase
+from delineate.data.sample import Sample, WindowedSample
 from delineate.learn.large_samples import large_samples
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import samples

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError
-from delineate.data.augment import Sample
 from delineate.data.grey import as_grey
+from delineate.data.sample import Sample
 from delineate.learn.normalisation import Normalisation, with_scale
 from delineate.learn.targets import labelled_objects, object_ids, offsets_to_middle
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from delineate.core import UNLABELLED, DataError
-from delineate.data.augment import Sample, WindowedSample
 from delineate.data.large import Box
+from delineate.data.sample import Sample, WindowedSample
 from delineate.data.sparse import HALF
 from delineate.nets import UNet
 

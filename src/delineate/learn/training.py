@@ -24,31 +24,25 @@ from torch import Tensor
 
 from delineate.core import Case, ClassTable, DataError, TrainingError, ahead, checked_seed, keep_big_blocks
 from delineate.data.augment import Batch, batch
-from delineate.data.balance import by_digest
-from delineate.data.fingerprint import digest_of, fingerprint
 from delineate.data.large_case import LargeCase
 from delineate.learn.adversarial import hardened, unremembered
-from delineate.learn.answer import answered, ready
+from delineate.learn.answer import ready
 from delineate.learn.checkpoint import NAME, check_interrupted, freeze, thaw
+from delineate.learn.descent import LEAST_RATE, follow, optimisers_of, share_of_rate
 from delineate.learn.learnt import Learnt, Record, memory_layout, network, saved
 from delineate.learn.many import Crew, gathered, joined
-from delineate.learn.muon import Muon, parted
 from delineate.learn.pictures import pictures
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import check_learnable
+from delineate.learn.provenance import provenance
 from delineate.learn.shares import Labelled, correct
+from delineate.learn.validation import Judge, Previews, validated
 from delineate.learn.weak import Weak, decayed, held_out, leads
 from delineate.losses import colour_smoothness, cross_entropy_and_dice, smooth_l1
 
-MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
-WARM_UP = 50  # steps over which the learning rate rises
 VALIDATIONS = 12  # over a whole training
 CHECKPOINT_SECONDS = 30.0
 OFFSETS = 0.5  # what the offsets to the middles of objects weigh in the loss
-AVERAGE = 0.99  # of the moving average of the weights, once it has run in
-
-Previews = tuple[tuple[Case, NDArray[np.uint8]], ...]
-Judge = Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
 
 
 @dataclass(frozen=True)
@@ -160,9 +154,7 @@ class Training:
         net = joined(net) if self._crew.size > 1 else net
         net = net.to(memory_format=memory_layout(plan.dims))
         self._average = copy.deepcopy(net)
-        inner, others = parted(net)
-        adamw: Any = torch.optim.AdamW(others, lr=plan.learning_rate, weight_decay=1e-4, fused=True)
-        optimisers = [Muon(inner, lr=plan.learning_rate * MUON_RATE), adamw] if inner else [adamw]
+        optimisers = optimisers_of(net, rate=plan.learning_rate)
         self._rates = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
         self._net, *self._optimisers = self._fabric.setup(net, *optimisers)
         self._average.to(self._fabric.device)
@@ -171,20 +163,15 @@ class Training:
         self._labelled = Labelled(len(classes)).to(self._fabric.device) if plan.weak else None
         self._record = Record(
             seed=seed,
-            data={
-                "cases": len(cases) + len(large),
-                "validation": len(validation),
-                "fingerprint": fingerprint([*cases, *looks, *validation, *silent]),
-                "learnt": list(dict.fromkeys(digest_of(case) for case in [*cases, *looks, *silent])),
-                "spacing": [
-                    float(s)
-                    for s in np.median([case.spacing[-plan.dims :] for case in [*cases, *looks]], axis=0)
-                ],
-                "unit": [*cases, *looks][0].unit,
-            }
-            | ({"unlabelled": len(silent)} if silent else {})
-            | ({"labels": labels} if labels else {})
-            | ({"times": by_digest(often, [*cases, *validation], large)} if often else {}),
+            data=provenance(
+                cases,
+                dims=plan.dims,
+                validation=validation,
+                large=large,
+                unlabelled=silent,
+                labels=labels,
+                times=often,
+            ),
         )
         if resume:
             self._restore(folder or Path())
@@ -214,7 +201,7 @@ class Training:
                 rested = seconds - validated_at > 10 * validation_seconds
                 if due > validated and (progress >= 1 or rested or (self._best and self.steps)):
                     started = self._clock()
-                    dice, previews = self._validated() if self.first else (None, ())
+                    dice, previews = self._validated()
                     validation_seconds = self._agreed(self._clock() - started)
                     validated, validated_at = due, seconds
                     entry = {"step": self._record.steps, "seconds": seconds, "loss": loss} | (
@@ -287,10 +274,10 @@ class Training:
     def _step(self, number: int, crops: Batch, progress: float) -> float:
         """One batch: forward, loss, backward, a step down, the average updated. Returns the loss."""
         plan = self.plan
-        share = min(1.0, (number + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
+        share = share_of_rate(number, progress)
         for optimiser, rate in zip(self._optimisers, self._rates, strict=True):
             for group in optimiser.param_groups:
-                group["lr"] = rate * share + 1e-6
+                group["lr"] = rate * share + LEAST_RATE
         images = self._fabric.to_device(crops.images.contiguous(memory_format=memory_layout(plan.dims)))
         if plan.adversarial:
             images = self._hardened(images, crops, number)
@@ -308,7 +295,7 @@ class Training:
             raise self._lost("gradient", norm, number)
         for optimiser in self._optimisers:
             optimiser.step()
-        self._averaged(number)
+        follow(self._average, self._net.module, number=number)
         return value
 
     def _hardened(self, images: Tensor, crops: Batch, number: int) -> Tensor:
@@ -356,31 +343,11 @@ class Training:
         logits = gathered(logits[:, : len(self.classes)])
         return weak.smoothness * colour_smoothness(logits, gathered(images), contrast=weak.contrast)
 
-    @torch.no_grad()
-    def _averaged(self, number: int) -> None:
-        """Move the average a little towards the current weights."""
-        share = 1 - min(AVERAGE, (number + 1) / (number + 11))
-        mean, now = self._average.state_dict(), self._net.module.state_dict()
-        floats = [name for name, tensor in mean.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_([mean[name] for name in floats], [now[name] for name in floats], share)
-
     def _validated(self) -> tuple[float | None, Previews]:
-        """Mean Dice over the validation cases (None without any), and a few of them with their predictions."""
-        if not self.validation or self.judge is None:
+        """How the model as it stands is judged; only the first process is asked."""
+        if not self.first or self.judge is None:
             return None, ()
-        learnt = self.learnt
-        count = len(self.classes)
-        predicted = [
-            answered(learnt, case.image)[:count].argmax(0).astype(np.uint8) for case in self.validation
-        ]
-        scores = [
-            self.judge(case.labels, labels)
-            for case, labels in zip(self.validation, predicted, strict=True)
-            if case.labels is not None
-        ]
-        defined = [score for score in scores if not math.isnan(score)]
-        mean = float(np.mean(defined)) if defined else None
-        return mean, tuple(zip(self.validation, predicted, strict=True))[:6]
+        return validated(self.learnt, self.validation, judge=self.judge)
 
     def _frozen(self) -> dict[str, Any]:
         """What a checkpoint holds, and what must be the same to continue it."""

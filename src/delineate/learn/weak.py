@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case
-from delineate.data.augment import Sample, WindowedSample
+from delineate.data.sample import Sample, WindowedSample
 from delineate.data.sparse import HALF, barely_labelled
 from delineate.learn.halfway import foretold, halfway
 from delineate.learn.large_spread import SpreadSample
