@@ -44,7 +44,7 @@ def main() -> None:
         run = Training(
             found.cases,
             classes=found.classes,
-            plan=planned(found.cases, minutes=10, overrides=overrides),
+            plan=planned(found.cases, overrides=overrides),
             steps=wanted.steps,
         )
         begun = time.process_time()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from delineate.core import Case, DataError
-from delineate.learn import Overrides, Plan, planned
+from delineate.learn import Overrides, Plan, decisions, planned
 from delineate.learn import planning as module
 
 
@@ -54,6 +54,25 @@ def test_objects_are_learnt_where_ids_are_given_or_when_asked_for():
     assert with_ids.smallest_object_px == 50
     assert not planned([case((64, 64))]).objects
     assert planned([case((64, 64))], overrides=Overrides(objects=True)).objects
+
+
+@pytest.mark.parametrize(
+    ("minutes", "native", "width", "why"),
+    [
+        (10, True, 32, "keeps a step short"),
+        (10, False, 24, "in 10 minutes on a processor without fast bfloat16 a narrow network learns more"),
+        (1, False, 24, "in 1 minute on"),
+        (15.5, False, 32, "keeps a step short"),
+        (None, False, 32, "keeps a step short"),
+        (60, False, 48, "60 minutes on a CPU are enough"),
+    ],
+)
+def test_a_network_is_as_wide_as_the_time_can_teach(monkeypatch, minutes, native, width, why):
+    monkeypatch.setattr(decisions.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(decisions, "native_bfloat16", lambda: native)
+    plan = planned([case((256, 256))], minutes=minutes)
+    assert plan.width == width
+    assert why in plan.reasons["width"]
 
 
 def test_little_memory_means_smaller_batches_and_says_so(monkeypatch):

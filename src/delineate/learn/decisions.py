@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from delineate.core import Case, DataError
@@ -22,6 +23,9 @@ from delineate.learn.targets import labelled_objects, object_ids
 from delineate.learn.weak import SCRAPS, Weak
 
 T = TypeVar("T")
+
+LONG = 45  # minutes on a CPU that suffice for a wide network
+SHORT = 15  # minutes without bfloat16 in which a narrow network learns more: half as many steps are made, or fewer
 
 
 def dims(cases: Sequence[Case], reasons: dict[str, str]) -> int:
@@ -141,6 +145,22 @@ def normalisation(
         "brightness and range differ between images: each is scaled by its own percentiles"
     )
     return NORMALISATIONS["percentiles"]
+
+
+def width(minutes: float | None, reasons: dict[str, str]) -> int:
+    """Channels at the finest level: as many as the time can teach (None: the number of steps is fixed instead)."""
+    if torch.cuda.is_available():
+        reasons["width"] = "a GPU is there"
+        return 64
+    if minutes is not None and minutes > LONG:
+        reasons["width"] = f"{minutes:g} minutes on a CPU are enough for a wide network"
+        return 48
+    if minutes is not None and minutes <= SHORT and not native_bfloat16():
+        time = f"{minutes:g} minute{'' if minutes == 1 else 's'}"
+        reasons["width"] = f"in {time} on a processor without fast bfloat16 a narrow network learns more"
+        return 24
+    reasons["width"] = "on a CPU this keeps a step short"
+    return 32
 
 
 def precision(reasons: dict[str, str]) -> str:

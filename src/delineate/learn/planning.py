@@ -107,14 +107,7 @@ def planned(
         f"the coarsest level of a {min(patch)} px crop is still {places // 2 ** (levels - 1)} places wide"
     )
 
-    if wanted.width is not None:
-        width = wanted.width
-    elif gpu:
-        width, reasons["width"] = 64, "a GPU is there"
-    elif minutes is not None and minutes > 45:
-        width, reasons["width"] = 48, f"{minutes:g} minutes on a CPU are enough for a wide network"
-    else:
-        width, reasons["width"] = 32, "on a CPU this keeps a step short"
+    width = wanted.width if wanted.width is not None else decisions.width(minutes, reasons)
 
     if places < 2**levels:
         raise DataError(
