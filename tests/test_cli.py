@@ -556,8 +556,12 @@ def test_unknown_names_are_refused_with_the_known_ones(work, refused, tmp_path):
 def test_options_that_a_threshold_has_not_are_refused(work, refused, tmp_path):
     data = work / "data"
     otsu = ["train", data / "train", "-o", tmp_path / "m", "--method", "otsu"]
-    refused(*otsu, "--minutes", "1", says="leave those options out")
-    refused(*otsu, "--robust", "stain", says="leave those options out")
+    refused(*otsu, "--minutes", "1", says="knows nothing of --minutes: leave those options out")
+    refused(*otsu, "--robust", "stain", says="knows nothing of --robust: leave those options out")
+    refused(
+        *otsu, "--adversarial", "4", "--width", "8", says="knows nothing of --width and --adversarial: leave"
+    )
+    refused(*otsu, "--equivariant", "--dims", "3", says="knows nothing of --dims and --equivariant: leave")
     refused(
         "train",
         data / "train",

@@ -168,7 +168,7 @@ def test_an_old_way_learns_from_one_person(
     with pytest.raises(SystemExit) as left:
         cli.main()
     assert left.value.code == 2
-    assert "leave --annotators out" in capsys.readouterr().err
+    assert "otsu knows nothing of --annotators: leave those options out" in capsys.readouterr().err
 
 
 def test_a_model_saved_before_there_were_annotators_still_loads() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -108,36 +108,33 @@ def train(
 ) -> None:
     """Teach a model on a folder of images and masks. What is left out is planned from the data, and said."""
     from delineate import flow
-    from delineate.core import DataError
 
+    families = None if robust is None else tuple(name.strip() for name in robust.split(",") if name.strip())
+    wanted: dict[str, Any] = {
+        "patch": patch,
+        "batch": batch,
+        "width": width,
+        "levels": levels,
+        "shuffle": shuffle,
+        "down": down,
+        "up": up,
+        "equivariant": equivariant,
+        "dims": dims,
+        "normalisation": normalisation,
+        "augmentation": augmentation,
+        "robust": families,
+        "precision": precision,
+        "learning_rate": learning_rate,
+        "objects": objects,
+        "adversarial": adversarial,
+        "annotators": annotators,
+        "weak": weak,
+    }
     overrides = None
-    if method == "unet" or robust is not None:
+    if method == "unet" or any(value is not None for value in wanted.values()):
         from delineate.learn import Overrides
 
-        overrides = Overrides(
-            patch=patch,
-            batch=batch,
-            width=width,
-            levels=levels,
-            shuffle=shuffle,
-            down=down,
-            up=up,
-            equivariant=equivariant,
-            dims=dims,
-            normalisation=normalisation,
-            augmentation=augmentation,
-            robust=None
-            if robust is None
-            else tuple(name.strip() for name in robust.split(",") if name.strip()),
-            precision=precision,
-            learning_rate=learning_rate,
-            objects=objects,
-            adversarial=adversarial,
-            annotators=annotators,
-            weak=weak,
-        )
-    elif annotators is not None:
-        raise DataError(f"{method} learns from one person's labels: leave --annotators out, or train a unet")
+        overrides = Overrides(**wanted)
     with training_bar() as (tell, watch):
         flow.train(
             data,

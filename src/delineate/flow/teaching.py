@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from delineate.core import Case, ClassTable, DataError, checked_seed, new_folder
 from delineate.data import DataSet
 from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
+from delineate.data.problem import listed
 from delineate.data.sparse import barely_labelled
 from delineate.flow.balancing import balanced
 from delineate.flow.methods import Tell, data_set, method_named, saved
@@ -77,12 +78,18 @@ def train(
     if not first:  # another process tells and draws
         watch = None
     if method != "unet" and (
-        resume
-        or overrides is not None
-        or any(x is not None for x in (val, minutes, steps, balance, metadata))
+        given := _given(
+            overrides,
+            resume=resume or None,
+            val=val,
+            minutes=minutes,
+            steps=steps,
+            balance=balance,
+            metadata=metadata,
+        )
     ):
         raise DataError(
-            f"{method} has no validation, budget, plan, balance or --resume: leave those options out"
+            f"{method} knows nothing of {listed(given)}: leave those options out, or train a unet"
         )
     if minutes is None and steps is None:
         minutes = 10.0
@@ -177,6 +184,12 @@ def train(
     if kept := learnt.record.data.get("kept_step"):
         say(f"the model of step {kept} is kept: it was better on what is held out than the last one")
     return UNetMethod.of(settled(learnt, validation, folder=folder, tell=say) if first else learnt)
+
+
+def _given(overrides: Overrides | None, **others: object) -> list[str]:
+    """The options of a U-Net's training that have a value, as the command line names them."""
+    items = {**(asdict(overrides) if overrides else {}), **others}
+    return [f"--{name.replace('_', '-')}" for name, value in items.items() if value is not None]
 
 
 def validation_of(
