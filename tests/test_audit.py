@@ -191,6 +191,13 @@ def test_data_of_a_training_without_a_training_is_refused(
         audit(model, data / "test", out=tmp_path / "audit", **{option: data / "train"})
 
 
+def test_other_trainings_for_an_audit_that_is_left_out_are_refused(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="for the audit seeds, which --only leaves out"):
+        audit(model, data / "test", out=tmp_path / "audit", only=["truth"], siblings=[str(model)])
+
+
 def test_one_prediction_of_another_size_does_not_stop_the_audit(data: Path, tmp_path: Path) -> None:
     predicted = tmp_path / "predicted"
     shutil.copytree(data / "test" / "masks", predicted)

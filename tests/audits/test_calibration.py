@@ -255,6 +255,27 @@ def test_an_onnx_file_is_cut_into_tiles_and_opened_with_other_threads(tmp_path, 
     assert all("a.onnx" not in one.command for one in remedies)  # such a file cannot be calibrated
 
 
+def test_an_exported_folder_is_the_onnx_file_in_it(tmp_path) -> None:
+    pytest.importorskip("onnxruntime"), pytest.importorskip("onnxscript")
+    from delineate import flow
+    from delineate.flow.subject import opened, subject_of
+
+    UNetMethod.of(untaught()).save(tmp_path / "model")
+    flow.export(tmp_path / "model", out=tmp_path / "exported", onnx=True)
+    cases = honest_cases(1)
+    folder, classes = tmp_path / "exported", ClassTable.numbered(2)
+    subject = subject_of(opened(folder), folder, cases, classes, unlabelled=None, masks_are=None)
+    section = determinism(subject, Evidence(tuple(cases)), settings=QUICK)
+    assert set(judged(section)) == {"determinism.twice", "determinism.threads"}
+    assert any("tiles" in note and "normalises what it is given by its own" in note for note in section.notes)
+
+
+def test_threads_are_not_tried_where_torch_does_not_compute() -> None:
+    section = determinism(replace(reader(), network=None), Evidence(tuple(honest_cases(1))), settings=QUICK)
+    assert set(judged(section)) == {"determinism.twice"}
+    assert any("threads" in note and "its own affair" in note for note in section.notes)
+
+
 def test_a_model_that_rolls_dice_is_found() -> None:
     draw = np.random.default_rng(0)
     calm = reader()
@@ -349,6 +370,8 @@ def test_trainings_that_agree_pass_and_one_that_failed_is_found(tmp_path) -> Non
     assert section.pictures
     with pytest.raises(DataError, match="one training only"):
         seeds(subject_of_method(model), cases)
+    with pytest.raises(DataError, match="the same seed, 5: give a training with another"):
+        seeds(subject_of_method(model), cases, settings=SeedsSettings((str(other), str(other))))
 
 
 def test_trainings_that_find_nothing_differ_in_nothing(tmp_path) -> None:

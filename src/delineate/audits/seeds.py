@@ -49,13 +49,14 @@ class SeedsSettings:
 def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = SeedsSettings()) -> Section:
     """The spread of Dice over trainings with other seeds, and where they disagree.
 
-    Raises DataError without siblings or truth, ModelError for siblings of another kind.
+    Raises DataError without siblings or truth and for two trainings with one seed, ModelError for siblings of another kind.
     """
     if not settings.siblings:
         raise DataError(
             "there is one training only: name others with --sibling, or have some trained with --seeds"
         )
     models = [subject, *(_sibling(subject, Path(folder)) for folder in settings.siblings)]
+    _check_seeds(models)
     labelled = evidence.labelled()
     known = [case for case in labelled if subject.has(case)]
     cases = evidence.some(known)
@@ -172,6 +173,20 @@ def _sibling(subject: Subject, folder: Path) -> Subject:
     return subject_of_method(method, name=str(folder), source=folder)
 
 
+def _check_seeds(models: Sequence[Subject]) -> None:
+    """Raise DataError where two of the trainings have one seed: they would agree, and prove nothing."""
+    known: dict[int, Subject] = {}
+    for one in models:
+        if one.method is None or one.method.learnt is None:
+            continue
+        seed = one.method.learnt.record.seed
+        if seed in known:
+            raise DataError(
+                f"{known[seed].name} and {one.name} were trained with the same seed, {seed}: give a training with another --seed"
+            )
+        known[seed] = one
+
+
 def _names(models: Sequence[Subject]) -> list[str]:
     """What to call each training: by its seed where these differ, else by its folder."""
     learnt = [None if one.method is None else one.method.learnt for one in models]
@@ -210,8 +225,6 @@ def _odd(models: Sequence[Subject]) -> list[str]:
         notes.append(
             "Some trainings kept the best of their steps by images held out, others had none and kept their last."
         )
-    if len({one.record.seed for one in learnt}) < len(learnt):
-        notes.append("Two of the trainings have the same seed.")
     return notes
 
 

@@ -115,6 +115,10 @@ def audit(
                 f"there are settings for an audit {name}, which there is not: choose from {', '.join(AUDITS)}"
             )
     names = [name for name in AUDITS if not only or name in only]
+    if (seeds or siblings) and only and "seeds" not in only:
+        raise DataError(
+            "other trainings are for the audit seeds, which --only leaves out: name it too, or leave them out"
+        )
     check_there(metadata=metadata, shifted=shifted)
     table = thresholds_in(None if thresholds is None else Path(thresholds))
     method = opened(model)

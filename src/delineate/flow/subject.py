@@ -58,7 +58,10 @@ def subject_of(
             "`delineate.audits.subject_of_module` makes of one"
         )
     source = Path(model) if isinstance(model, (str, Path)) else None
-    return subject_of_method(method, name=_named(source), source=source)
+    file = (
+        method.path if getattr(method, "name", "") == "onnx" else source
+    )  # of an exported folder, what is run
+    return subject_of_method(method, name=_named(source), source=file)
 
 
 def _is_module(model: Any) -> bool:

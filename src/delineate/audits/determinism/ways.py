@@ -35,8 +35,9 @@ def ways(
             return reference, [Way("twice", "the same image again", reference), *found], notes
         else:
             notes.append(
-                "The model is asked from outside only: batches, precision and engines are its own affair."
+                "The model is asked from outside only: batches, threads, precision and engines are its own affair."
             )
+            return reference, [Way("twice", "the same image again", reference)], notes
     for threads in other_threads(settings.threads):
         found.append(Way("threads", said(threads), partial(_with_threads, reference, threads)))
     return reference, [Way("twice", "the same image again", reference), *found], notes
