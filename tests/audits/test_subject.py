@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -303,6 +304,33 @@ def test_a_folder_of_masks_answers_by_name_and_cannot_be_asked_again(tmp_path: P
         subject.asked()
     with pytest.raises(DataError, match="no prediction for other"):
         subject.labels(Case("other", case.image))
+
+
+def of_predict(folder: Path, case: Case, names: tuple[str, ...]) -> Path:
+    """`folder` as `delineate predict` writes it, with the labels of `case`."""
+    write_labels(folder / "square.png", case.labels)
+    files = {case.name: {"labels": "square.png"}}
+    content = {"format": "delineate-prediction", "version": 1, "classes": names, "files": files}
+    (folder / "prediction.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_predictions_that_name_their_classes_are_matched_by_name(tmp_path: Path) -> None:
+    case, truth = square(), ClassTable(("background", "stroma", "bright"))
+    subject = subject_of_predictions(of_predict(tmp_path, case, BRIGHT.names), [case], classes=truth)
+    assert (subject.labels(case) == 2 * case.labels).all()
+
+
+def test_predictions_of_other_classes_than_the_masks_are_refused_as_score_does(tmp_path: Path) -> None:
+    folder = of_predict(tmp_path, square(), ("background", "class_1", "class_2"))
+    with pytest.raises(DataError, match="the prediction has the classes background, class_1 and class_2 but"):
+        subject_of_predictions(folder, [square()], classes=BRIGHT)
+
+
+def test_other_names_for_as_many_classes_are_taken_in_order_and_said(tmp_path: Path) -> None:
+    folder = of_predict(tmp_path, square(), ("background", "cell"))
+    subject = subject_of_predictions(folder, [square()], classes=BRIGHT)
+    assert subject.notes == ("classes of prediction and truth are taken in their order: cell is bright",)
 
 
 def test_a_prediction_that_does_not_fit_is_left_out_and_the_others_stay(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def score_folders(
     if probabilities is not None:
         guess, said = _with_probabilities(guess, Path(probabilities))
         notes += said
-    index, said = _class_index(guess.classes, there.classes)
+    index, said = class_index(guess.classes, there.classes)
     notes += said
     pairs, extra = _pairs(guess.files, there.files)
     if not any(pairs.values()):
@@ -152,8 +152,14 @@ def _understood(
     return understood(masks_are=masks_are, most=True)
 
 
-def _class_index(predicted: ClassTable, truth: ClassTable) -> tuple[Index, list[str]]:
-    """How the classes of a prediction that names them become those of truth, and what to say about it."""
+def class_index(predicted: ClassTable, truth: ClassTable) -> tuple[Index, list[str]]:
+    """How the classes of a prediction that names them become those of truth, and what to say about it: by name; where the names
+    are others but as many, in their order. Raises DataError where neither is possible.
+
+    >>> index, said = class_index(ClassTable(("background", "b")), ClassTable(("background", "a", "b")))
+    >>> index[:2].tolist(), said
+    ([0, 2], [])
+    """
     if predicted.names == truth.names:
         return None, []
     if set(predicted.names[1:]) <= set(truth.names[1:]):
