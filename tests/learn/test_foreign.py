@@ -254,6 +254,61 @@ def test_logits_of_a_quarter_of_the_size_are_interpolated_whole_and_in_tiles(tmp
     )
 
 
+@pytest.mark.parametrize("classes", [1, 2])
+def test_probabilities_that_bicubic_interpolation_carried_beyond_one_are_still_probabilities(
+    tmp_path, classes
+):
+    nodes = [
+        helper.make_node("AveragePool", ["x"], ["coarse"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Sub", ["coarse", "half"], ["centred"]),
+        helper.make_node("Mul", ["centred", "scale"], ["sharp"]),
+        helper.make_node("Sigmoid", ["sharp"], ["bright"]),
+        helper.make_node("Sub", ["one", "bright"], ["dark"]),
+        helper.make_node("Concat", ["dark", "bright"][-classes:], ["likely"], axis=1),
+        helper.make_node("Resize", ["likely", "", "scales"], ["y"], mode="cubic"),
+    ]
+    weights = [
+        *(tensor(name, np.float32(value)) for name, value in (("half", 0.5), ("scale", 40), ("one", 1))),
+        tensor("scales", np.float32([1, 1, 4, 4])),
+    ]
+    model = OnnxModel(graph(tmp_path / "a.onnx", nodes=nodes, shape=["n", 1, "h", "w"], weights=weights))
+    image = np.zeros((64, 64, 1), np.uint8)
+    image[:, 32:] = 255
+    likely = model.predict(image)
+    assert (likely.argmax(0) == image[..., 0] // 255).all()
+    assert 0 <= likely.min() <= likely.max() <= 1
+    np.testing.assert_allclose(likely.sum(0), 1, atol=1e-5)
+
+
+def weak_logit(path):
+    """One logit, 4 x - 1, as small as a probability in a dim image."""
+    nodes = [
+        helper.make_node("Mul", ["x", "scale"], ["scaled"]),
+        helper.make_node("Sub", ["scaled", "one"], ["y"]),
+    ]
+    weights = [tensor("scale", np.float32(4)), tensor("one", np.float32(1))]
+    return graph(path, nodes=nodes, shape=["n", 1, "h", "w"], weights=weights)
+
+
+def test_what_a_graph_answers_with_is_seen_once_and_not_by_the_first_image(tmp_path):
+    dim = np.full((32, 32, 1), 80, np.uint8)  # a logit of 0.25
+    likely = OnnxModel(weak_logit(tmp_path / "a.onnx")).predict(dim)
+    np.testing.assert_allclose(likely[1], 1 / (1 + np.exp(-(4 * 80 / 255 - 1))), atol=1e-6)
+
+
+def test_a_sidecar_says_what_a_graph_answers_with(tmp_path):
+    path = weak_logit(tmp_path / "a.onnx")
+    image = np.full((32, 32, 1), 255, np.uint8)
+    path.with_suffix(".json").write_text('{"outputs": "probabilities"}')
+    with pytest.raises(ModelError, match=r'3 to 3 here: say "outputs": "logits" in a\.json'):
+        OnnxModel(path).predict(image)
+    path.with_suffix(".json").write_text('{"outputs": "logits"}')
+    assert OnnxModel(path).predict(image)[1].min() > 0.9
+    path.with_suffix(".json").write_text('{"outputs": "labels"}')
+    with pytest.raises(ModelError, match="names the outputs labels: choose from logits, probabilities"):
+        OnnxModel(path)
+
+
 def test_several_classes_per_pixel_are_refused(tmp_path):
     model = OnnxModel(threshold(tmp_path / "a.onnx", how="two sigmoids"))
     with pytest.raises(ModelError, match="do not sum to 1"):

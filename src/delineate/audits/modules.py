@@ -12,19 +12,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from delineate.audits.scores import (
-    Outputs,
-    as_logits,
-    at_place,
-    check_scores,
-    look_like_probabilities,
-    place_of,
-    scores_in,
-)
+from delineate.audits.scores import as_logits, at_place, check_scores, place_of, scores_in
 from delineate.audits.subject import Subject, at_rest
 from delineate.core import ClassTable, ModelError
 from delineate.data.grey import as_grey
 from delineate.data.problem import listed
+from delineate.inference.answers import Outputs, outputs_of, shown
 from delineate.inference.coarse import enlarged, fraction_of, told
 from delineate.inference.engines import cut
 
@@ -229,8 +222,6 @@ def _seen(
 ) -> Outputs | None:
     """What a module's answers to black, white and noise are; None where it takes no such images."""
     for black in _examples(channels, dims, divisor, like):
-        noise = torch.rand(black.shape, generator=torch.Generator().manual_seed(0)).to(black)
         with contextlib.suppress(ModelError), torch.inference_mode():
-            answers = [scores(one * white) for one in (black, torch.ones_like(black), noise)]
-            return "probabilities" if all(map(look_like_probabilities, answers)) else "logits"
+            return outputs_of([scores(one * white) for one in shown(black)])
     return None

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from delineate.core import ModelError
 from delineate.data.problem import listed
+from delineate.inference.answers import Outputs, check_outputs, look_like_probabilities
 from delineate.inference.coarse import enlarged, fraction_of
-
-Outputs = Literal["logits", "probabilities"]
-
-BEYOND = 0.3  # by how much bicubic interpolation may carry a probability beyond 0 and 1
 
 
 def scores_in(answer: Any, images: Tensor, name: str) -> Tensor:
@@ -89,23 +86,11 @@ def as_logits(scores: Tensor, outputs: Outputs | None = None, *, name: str = "th
     >>> as_logits(torch.tensor([[[0.25]]])).exp().flatten().tolist()
     [0.75, 0.25]
     """
-    alike = look_like_probabilities(scores)
-    if outputs == "probabilities" and not alike:
-        raise ModelError(
-            f"{name} was taken to give probabilities, as it does for black, white and noise, but answers with "
-            f"{float(scores.min()):.3g} to {float(scores.max()):.3g} here: say outputs='logits' to "
-            "`delineate.audits.subject_of_module`"
-        )
-    if outputs == "logits" or not alike:
+    check_outputs(
+        scores, outputs, name, remedy="say outputs='logits' to `delineate.audits.subject_of_module`"
+    )
+    alike = outputs == "probabilities" or (outputs is None and look_like_probabilities(scores))
+    if not alike:
         return torch.cat([torch.zeros_like(scores), scores], dim=1) if scores.shape[1] == 1 else scores
     likely = scores.clamp(0, 1)
     return (torch.cat([1 - likely, likely], dim=1) if scores.shape[1] == 1 else likely).clamp_min(1e-7).log()
-
-
-def look_like_probabilities(scores: Tensor) -> bool:
-    """Bicubic interpolation of probabilities goes beyond 0 and 1 by a quarter where it is wildest."""
-    known = scores.detach()
-    within = bool((known >= -BEYOND).all()) and bool((known <= 1 + BEYOND).all())
-    if not within or known.shape[1] == 1:
-        return within
-    return torch.allclose(known.sum(1), torch.ones(()).to(known), atol=1e-2)

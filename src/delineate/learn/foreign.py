@@ -17,12 +17,13 @@ from torch import Tensor
 
 from delineate.core import ClassTable, DataError, ModelError, tempered
 from delineate.data.problem import counted
+from delineate.inference.answers import Outputs, as_probabilities, check_outputs, outputs_of
 from delineate.inference.coarse import enlarged, fraction_of, told
 from delineate.inference.engines import cut
 from delineate.inference.objects import objects_by_class
 from delineate.inference.tiles import tiled
 from delineate.learn.objects import LEARNT, apart
-from delineate.learn.sidecar import Sidecar, made_ready, read_sidecar
+from delineate.learn.sidecar import Sidecar, black_white_noise, made_ready, read_sidecar
 
 WHOLE = {2: 2048, 3: 160}  # images up to this size along each axis are not cut
 CORE = {2: 1024, 3: 96}
@@ -70,12 +71,12 @@ class OnnxModel:
         self.sidecar = read_sidecar(beside) if beside.is_file() else Sidecar()
         self.divisor = self.sidecar.divisor or DIVISOR
         self._by_itself = self.sidecar.inside and self.sidecar.statistics
-        self._logits: bool | None = None
+        self._outputs = self.sidecar.outputs
         self._smaller = 1  # by how much than its image an answer is
         outputs = [output.name for output in self._session.get_outputs()]
         self._offsets = outputs.index("offsets") if "offsets" in outputs else None
-        probe = tuple(n or 2 * DIVISOR for n in self._fixed)
-        self._count = len(self._ran(np.zeros((self.channels or 1, *probe), np.float32), probe=True))
+        self._probe = tuple(n or 2 * DIVISOR for n in self._fixed)
+        self._count = len(self._ran(np.zeros((self.channels or 1, *self._probe), np.float32), probe=True))
         count = max(2, self._count)
         if self.sidecar.names and len(self.sidecar.names) != count:
             raise ModelError(
@@ -223,28 +224,30 @@ class OnnxModel:
     def _likely(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities from probabilities, from logits, or from the one channel of a two-class model.
 
-        Which it is, the first window tells: values between 0 and 1 that sum to 1 (or are one channel) are probabilities.
+        Which it is, the sidecar says, or the answers to black, white and noise tell.
         """
         if not np.isfinite(values).all():
             raise ModelError(
                 f"{self.path} gives values that are not finite: its normalisation may be another"
             )
-        if self._logits is None:
-            within = values.min() >= 0 and values.max() <= 1
-            sums = len(values) == 1 or bool(np.allclose(values.sum(0), 1, atol=1e-2))
-            if within and not sums:
-                raise ModelError(
-                    f"{self.path} gives probabilities that do not sum to 1, several classes per pixel: export it with a "
-                    "softmax over the classes"
-                )
-            self._logits = not within
-        if len(values) == 1:
-            one = 1 / (1 + np.exp(-values)) if self._logits else values
-            return np.concatenate([1 - one, one]).astype(np.float32)
-        if not self._logits:
-            return values
-        raised = np.exp(values - values.max(0))
-        return np.asarray(raised / raised.sum(0), np.float32)
+        if self._outputs is None:
+            self._outputs = self._seen()
+        scores = torch.from_numpy(values)[None]
+        beside = self.path.with_suffix(".json").name
+        check_outputs(scores, self._outputs, str(self.path), remedy=f'say "outputs": "logits" in {beside}')
+        return as_probabilities(scores, self._outputs)[0].numpy()
+
+    def _seen(self) -> Outputs:
+        """What it answers with; raises ModelError for probabilities of several classes at once, which do not sum to 1."""
+        pictures = black_white_noise((self.channels or 1, *self._probe), self.sidecar)
+        answers = [torch.from_numpy(self._ran(one, probe=True))[None] for one in pictures]
+        outputs = outputs_of(answers)
+        if outputs == "logits" and all(float(one.min()) >= 0 and float(one.max()) <= 1 for one in answers):
+            raise ModelError(
+                f"{self.path} gives probabilities that do not sum to 1, several classes per pixel: export it with a "
+                "softmax over the classes"
+            )
+        return outputs
 
 
 def assumed(path: Path, dims: int) -> str:

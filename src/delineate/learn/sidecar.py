@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from delineate.core import ModelError
+from delineate.inference.answers import OUTPUTS, Outputs, shown
 from delineate.learn.normalisation import Normalisation, normalised
 
 KINDS = ("type", "fixed", "percentiles", "zscore", "none")
@@ -23,6 +25,7 @@ class Sidecar:
     names: of the classes (empty: numbered). inside: whether the graph normalises. kind, low, high: as in a plan, or
     "type" (unsigned integers are divided by the largest that their type can hold) or "none". halo, divisor: None where unknown.
     any_size: sizes need not be multiples of the divisor.
+    outputs: what the scores are; None where unknown.
     radius_px, smallest_px: of objects, where offsets are given. temperature: that the graph divides its logits by.
     """
 
@@ -38,6 +41,7 @@ class Sidecar:
     radius_px: float = 0.0
     smallest_px: int = 0
     temperature: float = 1.0
+    outputs: Outputs | None = None
 
     @property
     def statistics(self) -> bool:
@@ -51,6 +55,9 @@ def read_sidecar(path: Path) -> Sidecar:
         about = json.loads(path.read_text(encoding="utf-8"))
         classes, how = about.get("classes") or {}, about.get("normalisation") or {}
         objects = about.get("objects") or {}
+        ends = about.get("outputs")
+        if isinstance(ends, list):  # as Delineate describes its own
+            ends = next((one["name"] for one in ends if one["name"] in OUTPUTS), None)
         known = {key: how[key] for key in ("inside", "kind", "low", "high") if key in how}
         sidecar = Sidecar(
             names=tuple(map(str, classes.get("names", ()))),
@@ -61,14 +68,17 @@ def read_sidecar(path: Path) -> Sidecar:
             radius_px=float(objects.get("radius_px", 0)),
             smallest_px=int(objects.get("smallest_px", 0)),
             temperature=float(about.get("temperature", 1.0)),
+            outputs=ends,
             **known,
         )
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} cannot be read ({error}): correct it, or export the model again") from error
     if not 0 < sidecar.temperature < float("inf"):
         raise ModelError(
             f"{path} names the temperature {sidecar.temperature}: give a number above 0, 1 for none"
         )
+    if sidecar.outputs not in (None, *OUTPUTS):
+        raise ModelError(f"{path} names the outputs {sidecar.outputs}: choose from {', '.join(OUTPUTS)}")
     if sidecar.kind not in KINDS:
         raise ModelError(f"{path} names the normalisation {sidecar.kind}: choose from {', '.join(KINDS)}")
     return sidecar
@@ -88,3 +98,11 @@ def made_ready(image: NDArray[Any], sidecar: Sidecar) -> NDArray[np.float32]:
     if image.dtype.kind in "ub":
         channels /= 1 if image.dtype.kind == "b" else np.iinfo(image.dtype).max
     return channels
+
+
+def black_white_noise(shape: tuple[int, ...], sidecar: Sidecar) -> list[NDArray[np.float32]]:
+    """Three pictures (channels, *spatial) of that shape as the graph of `sidecar` wants them, to see what it answers with."""
+    low, high = (sidecar.low, sidecar.high) if sidecar.kind == "fixed" else (0, 255)
+    pictures = [np.moveaxis(low + (high - low) * one.numpy(), 0, -1) for one in shown(torch.zeros(shape))]
+    kept = [one if sidecar.kind == "fixed" else np.rint(one).astype(np.uint8) for one in pictures]
+    return [np.ascontiguousarray(made_ready(one, sidecar)) for one in kept]
