@@ -105,6 +105,19 @@ def test_only_colour_images_come_under_dyes_and_only_volumes_lose_slices():
     assert {name for name, one in ACQUISITION.items() if not one.concerns(colour.image)} == {"missing slices"}
 
 
+def test_dyes_are_no_condition_of_fluorescence_in_colour_and_the_section_says_so(cases):
+    glow = np.repeat(cases[0].image // 40, 3, -1)  # a dark ground
+    glow[cases[0].labels > 0] = 20, 40, 190
+    glowing = Case("g", glow, labels=cases[0].labels)
+    section = conditions(
+        above(30, channels=3), Evidence((glowing,)), settings=ConditionsSettings(families=("stain",))
+    )
+    assert set(section.numbers["conditions"]) == {"unspecific stain", "other hues"}
+    assert section.notes == (
+        "Tried on colour images in transmitted light alone, which 0 of 1 images are: pale haematoxylin and strong eosin.",
+    )
+
+
 def test_lost_slices_of_a_volume_are_found_to_be_lost():
     volume = case(shape=(12, 48, 56))
     only = ConditionsSettings(families=("motion",))

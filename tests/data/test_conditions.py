@@ -168,6 +168,18 @@ def test_half_the_haematoxylin_is_half_the_density():
     assert density @ hed_from_rgb == pytest.approx([0.3, 0.3, 0.0], abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["pale haematoxylin", "strong eosin"])
+def test_stained_images_of_twelve_bits_in_sixteen_stay_within_the_camera(name):
+    eight = np.full((24, 24, 3), (236, 230, 240), np.uint8)
+    eight[6:14, 6:14] = 93, 62, 155
+    twelve = np.rint(eight * (4095 / 255)).astype(np.uint16)
+    for severity in (1, 3, 5):
+        changed = ACQUISITION[name].at(twelve, severity)
+        assert changed.max() <= 4095
+        expected = ACQUISITION[name].at(eight, severity) * (4095 / 255)
+        np.testing.assert_allclose(changed, expected, atol=0.02 * 4095)
+
+
 def test_a_third_of_the_circle_makes_red_green():
     assert hue(np.array([[[0.8, 0.0, 0.0]]]), angle_deg=120)[0, 0] == pytest.approx([0, 0.8, 0])
 

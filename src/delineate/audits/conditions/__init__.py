@@ -23,6 +23,7 @@ from delineate.audits.conditions.told import (
     shift_finding,
     shift_remedy,
     shift_table,
+    unconcerned,
     worst_said,
 )
 from delineate.audits.evidence import Evidence
@@ -78,6 +79,7 @@ def conditions(
         if judged[0].verdict in ("warn", "fail"):
             first = shift_remedy(second)
             remedies = [first, *(one for one in remedies if one.command != first.command)]
+    notes += unconcerned(cases, chosen)
     left_out = len(evidence.labelled()) - len(cases)
     if left_out:
         notes.append(f"{len(cases)} of {len(cases) + left_out} labelled images were looked at.")

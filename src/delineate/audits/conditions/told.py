@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from delineate.audits.conditions.measured import SEVERITIES, Course
 from delineate.audits.conditions.shifted import Shift, interval_said
 from delineate.audits.evidence import Evidence
 from delineate.audits.section import Chart, Curve, Finding, Remedy, Table
+from delineate.core import Case
+from delineate.data.conditions import Condition
+from delineate.data.problem import listed
 from delineate.score import intervals
 
 HELPS = 0.05  # of Dice: so much more with bright and dark exchanged says that contrast is in the way
+
+
+def unconcerned(cases: Sequence[Case], conditions: Mapping[str, Condition]) -> list[str]:
+    """For each kind of image that some conditions are for, and that not all of `cases` are, which conditions these are.
+
+    >>> import numpy as np
+    >>> from delineate.data.conditions import ACQUISITION
+    >>> grey = Case("a", np.zeros((2, 2, 1), np.uint8))
+    >>> unconcerned([grey], {"other hues": ACQUISITION["other hues"], "blur": ACQUISITION["blur"]})
+    ['Tried on colour images alone, which 0 of 1 images are: other hues.']
+    """
+    found: dict[tuple[str, int], list[str]] = {}
+    for name, one in conditions.items():
+        count = sum(one.concerns(case.image) for case in cases)
+        if count < len(cases):
+            found.setdefault((one.whom, count), []).append(name)
+    return [
+        f"Tried on {whom} alone, which {count} of {len(cases)} images are: {listed(names)}."
+        for (whom, count), names in found.items()
+    ]
 
 
 def of_family(family: str, ranked: Sequence[Course], evidence: Evidence) -> Finding | None:

@@ -21,6 +21,7 @@ from delineate.data.conditions.stain import (
     another_stain,
     hue,
     illumination_of,
+    is_stained,
     other_dyes,
     unspecific_stain,
 )
@@ -29,6 +30,8 @@ from delineate.data.conditions.stain import (
 def _is_volume(image: Image) -> bool:
     return image.ndim == 4 and image.shape[0] > 1
 
+
+STAINED = "colour images in transmitted light"
 
 _ALL = (
     Condition("dimmer light", "light", "brightness x {:.3g}", (0.7, 0.5, 0.3, 0.2, 0.1), 1.0,
@@ -58,17 +61,17 @@ _ALL = (
     Condition("unspecific stain", "stain", "{:.3g} of the range in patches", (0.1, 0.2, 0.3, 0.45, 0.6), 0.0,
               lambda image, amount: unspecific_stain(image, share=amount)),
     Condition("pale haematoxylin", "stain", "density x {:.3g}", (0.8, 0.6, 0.4, 0.25, 0.1), 1.0,
-              lambda image, amount: other_dyes(image, haematoxylin=amount), is_colour),
+              lambda image, amount: other_dyes(image, haematoxylin=amount), is_stained, STAINED),
     Condition("strong eosin", "stain", "density x {:.3g}", (1.25, 1.5, 2.0, 3.0, 4.0), 1.0,
-              lambda image, amount: other_dyes(image, eosin=amount), is_colour),
+              lambda image, amount: other_dyes(image, eosin=amount), is_stained, STAINED),
     Condition("other hues", "stain", "turned by {:.0f} degrees", (10.0, 20.0, 45.0, 90.0, 180.0), 0.0,
-              lambda image, amount: hue(image, angle_deg=amount), is_colour),
+              lambda image, amount: hue(image, angle_deg=amount), is_colour, "colour images"),
     Condition("contrast inversion", "inversion", "contrast x {:.2g}", (0.6, 0.2, -0.2, -0.6, -1.0), 1.0,
               lambda image, amount: contrast(image, factor=amount)),
     Condition("motion", "motion", "moved by {:.3g} px", (3.0, 5.0, 9.0, 15.0, 25.0), 1.0,
               lambda image, amount: smeared(image, length_px=amount)),
     Condition("missing slices", "motion", "{:.3g} of the slices", (0.02, 0.05, 0.1, 0.2, 0.4), 0.0,
-              lambda image, amount: missing_slices(image, share=amount), _is_volume),
+              lambda image, amount: missing_slices(image, share=amount), _is_volume, "volumes"),
 )  # fmt: skip
 
 ACQUISITION: dict[str, Condition] = {condition.name: condition for condition in _ALL}

@@ -20,7 +20,7 @@ class Condition:
 
     family: one of those that `train --robust` names. unit: the amount in words, "{:.3g}" where the number belongs.
     amounts: at severities 1, 2, 3, 4, 5. neutral: the amount that changes nothing, severity 0. change: (image, amount) ->
-    image of the same shape and dtype. concerns: whether an image can come under it at all.
+    image of the same shape and dtype. concerns: whether an image can come under it at all. whom: those that can, in words.
 
     >>> from delineate.data.conditions import ACQUISITION
     >>> blur = ACQUISITION["blur"]
@@ -35,6 +35,7 @@ class Condition:
     neutral: float
     change: Callable[[Image, float], Image]
     concerns: Callable[[Image], bool] = _any
+    whom: str = "all images"
 
     def amount(self, severity: float) -> float:
         """The amount at any severity from 0 to 5, between whole ones along a straight line."""

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from delineate.data.intensities import intensities
+
 Image = NDArray[Any]
 
 
@@ -39,5 +41,9 @@ def is_colour(image: Image) -> bool:
 
 
 def white(image: Image) -> float:
-    """What an empty field of a colour image shows: 255 or 65535 for integers, the brightest value of a float image."""
-    return float(np.iinfo(image.dtype).max) if image.dtype.kind in "iu" else float(image.max()) or 1.0
+    """What an empty field of a colour image may show: the largest whole number of its camera, the brightest value of floats.
+
+    >>> white(np.full((1, 1, 3), 180, np.uint8)), white(np.full((1, 1, 3), 3800, np.uint16))
+    (255.0, 4095.0)
+    """
+    return intensities([image]).high if image.dtype.kind in "iu" else float(image.max()) or 1.0

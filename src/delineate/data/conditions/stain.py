@@ -109,6 +109,11 @@ def illumination_of(image: Image) -> Illumination:
     return Illumination((red, green, blue), bool(strongest > 0.4))
 
 
+def is_stained(image: Image) -> bool:
+    """Whether it is a colour image in transmitted light: elsewhere darkness is no dye."""
+    return is_colour(image) and illumination_of(image).transmitted
+
+
 def amount_of_dye(image: Image, illumination: Illumination) -> NDArray[np.float32]:
     """One channel (*spatial, 1), bright where there is nuclear dye, of a colour image (*spatial, 3).
 
