@@ -143,6 +143,12 @@ def test_images_of_one_bit_have_no_grey_levels_to_change():
         attack(subject(), evidence(contrast=6, dtype=np.bool_), settings=QUICK)
 
 
+def test_eight_and_sixteen_bits_in_one_set_are_refused():
+    both = Evidence((*evidence(contrast=6).cases, *evidence(contrast=6, dtype=np.uint16, scale=257).cases))
+    with pytest.raises(DataError, match="have no common range: convert them to one type"):
+        attack(subject(), both, settings=QUICK)
+
+
 def test_attacks_on_a_surrogate_are_tried_on_a_model_without_gradients(tmp_path):
     given = evidence(contrast=6)
     overrides = Overrides(

@@ -181,6 +181,21 @@ def test_a_case_goes_to_tensors_and_back_in_its_own_type(dtype):
     assert np.array_equal(back, image)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
+def test_what_a_file_cannot_hold_is_cut_off_and_does_not_wrap(dtype):
+    image, wide = np.full((3, 4, 1), 40, dtype), Intensities(-1e6, 1e6, whole=True)
+    one = attacked(Case("a", image, labels=np.ones((3, 4), np.uint8)), dims=2, grey=True)
+    assert (one.image(one.images + 70000) == np.iinfo(dtype).max).all()
+    seen = []
+
+    def predict(x):
+        seen.append(x)
+        return np.stack([x[..., 0] < 40, x[..., 0] >= 40]).astype(np.float32)
+
+    square(predict, image, np.ones((3, 4), np.uint8), eps=70000, valid=wide, queries=10)
+    assert set(np.unique(seen[1:])) <= {np.iinfo(dtype).min, np.iinfo(dtype).max}
+
+
 def test_a_grey_picture_in_three_channels_is_attacked_as_one():
     image = np.repeat(np.arange(20, dtype=np.uint8).reshape(5, 4, 1), 3, axis=-1)
     assert attacked(Case("a", image), dims=2, grey=True).images.shape == (1, 1, 5, 4)

@@ -116,3 +116,8 @@ def test_eps_that_makes_no_sense_is_refused():
         planned(cases(), overrides=Overrides(**SMALL, adversarial=-1))
     with pytest.raises(DataError, match="64 at most"):
         planned(cases(), overrides=Overrides(**SMALL, adversarial=100))
+
+
+def test_eight_and_sixteen_bits_in_one_training_have_no_common_eps():
+    with pytest.raises(DataError, match="have no common range: convert them to one type"):
+        planned([*cases(), *cases(dtype=np.uint16, scale=257)], overrides=Overrides(**SMALL, adversarial=4))

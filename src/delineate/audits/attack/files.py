@@ -16,6 +16,7 @@ from torch import Tensor
 
 from delineate.audits.attack.ball import Ball
 from delineate.core import UNLABELLED, Case
+from delineate.data.conditions.kind import like
 from delineate.data.grey import as_grey
 from delineate.data.intensities import Intensities
 
@@ -37,10 +38,7 @@ class Attacked:
         values = changed.detach().cpu().numpy()
         stacked = self.dims < len(self.case.spatial)
         array = np.moveaxis(values, 1, -1) if stacked else np.moveaxis(values[0], 0, -1)
-        dtype = self.case.image.dtype
-        if dtype == np.bool_:
-            return array > 0.5
-        return (np.rint(array) if dtype.kind in "ui" else array).astype(dtype)
+        return array > 0.5 if self.case.image.dtype == np.bool_ else like(self.case.image, array)
 
 
 def attacked(case: Case, *, dims: int, grey: bool) -> Attacked:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, DataError
+from delineate.data.conditions.kind import like
 from delineate.data.intensities import Intensities
 
 SHARE = 0.2  # of the pixels in the first square
@@ -52,7 +53,7 @@ def square(
     clean = image.astype(np.float64)
 
     def as_file(change: NDArray[np.float64]) -> NDArray[Any]:
-        return np.clip(clean + change, valid.low, valid.high).astype(image.dtype)
+        return like(image, np.clip(clean + change, valid.low, valid.high))
 
     stripes = rng.choice([-size, size], (*(1,) * (len(spatial) - 1), spatial[-1], channels))
     change = np.broadcast_to(stripes, image.shape).copy()
