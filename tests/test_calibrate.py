@@ -106,6 +106,27 @@ def test_probabilities_come_truer_and_labels_stay(model: Path, work: Path) -> No
     assert flow.calibrate(model, work / "data").temperature == found.temperature, "it starts anew"
 
 
+def test_masks_are_read_for_the_classes_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = discs(8, seed=0)
+    seconds = [replace(case, labels=(case.labels * 2).astype(np.uint8)) for case in plain]  # 0 and 2 alone
+    model = tmp_path / "model"
+    flow.train([*plain[:2], *seconds[2:4]], out=model, steps=30, overrides=TINY)
+    assert len(flow.load(model).classes) == 3
+    folder = written(plain[4:], tmp_path / "data")
+    for case in seconds[4:]:
+        Image.fromarray(case.labels).save(folder / "masks" / f"{case.name}.png")
+    as_cases = flow.calibrate(model, seconds[4:])
+    assert flow.calibrate(model, folder) == as_cases
+    given: list[Case] = []
+    monkeypatch.setattr("delineate.learn.int8.quantised", lambda *about, **_: given.extend(about[2]))
+    flow.quantise(model, folder)
+    assert [set(np.unique(case.labels)) for case in given] == [{0, 2}] * 4
+    others = [replace(case, labels=(case.labels * 3).astype(np.uint8)) for case in plain[4:]]
+    for verb in (flow.calibrate, flow.quantise):
+        with pytest.raises(DataError, match="go up to 3 but the model tells 3 classes apart"):
+            verb(model, others)
+
+
 def test_a_guarantee_goes_all_the_way(model: Path, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("calibrate", model, work / "data", "--alpha", "0.1", "--alpha", "0.2") == 0
     said = capsys.readouterr().out

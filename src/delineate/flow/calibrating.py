@@ -16,6 +16,7 @@ from delineate.data import DataSet
 from delineate.data.fingerprint import digest_of, seen
 from delineate.data.masks import MasksAre
 from delineate.data.problem import counted
+from delineate.flow.evidence import check_classes
 from delineate.flow.methods import Progress, Tell, data_set, load
 from delineate.score import (
     Calibration,
@@ -113,9 +114,10 @@ def calibrate(
         raise ModelError(f"{method.name} has no temperature: give the folder of a trained U-Net")
     from delineate.learn.learnt import Guarantee, recalibrated
 
-    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are, classes=method.classes)
     looks = [look for one in found.large for look in one.looks]
     cases = _unseen(method, found.validation or (*found.cases, *looks), tell or (lambda _: None))
+    check_classes(cases, method.classes)
     for alpha in alphas:
         check_alpha(alpha, groups=_groups(cases))
     used = engine or ENGINE

@@ -11,6 +11,7 @@ from delineate import data as files
 from delineate.core import Case, DataError, ModelError, new_folder
 from delineate.data import DataSet, images
 from delineate.data.masks import MasksAre
+from delineate.flow.evidence import check_classes
 from delineate.flow.methods import Progress, Tell, data_set, load
 from delineate.score import mean_dice
 
@@ -85,7 +86,8 @@ def quantise(
     """Make an 8-bit version of a trained U-Net, for `predict(engine="int8")`; returns what it costs in Dice.
 
     Half of the images in `data` calibrate it, the others, with their masks, judge it. It is written into the model
-    folder with what it costs; most_lost: Dice that may be lost (None: 0.003), beyond which ModelError is raised.
+    folder with what it costs; most_lost: Dice that may be lost (None: 0.003), beyond which ModelError is raised. Masks are
+    read for the classes of the model; DataError is raised where they hold others.
     """
     from delineate.learn.int8 import MOST_LOST, quantised
 
@@ -94,11 +96,13 @@ def quantise(
         raise ModelError(
             f"{method.name} has no weights to store in 8 bits: give the folder of a trained U-Net"
         )
-    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are)
+    found = data_set(data, unlabelled=unlabelled, masks_are=masks_are, classes=method.classes)
+    cases = [*found.cases, *found.validation]
+    check_classes(cases, method.classes)
     return quantised(
         method.learnt,
         Path(model),
-        [*found.cases, *found.validation],
+        cases,
         judge=partial(mean_dice, classes=len(method.classes)),
         most_lost=MOST_LOST if most_lost is None else most_lost,
         progress=progress,

@@ -102,20 +102,31 @@ def data_set(
     masks_are: MasksAre | None,
     labels: LabelKind | None = None,
     all_images: bool | None = None,
+    classes: ClassTable | None = None,
 ) -> DataSet:
-    """The data set in a folder, or that of cases; their classes are numbered as far as their labels go."""
+    """The data set in a folder, or that of cases.
+
+    classes: those of a trained model, which masks in files are read for; None: as masks have them, and of cases numbered
+    as far as their labels go.
+    """
     if isinstance(data, DataSet):
         return data
     if isinstance(data, (str, Path)):
         return files.load(
-            data, labels=labels, all_images=all_images, unlabelled=unlabelled, masks_are=masks_are
+            data,
+            labels=labels,
+            all_images=all_images,
+            unlabelled=unlabelled,
+            masks_are=masks_are,
+            classes=classes,
         )
     seen = [
         int(case.labels[case.labels != UNLABELLED].max(initial=1)) for case in data if case.labels is not None
     ]
     said = tuple(case for case in data if case.labels is not None)
     bare = tuple(case for case in data if case.labels is None)
-    return DataSet(said, (), ClassTable.numbered(max([1, *seen]) + 1), (), {}, unlabelled=bare)
+    table = classes or ClassTable.numbered(max([1, *seen]) + 1)
+    return DataSet(said, (), table, (), {}, unlabelled=bare)
 
 
 def finished(folder: Path) -> bool:
