@@ -176,6 +176,45 @@ def test_another_kind_of_image_breaks_the_promise_and_the_table_shows_it() -> No
     assert row[2] > 0.3
 
 
+def test_a_second_data_set_that_the_model_cannot_read_leaves_the_rest_as_it_is() -> None:
+    cases = honest_cases(20)
+    two = [replace(case, image=np.repeat(case.image, 2, -1)) for case in honest_cases(5, seed=9)]
+
+    def predict(image: np.ndarray) -> np.ndarray:
+        if image.shape[-1] != 1:
+            raise ModelError(f"the image has {image.shape[-1]} channels but the model takes 1")
+        return reader().asked()(image)
+
+    subject = replace(reader(lower=2), channels=1, predict=predict)
+    alone = guarantee(subject, Evidence(tuple(cases)))
+    section = guarantee(subject, Evidence(tuple(cases), shifted=tuple(two)))
+    assert (section.findings, section.tables) == (alone.findings, alone.tables)
+    assert "could not be looked at: the image has 2 channels" in section.notes[0]
+    bare = tuple(replace(case, labels=None) for case in honest_cases(2))
+    section = guarantee(subject, Evidence(tuple(cases), shifted=bare))
+    assert "has a mask with foreground" in section.notes[0]
+    colour = [replace(case, image=np.repeat(case.image, 3, -1)) for case in honest_cases(5, seed=9)]
+    section = guarantee(subject, Evidence(tuple(cases), shifted=tuple(colour)))
+    assert section.notes[0] == "On the second data set colour was shown to the model as its brightness."
+
+
+def test_the_second_data_set_is_shown_as_predict_shows_it() -> None:
+    """A model that reads colour by what one channel of it holds, where its brightness would tell another story."""
+    cases = honest_cases(20)
+    others = [
+        replace(
+            case, image=np.concatenate([case.image, np.ones((*case.image.shape[:-1], 2), np.float32)], -1)
+        )
+        for case in cases
+    ]
+    section = guarantee(replace(reader(), channels=1), Evidence(tuple(cases), shifted=tuple(others), most=20))
+    there = section.numbers["shifted"]
+    threshold = section.numbers["threshold"]
+    for case in cases:
+        ahead = reader().asked()(case.image)[1]
+        assert there[case.name] == pytest.approx((ahead[case.labels == 1] < threshold).mean(), abs=1e-3)
+
+
 def test_too_few_cases_promise_nothing() -> None:
     with pytest.raises(DataError, match="give 9 or more"):
         guarantee(reader(), Evidence(tuple(honest_cases(8))))

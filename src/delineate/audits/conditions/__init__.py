@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from delineate.audits.conditions.measured import Course, courses, scored, under
 from delineate.audits.conditions.pictures import LEGEND, side_by_side
-from delineate.audits.conditions.shifted import Shift, shift
+from delineate.audits.conditions.shifted import Shift, or_why_not, shift
 from delineate.audits.conditions.told import (
     HELPS,
     charts,
@@ -29,7 +29,7 @@ from delineate.audits.conditions.told import (
 from delineate.audits.evidence import Evidence
 from delineate.audits.section import Picture, Section
 from delineate.audits.subject import Subject
-from delineate.core import Case, DataError, DelineateError
+from delineate.core import Case, DataError
 from delineate.data.conditions import ACQUISITION, contrast
 
 FAMILIES = tuple(dict.fromkeys(condition.family for condition in ACQUISITION.values()))
@@ -64,7 +64,7 @@ def conditions(
         )
         measured.append(course)
     ranked = sorted(measured, key=_gravity)
-    second, notes = _second(subject, evidence)
+    second, notes = or_why_not(lambda: _second(subject, evidence), without=None)
     findings = [of_family(family, ranked, evidence) for family in FAMILIES if family in settings.families]
     judged = [one for one in findings if one is not None]
     pictures = [
@@ -114,16 +114,13 @@ def _gravity(course: Course) -> tuple[float, float]:
     return (math.inf if math.isnan(breaks) else breaks, math.inf if math.isnan(lost) else -lost)
 
 
-def _second(subject: Subject, evidence: Evidence) -> tuple[Shift | None, list[str]]:
-    """The second data set measured; or why not."""
+def _second(subject: Subject, evidence: Evidence) -> Shift | None:
+    """The second data set measured, where there is one."""
     if not evidence.shifted:
-        return None, []
+        return None
     here = evidence.labelled()
-    try:
-        scores = [scored(case, subject.labels(case), classes=subject.classes) for case in here]
-        return shift(subject, here, scores, evidence.shifted), []
-    except DelineateError as error:
-        return None, [f"The second data set could not be looked at: {error}"]
+    scores = [scored(case, subject.labels(case), classes=subject.classes) for case in here]
+    return shift(subject, here, scores, evidence.shifted)
 
 
 def _broken(subject: Subject, course: Course) -> Picture:

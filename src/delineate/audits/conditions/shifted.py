@@ -7,20 +7,21 @@ section says so. Each image is tried with bright and dark exchanged as well: whe
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from delineate.audits.conditions.measured import Scored, mean, median, scored
 from delineate.audits.subject import Subject
-from delineate.core import Case, DataError, ModelError
+from delineate.core import Case, DataError, DelineateError, ModelError
 from delineate.data.conditions import contrast
 from delineate.score import difference_interval, intervals
 
 Interval = tuple[float, float] | None
+Measured = TypeVar("Measured")
 
 _BRIGHTNESS = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
 
@@ -98,15 +99,29 @@ def shift(subject: Subject, cases: Sequence[Case], here: Sequence[Scored], secon
     )
 
 
-def _labels(subject: Subject, image: NDArray[Any]) -> tuple[NDArray[np.uint8], str]:
-    """Predicted labels (*spatial), and what was done to the channels so that the model took them."""
+def answered(subject: Subject, image: NDArray[Any]) -> tuple[NDArray[np.float32], str]:
+    """What the model says of an image, (classes, *spatial), and what was done to the channels where it takes others."""
     try:
-        return np.asarray(subject.asked()(image).argmax(0), np.uint8), ""
+        return subject.asked()(image), ""
     except ModelError:
         shown, done = with_channels(image, subject.channels)
         if not done:
             raise
-        return np.asarray(subject.asked()(shown).argmax(0), np.uint8), done
+        return subject.asked()(shown), done
+
+
+def _labels(subject: Subject, image: NDArray[Any]) -> tuple[NDArray[np.uint8], str]:
+    """Predicted labels (*spatial), and what was done to the channels so that the model took them."""
+    likely, done = answered(subject, image)
+    return np.asarray(likely.argmax(0), np.uint8), done
+
+
+def or_why_not(measure: Callable[[], Measured], *, without: Measured) -> tuple[Measured, list[str]]:
+    """What is measured on the second data set; where it cannot be, `without`, and a note that says why."""
+    try:
+        return measure(), []
+    except DelineateError as error:
+        return without, [f"The second data set could not be looked at: {error}"]
 
 
 def with_channels(image: NDArray[Any], channels: int | None) -> tuple[NDArray[Any], str]:

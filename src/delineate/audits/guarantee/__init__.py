@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from delineate.audits.conditions.shifted import with_channels
+from delineate.audits.conditions.shifted import answered, or_why_not
 from delineate.audits.evidence import Evidence
 from delineate.audits.guarantee.prices import (
     Ordered,
@@ -28,7 +28,7 @@ from delineate.audits.guarantee.prices import (
 from delineate.audits.guarantee.showing import chart, pictures
 from delineate.audits.section import Finding, Remedy, Section, Table
 from delineate.audits.subject import Subject
-from delineate.core import foreground
+from delineate.core import DataError, foreground
 from delineate.data.problem import counted
 from delineate.score import check_alpha, least_alpha
 
@@ -104,7 +104,8 @@ def guarantee(
     )
     findings.append(replace(dear, verdict="open") if few and dear.verdict != "pass" else dear)
     findings += _stored(subject, evidence, seen, alpha, rows)
-    moved = _shifted(subject, evidence, threshold)
+    nothing: tuple[list[Ordered], str] = ([], "")
+    (moved, converted), told = or_why_not(lambda: _shifted(subject, evidence), without=nothing)
     if moved:
         rows.append(
             ("the same threshold on the second data set", threshold, *means(moved, threshold), len(moved))
@@ -145,6 +146,8 @@ def guarantee(
             ),
         ),
         notes=(
+            *told,
+            *((f"On the second data set {converted}.",) if converted else ()),
             f"Assumed: new images come about as these {groups} groups of images did (exchangeable): same kind of sample, stain "
             "and instrument, none chosen for being easy. Nothing is assumed of the model.",
             "Promised is a mean over new groups of images with foreground, not each image, and not objects.",
@@ -220,10 +223,14 @@ def _more(alpha: float, groups: int) -> Remedy:
     )
 
 
-def _shifted(subject: Subject, evidence: Evidence, threshold: float) -> list[Ordered]:
+def _shifted(subject: Subject, evidence: Evidence) -> tuple[list[Ordered], str]:
+    """The second data set, where there is one, and what was done to its channels; raises DataError where it shows nothing."""
     cases = [case for case in evidence.shifted if case.labels is not None and inside_of(case).any()]
-    predict = subject.asked()
-    some = [
-        replace(case, image=with_channels(case.image, subject.channels)[0]) for case in evidence.some(cases)
-    ]
-    return [ordered(case, foreground(predict(case.image))) for case in some]
+    if evidence.shifted and not cases:
+        raise DataError(
+            "no image of the second data set has a mask with foreground: give masks, or leave --shifted out"
+        )
+    some = evidence.some(cases)
+    answers = [answered(subject, case.image) for case in some]
+    moved = [ordered(case, foreground(likely)) for case, (likely, _) in zip(some, answers, strict=True)]
+    return moved, next((done for _, done in answers if done), "")
