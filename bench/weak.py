@@ -26,8 +26,8 @@ from scipy.stats import spearmanr
 from delineate import data
 from delineate.core import UNLABELLED, Case, tempered, written_whole
 from delineate.data import pointed, scribbled
-from delineate.flow.calibrating import fitted, probabilities_of
 from delineate.flow.nearness import nearness
+from delineate.flow.tempering import fitted, probabilities_of
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn.weak import held_out
 from delineate.score import dice, mean_dice
@@ -133,8 +133,8 @@ def near(
     answers: list[NDArray[np.float32]], val: Sequence[Case], implied: Sequence[Case]
 ) -> dict[str, list[float]]:
     """What a training on strokes says of itself beside the truth: Dice, temperature, calibration errors without and with."""
-    own, true = fitted(answers, implied), fitted(answers, val)
-    temperature = max(1.0, own.temperature.temperature)
+    own, true = fitted(answers, implied, masks=False), fitted(answers, val)
+    temperature = own.temperature.temperature
     dice_ = [nearness(answers, val, temperature=temperature, measured=measured) for measured in (False, True)]
     softer = fitted([tempered(one, temperature=temperature) for one in answers], val)
     return {

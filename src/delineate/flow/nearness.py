@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import UNLABELLED, Case, tempered
+from delineate.core import Case, tempered
 from delineate.data.fingerprint import digest_of
-from delineate.data.sparse import barely_labelled, sparse
-from delineate.flow.calibrating import fitted, probabilities_of
 from delineate.flow.methods import Tell
+from delineate.flow.tempering import fitted, probabilities_of, told_by, truth_of
 from delineate.score import expected_dice, intervals, mean_dice
 
 if TYPE_CHECKING:
@@ -71,39 +70,26 @@ def settled(learnt: Learnt, held_out: Sequence[Case], *, folder: Path | None, te
     """The model with the temperature that at most 16 of the cases held out give, written into its folder.
 
     Of a weak training it is also told, and written, how near it comes to full masks. Where no case held out has one, both
-    follow from what its strokes imply, which may say that the model is too sure but not, for it lies where it is easy, that
-    it is not sure enough. Without any labelled case, and where boxes label most of each, the model is as it was.
+    follow from what its strokes imply; what is believed of them, `delineate.flow.tempering` says. Without any labelled case,
+    and where boxes label most of each, the model is as it was.
     """
-    told = [case for case in held_out if case.labels is not None and (case.labels != UNLABELLED).any()]
-    masks = [case for case in told if not sparse(case)]
-    cases = evenly(masks or [case for case in told if barely_labelled(case)])
+    told, masks = told_by(held_out, tell=tell)
+    cases = evenly(told)
     if not cases:
         if held_out:
             tell("no image held out has a mask or strokes, so probabilities stay as they are (temperature 1)")
         return learnt
     from delineate.learn import UNetMethod
     from delineate.learn.learnt import recalibrated
-    from delineate.learn.weak import held_out as implied
 
     plan = learnt.plan
-    labelled = [
-        implied(case, dims=plan.dims, normalisation=plan.normalisation, grey=plan.grey) for case in cases
-    ]
     answers = probabilities_of(UNetMethod.of(learnt), cases)
-    result = fitted(answers, labelled)
+    result = fitted(answers, truth_of(cases, plan), masks=masks)
     temperature = result.temperature.temperature
-    if not masks:
-        tell("no image held out has a full mask: the temperature is fitted on what their strokes imply")
-    if not masks and temperature < 1:
-        temperature, result = 1.0, result.unchanged
-        tell(
-            "that is too easy to say that the model is not sure enough, so probabilities stay as they are (temperature 1)"
-        )
-    else:
-        tell(str(result))
+    tell(str(result))
     found = result.found()
     if plan.weak is not None:
-        near = nearness(answers, cases, temperature=temperature, measured=bool(masks))
+        near = nearness(answers, cases, temperature=temperature, measured=masks)
         tell(str(near))
         found |= {"nearness": asdict(near)}
     softer = replace(learnt, temperature=temperature, fitted_on=tuple(map(digest_of, cases)))

@@ -59,7 +59,7 @@ from delineate.score.surface import (
     surface_distances,
 )
 from delineate.score.table import CaseScores, Masks, ScoreTable, score_case
-from delineate.score.temperature import Temperature, fitted_temperature
+from delineate.score.temperature import Temperature, fitted_temperature, judged_temperature
 
 __all__ = [
     "AP_AT",
@@ -103,6 +103,7 @@ __all__ = [
     "holm",
     "intervals",
     "iou",
+    "judged_temperature",
     "least_alpha",
     "match_objects",
     "mean_dice",

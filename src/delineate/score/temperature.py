@@ -23,7 +23,7 @@ MOST_PIXELS = 65536  # of an image, evenly chosen, that the temperature is fitte
 
 @dataclass(frozen=True)
 class Temperature:
-    """The fitted temperature, and the mean negative log-likelihood of the true class without it (1.0) and with it."""
+    """A temperature, and the mean negative log-likelihood of the true class without it (1.0) and with it."""
 
     temperature: float
     nll_before: float
@@ -50,20 +50,35 @@ def fitted_temperature(
     """
     from scipy.optimize import minimize_scalar
 
-    logs, chosen = _pixels(truth, likely)
-
-    def nll(inverse: float) -> float:
-        scaled = logs * np.float32(inverse)
-        highest = scaled.max(0)
-        total = np.log(np.exp(scaled - highest).sum(0)) + highest
-        return float((total - np.take_along_axis(scaled, chosen, 0)[0]).mean(dtype=np.float64))
-
+    pixels = _pixels(truth, likely)
     found = minimize_scalar(
-        lambda log: nll(math.exp(log)), bounds=(-math.log(HOTTEST), -math.log(COLDEST)), method="bounded"
+        lambda log: _nll(*pixels, inverse=math.exp(log)),
+        bounds=(-math.log(HOTTEST), -math.log(COLDEST)),
+        method="bounded",
     )
     inverse = math.exp(float(found.x))
-    before, after = nll(1.0), nll(inverse)
+    before, after = _nll(*pixels, inverse=1.0), _nll(*pixels, inverse=inverse)
     return Temperature(1 / inverse, before, after) if after < before else Temperature(1.0, before, before)
+
+
+def judged_temperature(
+    truth: Sequence[NDArray[Any]], likely: Sequence[NDArray[np.floating[Any]]], *, temperature: float
+) -> Temperature:
+    """What a temperature that is given does to probabilities of temperature 1; truth and likely as in `fitted_temperature`.
+
+    >>> truth, likely = np.array([[1, 1, 1, 0]]), np.array([[[0.1] * 4], [[0.9] * 4]])
+    >>> round(judged_temperature([truth], [likely], temperature=2.0).nll_after, 3)
+    0.562
+    """
+    pixels = _pixels(truth, likely)
+    return Temperature(temperature, _nll(*pixels, inverse=1.0), _nll(*pixels, inverse=1 / temperature))
+
+
+def _nll(logs: NDArray[np.float32], chosen: NDArray[np.intp], *, inverse: float) -> float:
+    scaled = logs * np.float32(inverse)
+    highest = scaled.max(0)
+    total = np.log(np.exp(scaled - highest).sum(0)) + highest
+    return float((total - np.take_along_axis(scaled, chosen, 0)[0]).mean(dtype=np.float64))
 
 
 def _pixels(

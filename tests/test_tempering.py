@@ -1,0 +1,97 @@
+"""What a temperature is fitted on, and what of it is believed."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from delineate import flow
+from delineate.core import UNLABELLED, Case, DataError
+from delineate.data import scribbled
+from delineate.learn import Overrides
+from delineate.learn.learnt import Guarantee, recalibrated
+
+TINY = Overrides(patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2)
+
+
+def discs(count: int, *, seed: int) -> list[Case]:
+    """Noisy pictures of a bright disc."""
+    draw = np.random.default_rng(seed)
+    cases = []
+    for number in range(count):
+        y, x = np.ogrid[:48, :40]
+        inside = (y - draw.integers(15, 33)) ** 2 + (x - draw.integers(12, 28)) ** 2 < draw.integers(40, 120)
+        image = np.clip(90 + 60 * inside + draw.normal(0, 40, inside.shape), 0, 255).astype(np.uint8)
+        cases.append(Case(f"d{seed} {number}", image[..., None], labels=inside.astype(np.uint8)))
+    return cases
+
+
+def strokes(count: int, *, seed: int) -> list[Case]:
+    return [scribbled(case, share=0.04) for case in discs(count, seed=seed)]
+
+
+def had(model: Path, temperature: float, *guarantees: Guarantee) -> Path:
+    """The model once it has that temperature and these guarantees."""
+    learnt = flow.load(model).learnt
+    recalibrated(
+        replace(learnt, temperature=temperature, guarantees=guarantees, fitted_on=("an image",)),
+        model,
+        found={},
+    )
+    return model
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tempering") / "model"
+    flow.train(discs(4, seed=0), out=folder, steps=30, overrides=TINY)
+    return folder
+
+
+@pytest.fixture
+def model(taught: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(taught, tmp_path / "model")
+
+
+def test_no_guarantee_follows_from_strokes(model: Path) -> None:
+    state = (model / "model.json").read_bytes()
+    with pytest.raises(DataError, match="give images with full masks, or leave --alpha out"):
+        flow.calibrate(model, strokes(12, seed=1), alphas=(0.1,))
+    boxes = [replace(case, labels=np.full_like(case.labels, UNLABELLED)) for case in discs(2, seed=1)]
+    with pytest.raises(DataError, match="all have masks"):
+        flow.calibrate(model, boxes)
+    assert (model / "model.json").read_bytes() == state
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1.25])
+def test_strokes_make_no_model_surer(
+    model: Path, temperature: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    right = [np.where(one.labels == [[[0]], [[1]]], 0.8, 0.2).astype(np.float32) for one in discs(12, seed=2)]
+    monkeypatch.setattr("delineate.flow.calibrating.probabilities_of", lambda *_, **__: right)
+    promise = Guarantee(0.1, 0.3, groups=12)
+    had(model, temperature, promise)
+    found = flow.calibrate(model, strokes(12, seed=2), tell=said.append)
+    learnt = flow.load(model).learnt
+    assert found.temperature.temperature == learnt.temperature == temperature
+    assert any("fitted on what their strokes imply" in line for line in said)
+    assert found.lines("M") == [
+        "what strokes imply is too easy to say that the model is not sure enough, so probabilities stay as they are (temperature "
+        f"{temperature:g})"
+    ]
+    assert learnt.guarantees == (promise,), "it belongs to this temperature"
+    assert learnt.fitted_on == ("an image",)
+    assert flow.calibrate(model, discs(12, seed=2)).temperature.temperature < 0.5, "full masks may"
+
+
+def test_strokes_beside_full_masks_are_left_out(model: Path) -> None:
+    said: list[str] = []
+    masks = discs(10, seed=1)
+    alone = flow.calibrate(model, masks, alphas=(0.1,))
+    assert flow.calibrate(model, [*masks, *strokes(5, seed=2)], alphas=(0.1,), tell=said.append) == alone
+    assert said == ["5 of 15 images are left out: they have no full mask"]
