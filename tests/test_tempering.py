@@ -12,6 +12,7 @@ import pytest
 from delineate import flow
 from delineate.core import UNLABELLED, Case, DataError
 from delineate.data import scribbled
+from delineate.flow.tempering import fitted
 from delineate.learn import Overrides
 from delineate.learn.learnt import Guarantee, recalibrated
 
@@ -95,3 +96,53 @@ def test_strokes_beside_full_masks_are_left_out(model: Path) -> None:
     alone = flow.calibrate(model, masks, alphas=(0.1,))
     assert flow.calibrate(model, [*masks, *strokes(5, seed=2)], alphas=(0.1,), tell=said.append) == alone
     assert said == ["5 of 15 images are left out: they have no full mask"]
+
+
+def answers_with_a_tail() -> tuple[np.ndarray, Case]:
+    """Of 1000 pixels 990 were given 0.6 and that came true, and 10, wrong, were given 1e-7: softer is likelier but no truer."""
+    truth = np.zeros((10, 100), np.uint8)
+    truth[:, [column for column in range(100) if column % 5 < 3]] = 1  # borders are everywhere
+    ahead = np.full(truth.shape, 0.6, np.float32)
+    ahead[:, 0] = 1e-7
+    return np.stack([1 - ahead, ahead]), Case("tail", ahead[..., None], labels=truth)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1.1])
+def test_a_temperature_that_makes_probabilities_less_true_is_not_taken(temperature: float) -> None:
+    likely, case = answers_with_a_tail()
+    found = fitted([likely], [case], had=temperature)
+    assert found.temperature.temperature == temperature
+    assert found.temperature.nll_after == pytest.approx(
+        -np.mean(np.log(_powered(likely, temperature)[case.labels, *np.indices(case.spatial)])), rel=1e-5
+    )
+    assert "would bring probabilities further from what comes true (calibration error 0.0" in str(found)
+    assert str(found).endswith(f"so probabilities stay as they are (temperature {temperature:g})")
+
+
+def test_a_difference_that_is_none_does_not_keep_a_temperature() -> None:
+    truth = np.zeros((10, 100), np.uint8)
+    truth[:, [column for column in range(100) if column % 5 < 3]] = 1
+    ahead = np.full(truth.shape, 0.6, np.float32)
+    ahead[0, 0] = 0.2
+    likely = np.stack([1 - ahead, ahead])
+    found = fitted([likely], [Case("near", ahead[..., None], labels=truth)])
+    assert found.ece[0] < found.ece[1] < found.ece[0] + 0.005
+    assert not found.kept
+
+
+def _powered(likely: np.ndarray, temperature: float) -> np.ndarray:
+    raised = likely.astype(np.float64) ** (1 / temperature)
+    return raised / raised.sum(0)
+
+
+def test_of_several_classes_the_one_that_is_furthest_off_counts() -> None:
+    """Foreground is plain to see and its two classes are not: softer is truer for these, and is taken."""
+    truth = np.ones((10, 100), np.uint8)
+    truth[:5] = 2
+    likely = np.stack(
+        [np.full(truth.shape, 0.0005), np.full(truth.shape, 0.95), np.full(truth.shape, 0.0495)]
+    )
+    found = fitted([likely.astype(np.float32)], [Case("two", truth[..., None], labels=truth)])
+    assert not found.kept
+    assert found.ece[0] == pytest.approx(0.45, abs=0.01)
+    assert found.ece[1] < found.ece[0]

@@ -33,15 +33,15 @@ def calibrate(
     """Fit the temperature of a trained U-Net, and thresholds for each alpha, and write both into its model.json.
 
     data: labelled cases that it has not learnt from; of a data set with a validation part, that part. Images that it has
-    learnt from are left out, which `tell` hears; where these are more than half, all is refused. So are images with strokes,
-    points or boxes where others have full masks; where none has, a temperature is fitted on what strokes imply, and never
-    below the one that the model has. alphas: expected shares of missed foreground, each with a threshold for
+    learnt from are left out, which `tell` hears; where these are more than half, all is refused. Left out are also images
+    with strokes, points or boxes where others have full masks; where none has, a temperature is fitted on what strokes imply,
+    and is never below the one that the model has. alphas: expected shares of missed foreground, each with a threshold for
     `predict(guarantee=alpha)`; see `delineate.score.risk_controlled_threshold`. Cases of one group are one witness. engine:
     what runs the network (None: torch in float32), and will run it wherever a guarantee is asked for.
 
-    What was fitted before is replaced. Weights and the labels of most likely classes stay as they are. Raises DataError for
-    too few cases or those it knows, and for a guarantee without full masks, ModelError for a method that is no U-Net;
-    nothing is written then.
+    What was fitted before is replaced. A temperature that brings probabilities further from what comes true is not taken.
+    Weights and the labels of most likely classes stay as they are. Raises DataError for too few cases or those it knows, and
+    for a guarantee without full masks, ModelError for a method that is no U-Net; nothing is written then.
     """
     say = tell or (lambda _: None)
     method = load(model, tell=tell)

@@ -1,7 +1,7 @@
 """Which cases a temperature is fitted on, and whether what they say is believed: the same after a training and in `calibrate`.
 
 Full masks are believed in both directions. Strokes lie where it is easy: they may say that a model is too sure, not that it
-is not sure enough.
+is not sure enough. What brings probabilities further from what comes true is believed of neither.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ if TYPE_CHECKING:
     from delineate.learn.plan import Plan
 
 Errors = tuple[float, float]
+WORSE = 0.01  # by which both errors together may grow: one point is no finding
 
 
 @dataclass(frozen=True)
 class Calibrated:
     """What was fitted on `cases` cases, and the expected calibration error, all over and near borders, before and after.
 
-    thresholds: alpha -> threshold on the probability of foreground. kept: why the temperature is the one that the model had;
-    "" for one that was fitted.
+    Of several classes the error is that of foreground or of the class with the largest. thresholds: alpha -> threshold on
+    the probability of foreground. kept: why the temperature is the one that the model had; "" for one that was fitted.
     """
 
     temperature: Temperature
@@ -129,6 +130,11 @@ def fitted(
     kept = ""
     if not masks and fit.temperature < had:
         kept = "what strokes imply is too easy to say that the model is not sure enough"
+    elif np.nansum(after) > np.nansum(held) + WORSE:
+        kept = (
+            f"a temperature of {fit.temperature:.3f} would bring probabilities further from what comes true "
+            f"({_said(*zip(held, after, strict=True))})"
+        )
     if kept:
         fit, softer, after = judged_temperature(truth, answers, temperature=had), old, held
     ahead = [foreground(one) for one in softer]
@@ -177,11 +183,17 @@ def _said(ece: Errors, border_ece: Errors) -> str:
 
 
 def _errors(truth: Sequence[NDArray[np.uint8]], likely: Sequence[NDArray[np.float32]]) -> Errors:
-    """Calibration error all over and near borders, of foreground; nan without a border."""
+    """Calibration error all over and near borders: of foreground, or of the class with the largest; nan without a border."""
     ahead = [foreground(one) for one in likely]
     there = [np.where(one == UNLABELLED, one, one > 0).astype(np.uint8) for one in truth]
-    pairs = list(zip(there, ahead, strict=True))
-    near = (calibration(one, p, label=1, within=border_band(one)) for one, p in pairs)
-    return pool_calibrations(calibration(one, p, label=1) for one, p in pairs).ece, pool_calibrations(
-        near
-    ).ece
+    views = [(there, ahead, 1)]
+    if (classes := len(likely[0])) > 2:
+        views += [(list(truth), [one[label] for one in likely], label) for label in range(1, classes)]
+    found: tuple[list[float], list[float]] = ([], [])
+    for labels, answers, label in views:
+        pairs = list(zip(labels, answers, strict=True))
+        found[0].append(pool_calibrations(calibration(one, p, label=label) for one, p in pairs).ece)
+        near = (calibration(one, p, label=label, within=border_band(one)) for one, p in pairs)
+        found[1].append(pool_calibrations(near).ece)
+    whole, band = (max((one for one in errors if not math.isnan(one)), default=math.nan) for errors in found)
+    return whole, band
