@@ -1,7 +1,8 @@
-"""What a temperature is fitted on, and what of it is believed."""
+"""What a temperature is fitted on, what of it is believed, and what becomes of the guarantees that a model has."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from delineate import flow
 from delineate.core import UNLABELLED, Case, DataError
 from delineate.data import scribbled
-from delineate.flow.tempering import fitted
+from delineate.flow.tempering import Calibrated, fitted
 from delineate.learn import Overrides
 from delineate.learn.learnt import Guarantee, recalibrated
 
@@ -146,3 +147,30 @@ def test_of_several_classes_the_one_that_is_furthest_off_counts() -> None:
     assert not found.kept
     assert found.ece[0] == pytest.approx(0.45, abs=0.01)
     assert found.ece[1] < found.ece[0]
+
+
+def test_guarantees_that_a_model_has_are_fitted_anew_with_its_temperature(model: Path) -> None:
+    flow.calibrate(model, discs(12, seed=1), alphas=(0.1,))
+    others = discs(19, seed=3)
+    alone = flow.calibrate(shutil.copytree(model, model.parent / "other"), others, alphas=(0.1,))
+    found = flow.calibrate(model, others)
+    assert found == alone
+    assert [(one.alpha, one.groups) for one in flow.load(model).learnt.guarantees] == [(0.1, 19)]
+    assert flow.calibrate(model, others, alphas=(0.2,)).thresholds.keys() == {0.2, 0.1}
+
+
+def test_guarantees_that_cannot_be_fitted_anew_are_gone_and_said_so(model: Path) -> None:
+    few = discs(10, seed=1)
+    had(model, 1.0, Guarantee(0.1, 0.3, groups=12), Guarantee(0.05, 0.2, groups=30))
+    found = flow.calibrate(model, few)
+    assert found.gone == (0.05,)
+    assert [one.alpha for one in flow.load(model).learnt.guarantees] == [0.1]
+    assert found.lines("M")[-1].startswith("alpha 0.05: the guarantee that the model had is gone")
+    assert "`delineate calibrate M DATA --alpha 0.05`" in found.lines("M")[-1]
+    assert json.loads((model / "model.json").read_text())["calibration"]["temperature"] != 1
+
+
+def test_nothing_is_gone_where_a_model_had_nothing(model: Path) -> None:
+    found = flow.calibrate(model, discs(2, seed=1))
+    assert isinstance(found, Calibrated)
+    assert (found.gone, found.kept, found.thresholds) == ((), "", {})

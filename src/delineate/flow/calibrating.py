@@ -14,7 +14,7 @@ from delineate.data.masks import MasksAre
 from delineate.flow.evidence import check_classes
 from delineate.flow.methods import Progress, Tell, data_set, load
 from delineate.flow.tempering import Calibrated, fitted, groups_of, probabilities_of, told_by, truth_of
-from delineate.score import check_alpha
+from delineate.score import check_alpha, least_alpha
 
 ENGINE = "torch-float32"
 
@@ -39,9 +39,11 @@ def calibrate(
     `predict(guarantee=alpha)`; see `delineate.score.risk_controlled_threshold`. Cases of one group are one witness. engine:
     what runs the network (None: torch in float32), and will run it wherever a guarantee is asked for.
 
-    What was fitted before is replaced. A temperature that brings probabilities further from what comes true is not taken.
-    Weights and the labels of most likely classes stay as they are. Raises DataError for too few cases or those it knows, and
-    for a guarantee without full masks, ModelError for a method that is no U-Net; nothing is written then.
+    What was fitted before is replaced, and the guarantees that the model has are fitted anew; where the data do not allow
+    for it and the temperature is another, they are gone. A temperature that brings probabilities further from what comes
+    true is not taken. Weights and the labels of most likely classes stay as they are. Raises DataError for too few cases or
+    those it knows, and for a guarantee without full masks, ModelError for a method that is no U-Net; nothing is written
+    then.
     """
     say = tell or (lambda _: None)
     method = load(model, tell=tell)
@@ -62,15 +64,17 @@ def calibrate(
     groups = groups_of(cases)
     for alpha in alphas:
         check_alpha(alpha, groups=groups)
+    again = [one.alpha for one in before.guarantees if masks and one.alpha >= least_alpha(groups)]
     used = engine or ENGINE
     method.learnt = replace(before, temperature=1.0)
     method.use_engine(used)
     answers = probabilities_of(method, cases, progress=progress)
     truth = truth_of(cases, before.plan)
-    result = fitted(answers, truth, alphas=alphas, masks=masks, had=before.temperature)
+    result = fitted(answers, truth, alphas=(*alphas, *again), masks=masks, had=before.temperature)
     temperature = result.temperature.temperature
     others = [one for one in before.guarantees if one.alpha not in result.thresholds]
     stay = others if temperature == before.temperature else []
+    result = replace(result, gone=tuple(one.alpha for one in others if one not in stay))
     new = [Guarantee(alpha, threshold, groups, used) for alpha, threshold in result.thresholds.items()]
     fresh = map(digest_of, cases) if new or not result.kept else ()
     learnt = replace(

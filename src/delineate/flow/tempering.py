@@ -40,7 +40,8 @@ class Calibrated:
     """What was fitted on `cases` cases, and the expected calibration error, all over and near borders, before and after.
 
     Of several classes the error is that of foreground or of the class with the largest. thresholds: alpha -> threshold on
-    the probability of foreground. kept: why the temperature is the one that the model had; "" for one that was fitted.
+    the probability of foreground. kept: why the temperature is the one that the model had; "" for one that was fitted. gone:
+    alphas that the model guaranteed and does not any more.
     """
 
     temperature: Temperature
@@ -50,6 +51,7 @@ class Calibrated:
     border_ece: Errors
     thresholds: dict[float, float]
     kept: str = ""
+    gone: tuple[float, ...] = ()
 
     def lines(self, model: str) -> list[str]:
         """What was found, and what each guarantee says and assumes, in sentences."""
@@ -62,6 +64,12 @@ class Calibrated:
                 f"of an image is missed, provided that new images come about as these {witnesses} did: "
                 "same kind of sample, stain and instrument"
                 for alpha, threshold in self.thresholds.items()
+            ),
+            *(
+                f"alpha {alpha:g}: the guarantee that the model had is gone, for its threshold belonged to the temperature "
+                "before and these images are too few, or have no full masks, for another: give more of them to "
+                f"`delineate calibrate {model} DATA --alpha {alpha:g}`"
+                for alpha in self.gone
             ),
         ]
 
