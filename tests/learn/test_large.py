@@ -159,17 +159,20 @@ def test_another_model_does_not_go_on(tmp_path, small_chunks):
         LabelStore(tmp_path)
 
 
-def test_objects_across_seams_are_those_of_the_whole_image(tmp_path, small_chunks, monkeypatch):
+@pytest.mark.parametrize("depth", [(), (4,)])
+def test_objects_across_seams_are_those_of_the_whole_image(tmp_path, small_chunks, monkeypatch, depth):
     """The image itself holds what a perfect network would say: foreground, and offsets to the middle of each disc."""
     learnt = untrained(channels=3, objects=True)
     learnt = replace(learnt, classes=ClassTable.numbered(2), plan=replace(learnt.plan, object_radius_px=6.0))
     rng = np.random.default_rng(2)
     rows, columns = np.indices((150, 170))
-    pixels = np.zeros((150, 170, 3), np.float32)
+    pixels = np.zeros((*depth, 150, 170, 3), np.float32)
     for _ in range(60):
         y, x = rng.integers(0, 150), rng.integers(0, 170)
-        disc = (rows - y) ** 2 + (columns - x) ** 2 <= 36
-        pixels[disc] = np.stack([np.ones_like(rows), y - rows, x - columns], -1)[disc]
+        for index in np.ndindex(depth):  # from slice to slice they drift
+            y, x = y + len(index), x + len(index)
+            disc = (rows - y) ** 2 + (columns - x) ** 2 <= 36
+            pixels[index][disc] = np.stack([np.ones_like(rows), y - rows, x - columns], -1)[disc]
 
     def perfect(windows: torch.Tensor, keep: tuple[slice, ...]) -> torch.Tensor:
         return torch.cat([1 - windows[:, :1], windows], dim=1)[(..., *keep)]
@@ -178,12 +181,14 @@ def test_objects_across_seams_are_those_of_the_whole_image(tmp_path, small_chunk
     learnt = replace(
         learnt, plan=replace(learnt.plan, normalisation=Normalisation("fixed", 0, 1), smallest_object_px=5)
     )
-    prediction = begun(tmp_path, learnt, pixels, core=(32, 64), objects=True)
+    core = sizes_for(learnt, LargeImage.of(pixels), memory=None, tile=1, objects=True).core
+    prediction = begun(tmp_path, learnt, pixels, core=(*core[:-1], 64), objects=True)
+    assert len(prediction.tiles) == 5 * 3
     found = labels(prediction)
     ids = LabelStore.create(tmp_path / "ids", prediction.image, classes=None, dims=2, dtype=np.uint32)
     table = prediction.objects_of(ids, ids)
-    parts = ids.read((slice(0, 150), slice(0, 170)))
-    answer = np.moveaxis(np.dstack([1 - pixels[..., 0], pixels]), -1, 0)
+    parts = ids.read(box_of(pixels.shape[:-1]))
+    answer = np.moveaxis(np.concatenate([1 - pixels[..., :1], pixels], axis=-1), -1, 0)
     whole = identified(learnt, answer, answer[:2].argmax(0))
     pairs = np.unique(np.stack([parts.ravel(), whole.ravel()]), axis=1)
     assert len(table) == whole.max() == parts.max() > 30
@@ -244,6 +249,28 @@ def test_tiles_follow_the_memory_that_is_allowed():
     assert sizes_for(learnt, image, memory=None, tile=700).core == (1024, 1024)
     with pytest.raises(ModelError, match=r"0\.5 GB of memory are too little.*give --memory"):
         sizes_for(wide, image, memory=0.5e9)
+
+
+def test_a_stack_of_objects_that_is_too_deep_for_the_memory_is_refused_and_why_is_said():
+    learnt = untrained(objects=True)
+    image = LargeImage.of(np.broadcast_to(np.zeros(1, np.uint8), (300, 2000, 2000, 1)))
+    flat = sizes_for(learnt, image, memory=1e9)
+    assert flat.core[0] == 1
+    with pytest.raises(ModelError, match="in all 300 slices, across which objects are joined; give --memory"):
+        sizes_for(learnt, image, memory=1e9, objects=True)
+    shallow = LargeImage.of(np.broadcast_to(np.zeros(1, np.uint8), (3, 2000, 2000, 1)))
+    assert sizes_for(learnt, shallow, memory=2e9, objects=True).core[0] == 3
+
+
+def test_the_smallest_tiles_may_take_half_of_what_is_free_where_nothing_is_prescribed(monkeypatch):
+    learnt = untrained(objects=True)
+    image = LargeImage.of(np.broadcast_to(np.zeros(1, np.uint8), (40, 2000, 2000, 1)))
+    monkeypatch.setattr("delineate.learn.footprint.available_bytes", lambda: 30e9)
+    least = sizes_for(learnt, image, memory=None, objects=True)
+    assert (least.core, least.bytes > 2 << 30) == ((40, 512, 512), True)
+    monkeypatch.setattr("delineate.learn.footprint.available_bytes", lambda: 1e9)
+    with pytest.raises(ModelError, match="GB of memory are too little"):
+        sizes_for(learnt, image, memory=None, objects=True)
 
 
 def test_what_is_stated_counts_mirrors_float32_and_the_decoder():

@@ -60,15 +60,14 @@ def predict(
     pixels per axis that a tile keeps. engine: what runs a U-Net, one of `delineate.inference.engines.ENGINES` or int8
     (None: the fastest that agrees with torch in float32 on a tile of the first image). guarantee: an alpha for which
     `calibrate` has chosen a threshold; pixels above it are foreground as well, with the engine that it was chosen with
-    where none is named. resume: go on in an `out` that
-    an interrupted run left behind.
+    where none is named. resume: go on in an `out` that an interrupted run left behind.
     An image that cannot be read does not stop the others; DataError names it at the end.
 
     Slides, OME-Zarr, HDF5 and whatever does not fit comfortably into memory are predicted in parts: within `memory`
-    (gigabytes, for each process; None: 2, or less where less is free), into files of the kind `suffix` (".ome.tif",
-    ".ome.zarr" or ".nii"), without empty background (`skip_empty`), told to `watch` tile by tile. geojson: polygons
-    for QuPath beside the labels. workers: that many processes here; scheduler: those of a Dask scheduler at this
-    address; both need a model folder.
+    (gigabytes, for each process; None: 2, or less where less is free, see `footprint.sizes_for`), into files of the kind
+    `suffix` (".ome.tif", ".ome.zarr" or ".nii"), without empty background (`skip_empty`), told to `watch` tile by tile.
+    geojson: polygons for QuPath beside the labels. workers: that many processes here; scheduler: those of a Dask
+    scheduler at this address; both need a model folder.
 
     >>> import tempfile
     >>> from delineate import train

@@ -87,7 +87,10 @@ def assembled(paths: Sequence[Path], ids: LabelStore) -> ObjectTable:
     firsts = np.concatenate([[0], np.cumsum([len(classes) for _, classes in found])])
     classes = np.concatenate([np.zeros(0, np.uint8), *(classes for _, classes in found)])
     table = _Tally(int(firsts[-1]), len(ids.levels[0]))
-    for box in boxes(ids.levels[0], _steps(ids)):
+    steps = _steps(ids)
+    if ids.chunk[0] == 1:  # tiles of a stack have all slices: each is read once, not once for each slice
+        steps = (ids.levels[0][0], *ids.chunk[1:])
+    for box in boxes(ids.levels[0], steps):
         part = np.zeros([side.stop - side.start for side in box], np.uint32)
         for path, first, (place, _) in zip(paths, firsts, found, strict=False):
             shared = [

@@ -38,29 +38,36 @@ def sizes_for(
     flips: bool = False,
     objects: bool = False,
 ) -> Sizes:
-    """Tiles for a process that takes no more than `memory` bytes; None: 2 GB, or a half of what is free.
+    """Tiles for a process that takes no more than `memory` bytes; None: 2 GB, or a half of what is free. Where 2 GB
+    are too little for the smallest tiles, these may take that half.
 
     tile: pixels along each axis instead, rounded up to whole chunks. flips: mirrors are predicted too. objects: these
-    are looked for as well.
+    are looked for as well; those of a stack that is predicted slice by slice are joined across slices, so its tiles
+    have all slices.
     Raises ModelError where even the smallest tiles take more.
     """
     dims = learnt.plan.dims
     step = CHUNK[dims]
     sides = image.spatial[-dims:]
-    allowed = min(DEFAULT, available_bytes() // 2 + PROGRAM) if memory is None else memory
+    depth = image.spatial[:-dims] if objects else (1,) * (len(image.spatial) - dims)
+    half = available_bytes() // 2 + PROGRAM
+    allowed = min(DEFAULT, half) if memory is None else memory
     most = min(LARGEST[dims], -(-max(sides) // step) * step)
     if tile is not None:
         asked = [(-(-tile // step) * step,) * 2]
     else:  # the largest first: squares, and those that are a chunk wider
         asked = [(side, min(side + more, most)) for side in range(most, 0, -step) for more in (step, 0)]
     for side, width in asked:
-        core = (1,) * (len(image.spatial) - dims) + (side,) * (dims - 1) + (width,)
+        core = (*depth, *(side,) * (dims - 1), width)
         needed = bytes_with(learnt, image, core, flips=flips, objects=objects)
         if needed <= allowed or (tile is not None and memory is None):
             return Sizes(core, needed)
+    if memory is None and needed <= half:
+        return Sizes(core, needed)
+    deep = f" in all {depth[0]} slices, across which objects are joined" if math.prod(depth) > 1 else ""
     raise ModelError(
         f"{allowed / 1e9:.2g} GB of memory are too little: this model needs {needed / 1e9:.2g} GB with tiles of "
-        f"{side} pixels; give --memory {math.ceil(needed / 1e8) / 10:g} or more"
+        f"{side} pixels{deep}; give --memory {math.ceil(needed / 1e8) / 10:g} or more"
     )
 
 
@@ -69,8 +76,8 @@ def bytes_with(
 ) -> int:
     """An upper estimate of what the process takes with tiles that keep `core` pixels along each axis.
 
-    flips: mirrors are parts of one window, turned one after the other. What a file's decoder takes beside the window counts
-    as well.
+    flips: mirrors are parts of one window, turned one after the other. The network sees one slice of a stack after the
+    other. What a file's decoder takes beside the window counts as well.
     """
     plan, halo = learnt.plan, learnt.net.halo + (margin_px(learnt) if objects else 0)
     dims = plan.dims
@@ -86,4 +93,5 @@ def bytes_with(
     around += 80 * objects  # maps of votes, hills and basins
     block = math.prod(min(BLOCK[dims], n) for n in image.spatial[-dims:])
     judged = block * image.channels * (image.dtype.itemsize + 1)  # whether it is empty
-    return int(PROGRAM + image.decoded + judged + window * (inside + around))
+    slices = math.prod(core[:-dims])
+    return int(PROGRAM + image.decoded + judged + window * (inside + slices * around))
