@@ -318,6 +318,26 @@ def test_a_resume_takes_smaller_tiles_and_tells_what_it_cannot_take(work, tmp_pa
     assert "in tiles of 512 x 512" in told
 
 
+def test_what_was_begun_in_parts_goes_on_in_parts_however_much_memory_is_free_by_then(
+    work, whole, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+
+    def stop(now: Streamed) -> None:
+        if now.done:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as little:
+        little.setattr("delineate.streaming.wishes.available_bytes", lambda: 50e6)
+        with pytest.raises(KeyboardInterrupt):
+            flow.predict(work / "model", work / "big.ome.tif", out=out, tile=512, watch=stop)
+    told: list[str] = []
+    flow.predict(work / "model", work / "big.ome.tif", out=out, tile=512, resume=True, tell=told.append)
+    assert any("of 30 tiles are done already" in line for line in told)
+    assert {path.name for path in out.iterdir()} == {"big.ome.tif", "overlays", "prediction.json"}
+    assert (out / "big.ome.tif").read_bytes() == (whole / "big.ome.tif").read_bytes()
+
+
 def test_polygons_of_what_is_read_at_once_only_are_refused(work, tmp_path, capsys):
     Image.fromarray(np.zeros((50, 50), np.uint8)).save(tmp_path / "a.png")
     said = refused(capsys, "predict", work / "model", tmp_path / "a.png", "-o", tmp_path / "out", "--geojson")

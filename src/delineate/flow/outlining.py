@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -112,7 +112,10 @@ def predict(
         processes=workers or 1,
         foreground_above=foreground_above,
     )
-    large = _in_parts(found, method, wishes, say)
+    from delineate.report.prediction import PredictionFolder, unfinished
+
+    begun = {name for name in names if resume and unfinished(Path(out), name).is_dir()}
+    large = _in_parts(found, method, wishes, say, begun=begun)
     if large and (probabilities or watershed or shifts > 1):
         option = "--probabilities" if probabilities else "--watershed" if watershed else "--shifts"
         raise DataError(
@@ -121,9 +124,6 @@ def predict(
     if engine is None and resume:
         engine = _engine_before(Path(out))
     engine = _engine(method, engine, found, large, say)
-
-    from delineate.report.prediction import PredictionFolder
-
     learnt: Any = getattr(method, "learnt", None)
     with ExitStack() as stack:
         client = client_for(stack, model, workers=workers, scheduler=scheduler)
@@ -190,8 +190,8 @@ def predict(
     return [path for entry in found if (path := folder.written(entry.name)) is not None]
 
 
-def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell) -> set[str]:
-    """The names of the images that are predicted in parts."""
+def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell, *, begun: Set[str]) -> set[str]:
+    """The names of the images that are predicted in parts; begun: of those that go on so, whatever is free by now."""
     learnt = getattr(method, "learnt", None)
     asked = [
         option
@@ -209,7 +209,12 @@ def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell) ->
         raise DataError(
             f"labels of large images are not written as {wishes.suffix}: choose from {', '.join(SUFFIXES)}"
         )
-    large = {e.name for e in found if len(e.images) == 1 and streams(e.images[0], learnt, wishes)}
+    large = {
+        entry.name
+        for entry in found
+        if len(entry.images) == 1
+        and ((learnt and entry.name in begun) or streams(entry.images[0], learnt, wishes))
+    }
     if wishes.geojson and len(large) < len(found):
         whole = next(entry.images[0] for entry in found if entry.name not in large)
         raise DataError(

@@ -137,7 +137,7 @@ class PredictionFolder(PredictionFiles):
 
     def unfinished(self, name: str) -> Path:
         """Where the labels of an image grow that is larger than memory."""
-        return self.folder / ".unfinished" / f"{name}.ome.zarr"
+        return unfinished(self.folder, name)
 
     def _continued(self) -> dict[str, dict[str, str]]:
         """The files of the interrupted run, if it was one of the same model and settings."""
@@ -157,6 +157,15 @@ class PredictionFolder(PredictionFiles):
     def _write_index(self) -> None:
         with written_whole(self.folder / INDEX) as beside:
             beside.write_text(json.dumps(self._about, indent=1), encoding="utf-8")
+
+
+def unfinished(folder: Path, name: str) -> Path:
+    """Where, in the folder of a prediction, the labels of an image grow that is larger than memory.
+
+    >>> unfinished(Path("out"), "slide").as_posix()
+    'out/.unfinished/slide.ome.zarr'
+    """
+    return folder / ".unfinished" / f"{name}.ome.zarr"
 
 
 def learning_curve_of(folder: Path) -> list[dict[str, float]] | None:
