@@ -80,6 +80,15 @@ def test_the_metadata_put_labels_where_the_image_is(tmp_path):
         )
 
 
+@pytest.mark.parametrize("unit", ["nm", "mm", "Å", "pm", "cm", "m", "px"])
+def test_the_unit_of_the_image_comes_back_from_its_labels(tmp_path, unit):
+    picture = image(9, 60, 50, tmp_path=tmp_path, unit=unit)
+    store = LabelStore.create(tmp_path / "a.ome.zarr", picture, classes=CLASSES, dims=3)
+    filled(store, np.ones((9, 60, 50), np.uint8))
+    with open_large(tmp_path / "a.ome.zarr") as back:
+        assert (back.spacing, back.unit) == ((2.0, 0.5, 0.25), unit)
+
+
 def test_the_metadata_pass_an_independent_validator(tmp_path):
     models = pytest.importorskip("ome_zarr_models.v05.image_label")
     import zarr

@@ -167,7 +167,25 @@ def test_ome_zarr_gives_channels_last_and_the_size_of_a_pixel(tmp_path, version)
         np.testing.assert_array_equal(image.window(box), np.moveaxis(array, 0, -1)[box])
 
 
-def multiscale(path, *, levels=2, axes="yx", scale=(1.0, 1.0), named=3):
+@pytest.mark.parametrize(
+    ("units", "scale", "spacing", "unit"),
+    [
+        (("nanometer", "nanometer"), (350.0, 325.0), (350.0, 325.0), "nm"),
+        (("millimeter", "millimeter"), (2.0, 0.5), (2.0, 0.5), "mm"),
+        (("angstrom", "angstrom"), (8.0, 8.0), (8.0, 8.0), "Å"),
+        (("micrometer", "nanometer"), (2.0, 500.0), (2000.0, 500.0), "nm"),
+        (("nanometer", "micrometer"), (350.0, 0.5), (0.35, 0.5), "µm"),
+        ((None, None), (2.0, 3.0), (2.0, 3.0), "px"),
+    ],
+)
+def test_ome_zarr_names_its_units_of_length_in_full_and_each_axis_its_own(
+    tmp_path, units, scale, spacing, unit
+):
+    with open_large(multiscale(tmp_path / "a.ome.zarr", named=1, scale=scale, units=units)) as image:
+        assert (image.spacing, image.unit) == (spacing, unit)
+
+
+def multiscale(path, *, levels=2, axes="yx", scale=(1.0, 1.0), named=3, units=(None, None)):
     """An OME-Zarr whose metadata name `named` levels, of which `levels` are there."""
     root = zarr.open_group(path, mode="w", zarr_format=3)
     for level in range(levels):
@@ -176,7 +194,10 @@ def multiscale(path, *, levels=2, axes="yx", scale=(1.0, 1.0), named=3):
         )[:] = 1
     steps = [{"type": "scale", "scale": list(scale)}]
     datasets = [{"path": str(n), "coordinateTransformations": steps} for n in range(named)]
-    named_axes = [{"name": axis, "type": "space"} for axis in "yx"]
+    named_axes = [
+        {"name": axis, "type": "space"} | ({"unit": unit} if unit else {})
+        for axis, unit in zip("yx", units, strict=True)
+    ]
     root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": named_axes, "datasets": datasets}]}
     return path
 

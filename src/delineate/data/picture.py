@@ -114,17 +114,40 @@ def label_palette(colours: Sequence[Colour] | None) -> NDArray[np.uint8]:
 METRES = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "nm": 1e-9, "pm": 1e-12, "Å": 1e-10}
 """The lengths that a spacing may be given in."""
 
+UDUNITS = {
+    "m": "meter",
+    "cm": "centimeter",
+    "mm": "millimeter",
+    "µm": "micrometer",
+    "nm": "nanometer",
+    "pm": "picometer",
+    "Å": "angstrom",
+}
+"""Their names in OME-Zarr."""
+
+_NAMED = {name: unit for unit, name in UDUNITS.items()} | {"micron": "µm", "um": "µm"}
+
 
 def length_unit(text: str) -> str:
     """The unit of length that a file names in its own way, one of METRES; "px" for anything else.
 
-    >>> [length_unit(text) for text in ("micron", "um", "MM", "pixel", "inch")]
-    ['µm', 'µm', 'mm', 'px', 'px']
+    >>> [length_unit(text) for text in ("micron", "um", "MM", "nanometers", "Millimetre", "pixel", "inch")]
+    ['µm', 'µm', 'mm', 'nm', 'mm', 'px', 'px']
     """
-    plain = text.strip().replace("\\u00B5", "µ").replace("μ", "µ")
-    if plain.lower() in ("micron", "microns", "micrometer", "micrometre", "um"):
-        return "µm"
-    return next((unit for unit in METRES if plain == unit or plain.lower() == unit), "px")
+    plain = text.strip().replace("\\u00B5", "µ").replace("μ", "µ").replace("\N{ANGSTROM SIGN}", "Å")
+    name = plain.lower().removesuffix("s").replace("metre", "meter")
+    return _NAMED.get(name) or next((u for u in METRES if plain == u or plain.lower() == u), "px")
+
+
+def in_one_unit(sizes: Sequence[float], units: Sequence[str]) -> tuple[tuple[float, ...], str]:
+    """Sizes along axes, each in its own unit, in that of the last; a size without a known unit stays as it is.
+
+    >>> in_one_unit((2.0, 500.0), ("µm", "nm")), in_one_unit((3.0, 0.5), ("px", "µm"))
+    (((2000.0, 500.0), 'nm'), ((3.0, 0.5), 'µm'))
+    """
+    last = METRES.get(units[-1])
+    factors = [METRES[unit] / last if last and unit in METRES else 1.0 for unit in units]
+    return tuple(s if f == 1 else seven_digits(s * f) for s, f in zip(sizes, factors, strict=True)), units[-1]
 
 
 def seven_digits(number: float) -> float:

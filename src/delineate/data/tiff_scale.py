@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from delineate.core.errors import DataError
-from delineate.data.picture import METRES, length_unit, seven_digits
+from delineate.data.picture import in_one_unit, length_unit, seven_digits
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -78,13 +78,10 @@ def _ome(xml: str) -> Size:
     )
     if pixels is None or "PhysicalSizeX" not in pixels.attrib:
         return _UNKNOWN
-    unit = length_unit(pixels.get("PhysicalSizeXUnit", "µm"))
-    sizes = []
-    for axis in "ZYX":
-        own = length_unit(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        factor = METRES[own] / METRES[unit] if own in METRES and unit in METRES else 1.0
-        sizes.append(seven_digits(_positive(pixels.get(f"PhysicalSize{axis}")) * factor))
-    return (sizes[0], sizes[1], sizes[2], unit)
+    units = [length_unit(pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"]
+    sizes = [seven_digits(_positive(pixels.get(f"PhysicalSize{axis}"))) for axis in "ZYX"]
+    (depth, rows, columns), unit = in_one_unit(sizes, units)
+    return (depth, rows, columns, unit)
 
 
 def _positive(value: Any) -> float:

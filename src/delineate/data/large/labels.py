@@ -24,19 +24,12 @@ from delineate.core.output import written_whole
 from delineate.data.large.box import Box
 from delineate.data.large.image import LargeImage
 from delineate.data.large.zarr import zarr_library
+from delineate.data.picture import UDUNITS
 
 CHUNK = {2: 512, 3: 64}
 """Pixels along each axis of a chunk, for pictures (and each slice of a stack) and for volumes."""
 
 _SMALLEST = 512  # a level whose longest side is no more than this is the last
-_UNITS = {
-    "µm": "micrometer",
-    "nm": "nanometer",
-    "mm": "millimeter",
-    "cm": "centimeter",
-    "m": "meter",
-    "Å": "angstrom",
-}
 _OWN = "delineate"
 
 
@@ -201,7 +194,7 @@ def _levels(image: LargeImage, dims: int) -> list[tuple[int, ...]]:
 def _metadata(
     image: LargeImage, shapes: list[tuple[int, ...]], classes: ClassTable | None, folder: Path
 ) -> dict[str, Any]:
-    unit = {"unit": _UNITS[image.unit]} if image.unit in _UNITS else {}
+    unit = {"unit": UDUNITS[image.unit]} if image.unit in UDUNITS else {}
     label: dict[str, Any] = {"source": {"image": _source(image, folder)}}
     if classes is not None:
         label["colors"] = [

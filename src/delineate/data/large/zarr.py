@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from delineate.core.errors import DataError
 from delineate.data.large.box import Box
 from delineate.data.large.image import LargeImage
-from delineate.data.picture import length_unit
+from delineate.data.picture import in_one_unit, length_unit
 
 _MOST_CHANNELS = 8
 _AT_ONCE = 10  # chunks that zarr decodes at the same time
@@ -73,9 +73,10 @@ def open_zarr(path: Path) -> LargeImage:
             f"{path} cannot be understood: its array has {arrays[0].ndim} axes, but its metadata name {len(axes)} and give "
             f"scales of {min(len(steps), len(whole))}: export it again"
         )
-    unit = next((units[a] for a in "xyz" if units.get(a, "px") != "px"), "px")
-    spacing = [s * w for a, s, w in zip(axes, steps, whole, strict=True) if a in "zyx"]
-    return _image(path, arrays, axes, tuple(s if s > 0 else 1.0 for s in spacing), unit, notes)
+    lengths = [s * w if s * w > 0 else 1.0 for s, w in zip(steps, whole, strict=True)]
+    spatial = [i for i, a in enumerate(axes) if a in "zyx"]
+    spacing, unit = in_one_unit([lengths[i] for i in spatial], [units[i] for i in spatial])
+    return _image(path, arrays, axes, spacing, unit, notes)
 
 
 def zarr_library() -> Any:
@@ -89,11 +90,11 @@ def zarr_library() -> Any:
     return zarr
 
 
-def _axes(scale: dict[str, Any], path: Path) -> tuple[str, dict[str, str]]:
+def _axes(scale: dict[str, Any], path: Path) -> tuple[str, list[str]]:
     """Letters of the axes in their order, and the unit of each; versions before 0.4 have tczyx without a word."""
     listed = scale.get("axes", list("tczyx"))
     names = [a if isinstance(a, str) else a["name"] for a in listed]
-    units = {a["name"]: length_unit(a.get("unit", "")) for a in listed if not isinstance(a, str)}
+    units = ["px" if isinstance(a, str) else length_unit(a.get("unit") or "") for a in listed]
     letters = "".join(n[0].lower() for n in names)
     if any(a not in "tczyx" for a in letters) or "y" not in letters or "x" not in letters:
         raise DataError(
