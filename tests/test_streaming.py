@@ -421,6 +421,17 @@ def test_a_volume_that_loses_its_place_in_the_body_is_told(work, tmp_path, capsy
     assert sitk.ReadImage(str(tmp_path / "nii" / "a.nii")).GetOrigin() == (5.0, -7.0, 11.0)
 
 
+def test_nan_in_a_volume_is_refused_in_parts_as_in_one_piece(work, tmp_path, capsys):
+    nibabel = pytest.importorskip("nibabel")
+    array = np.random.default_rng(0).random((64, 64), np.float32)
+    array[5, 6] = np.nan
+    nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / "a.nii")
+    for way in ((), ("--memory", "2")):
+        out = tmp_path / f"out{len(way)}"
+        told = refused(capsys, "predict", work / "model", tmp_path / "a.nii", "-o", out, *way)
+        assert "pixels that are NaN or infinite: replace them" in told
+
+
 def test_a_small_image_goes_in_one_tile(work, tmp_path, capsys):
     tifffile.imwrite(tmp_path / "a.tif", np.arange(3000, dtype=np.uint8).reshape(50, 60))
     assert run("predict", work / "model", tmp_path / "a.tif", "-o", tmp_path / "out", "--memory", 1) == 0

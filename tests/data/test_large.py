@@ -298,6 +298,53 @@ def test_a_volume_is_read_by_slab_where_it_lies_in_the_body(tmp_path, suffix):
         np.testing.assert_array_equal(image.window(box), whole.array[box])
 
 
+def nifti(
+    path: Path, array: np.ndarray, *, order: str = "<", slope: float = 1.0, intercept: float = 0.0
+) -> Path:
+    """`array` (*spatial, components) as a NIfTI file; vectors as x, y, z, one time point, component."""
+    nibabel = pytest.importorskip("nibabel")
+    stored = (
+        np.moveaxis(array, -1, 0).T[..., 0] if array.shape[-1] == 1 else np.moveaxis(array, -1, 0)[:, None].T
+    )
+    header = nibabel.Nifti1Header(endianness=order)
+    header.set_data_dtype(array.dtype.newbyteorder(order))
+    header.set_intent("vector" if array.shape[-1] > 1 else "none")
+    image = nibabel.Nifti1Image(stored, np.eye(4), header)
+    image.header.set_slope_inter(slope, intercept)
+    nibabel.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("shape", [(9, 30, 40, 1), (30, 40, 1), (9, 30, 40, 2)])
+def test_what_is_not_finite_in_a_volume_is_so_in_its_parts(tmp_path, order, shape):
+    array = picture(*shape, dtype=np.float32)
+    array.flat[::7], array.flat[1::11] = np.nan, -np.inf
+    with open_large(nifti(tmp_path / "a.nii", array, order=order)) as image:
+        box = (slice(3, 5), slice(0, 30), slice(7, 21))[-len(image.spatial) :]
+        np.testing.assert_array_equal(image.window(box), array[box])
+        np.testing.assert_array_equal(image.whole(), read_image(tmp_path / "a.nii").array)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.int32, np.float32, np.float64])
+def test_parts_of_a_scaled_volume_are_those_of_the_whole(tmp_path, dtype):
+    """The values of a scaled file are wider than what is stored, so it is no file that is cut short."""
+    nifti(tmp_path / "a.nii", picture(9, 30, 40, 1, dtype=dtype), slope=1.37, intercept=-1024.3)
+    whole = read_image(tmp_path / "a.nii").array
+    with open_large(tmp_path / "a.nii") as image:
+        box = (slice(3, 5), slice(0, 30), slice(7, 21))
+        part = image.window(box)
+        assert part.dtype == image.dtype == whole.dtype
+        np.testing.assert_array_equal(part, whole[box])
+
+
+def test_a_volume_that_is_cut_short_is_told(tmp_path):
+    path = nifti(tmp_path / "a.nii", picture(9, 30, 40, 1, dtype=np.int16))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataError, match="is cut short \\(21951 of 21952 bytes\\): copy it again"):
+        open_large(path)
+
+
 def test_threads_that_share_a_volume_or_a_picture_get_each_its_own_part(tmp_path):
     from concurrent.futures import ThreadPoolExecutor
 

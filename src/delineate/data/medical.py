@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,18 @@ if TYPE_CHECKING:
     import SimpleITK
 
 _MOST_CHANNELS = 8
-_NIFTI_FLOATS = {16: 4, 64: 8}  # NIfTI's code of a type -> its bytes
+_NIFTI_TYPES = {
+    2: "u1",
+    4: "i2",
+    8: "i4",
+    16: "f4",
+    64: "f8",
+    256: "i1",
+    512: "u2",
+    768: "u4",
+    1024: "i8",
+    1280: "u8",
+}
 _STDERR = threading.Lock()
 
 
@@ -179,25 +190,37 @@ def _checked_nifti(path: Path) -> NDArray[np.floating[Any]] | None:
         zipped = file.read(2) == b"\x1f\x8b"
     try:
         with gzip.open(path, "rb") if zipped else path.open("rb") as content:
-            offset, needed, dtype = _announced(content.read(348), path)
-            content.seek(offset)
+            head = nifti_head(content.read(348), path)
+            floats = head.dtype is not None and head.dtype.kind == "f"
+            content.seek(head.offset)
             held, blocks = 0, []
             while block := content.read(1 << 22):
                 held += len(block)
-                if dtype is not None:
+                if floats:
                     blocks.append(block)
     except (EOFError, OSError, zlib.error) as error:
         raise DataError(f"{path} is cut short or damaged ({error}): copy or export it again") from error
-    if held < needed:
-        raise DataError(f"{path} is cut short ({held} of {needed} bytes): copy or export it again")
-    if dtype is None:
+    if held < head.nbytes:
+        raise DataError(f"{path} is cut short ({held} of {head.nbytes} bytes): copy or export it again")
+    if not floats:
         return None
-    numbers = np.frombuffer(b"".join(blocks)[:needed], dtype=dtype)
+    numbers = np.frombuffer(b"".join(blocks)[: head.nbytes], dtype=head.dtype)
     return None if np.isfinite(numbers).all() else numbers
 
 
-def _announced(header: bytes, path: Path) -> tuple[int, int, np.dtype[np.floating[Any]] | None]:
-    """Where the voxels of a NIfTI-1 file begin, how many bytes they are, and their type where it is float."""
+class NiftiHead(NamedTuple):
+    """Where the voxels of a NIfTI-1 file begin, how many bytes they are, their type (None for colours and complex
+    numbers), and what stored numbers are multiplied by before the intercept is added."""
+
+    offset: int
+    nbytes: int
+    dtype: np.dtype[Any] | None
+    slope: float
+    intercept: float
+
+
+def nifti_head(header: bytes, path: Path) -> NiftiHead:
+    """What the first 348 bytes of a NIfTI file say; raises DataError where they are of something else."""
     sizes = (
         {order: struct.unpack_from(f"{order}i", header)[0] for order in "<>"} if len(header) == 348 else {}
     )
@@ -208,6 +231,12 @@ def _announced(header: bytes, path: Path) -> tuple[int, int, np.dtype[np.floatin
     order = "<" if sizes["<"] == 348 else ">"
     dims = struct.unpack_from(f"{order}8h", header, 40)
     code, bits = struct.unpack_from(f"{order}2h", header, 70)
-    (offset,) = struct.unpack_from(f"{order}f", header, 108)
-    dtype = np.dtype(f"{order}f{_NIFTI_FLOATS[code]}") if code in _NIFTI_FLOATS else None
-    return int(offset), int(math.prod(dims[1 : dims[0] + 1])) * int(bits) // 8, dtype
+    offset, slope, intercept = struct.unpack_from(f"{order}3f", header, 108)
+    dtype = np.dtype(f"{order}{_NIFTI_TYPES[code]}") if code in _NIFTI_TYPES else None
+    scaled = math.isfinite(slope) and slope != 0 and math.isfinite(intercept)
+    return NiftiHead(
+        int(offset),
+        int(math.prod(dims[1 : dims[0] + 1])) * int(bits) // 8,
+        dtype,
+        *((slope, intercept) if scaled else (1.0, 0.0)),
+    )

@@ -1,4 +1,4 @@
-"""NIfTI, NRRD and MetaImage by slab: of files that are not compressed, ITK reads the part that is asked for.
+"""NIfTI, NRRD and MetaImage by slab, where they are not compressed: mapped, or by ITK from a MetaImage.
 
 Where voxels are in the body comes from `delineate.data.medical`, by way of one voxel.
 """
@@ -12,7 +12,7 @@ import math
 import struct
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,11 @@ from numpy.typing import NDArray
 from delineate.core.errors import DataError
 from delineate.data.large.box import Box
 from delineate.data.large.image import LargeImage
+from delineate.data.large.raw import raw_windows
 from delineate.data.medical import picture_of, silent_itk
+
+if TYPE_CHECKING:
+    import SimpleITK
 
 NIFTI_HEAD = 352
 """Bytes of a NIfTI file before its voxels."""
@@ -40,49 +44,51 @@ def open_volume(path: Path) -> LargeImage:
     if dims > 3 and math.prod(size[3:]) > 1:
         raise DataError(f"{path} has {dims} axes: save one file per volume, with 3 axes each")
     flat = dims - min(dims, 3)
-    announced = math.prod(size) * reader.GetNumberOfComponents() * _bytes(reader.GetPixelID())
-    compressed = path.stat().st_size < announced
-    if suffix == ".nii" and compressed:
+    spatial = tuple(reversed(size[:3]))
+    corner = picture_of(_voxel(reader), path, suffix=suffix)
+    channels, dtype = corner.array.shape[-1], corner.array.dtype
+    raw = raw_windows(path, spatial, channels, dtype)
+    announced = math.prod(spatial) * channels * dtype.itemsize
+    short = raw is None and path.stat().st_size < announced
+    if short and suffix == ".nii":
         raise DataError(f"{path} is cut short ({path.stat().st_size} of {announced} bytes): copy it again")
 
     one_at_a_time = Lock()
 
-    def extracted(box: Box) -> Any:
+    def read(box: Box, level: int) -> NDArray[Any]:
+        if raw is not None:
+            return raw(box)
         with one_at_a_time, silent_itk():  # the reader remembers which part it was asked for
             reader.SetExtractIndex([side.start for side in reversed(box)] + [0] * flat)
             reader.SetExtractSize([side.stop - side.start for side in reversed(box)] + [1] * flat)
-            return reader.Execute()
-
-    spatial = tuple(reversed(size[:3]))
-    corner = picture_of(extracted(tuple(slice(0, 1) for _ in spatial)), path, suffix=suffix)
-
-    def read(box: Box, level: int) -> NDArray[Any]:
-        array = sitk.GetArrayFromImage(extracted(box))
+            array = sitk.GetArrayFromImage(reader.Execute())
         return array.reshape(*(side.stop - side.start for side in box), -1)
 
     return LargeImage(
         path=path,
         levels=(spatial,),
-        channels=corner.array.shape[-1],
-        dtype=corner.array.dtype,
+        channels=channels,
+        dtype=dtype,
         spacing=corner.spacing,
         unit=corner.unit,
         affine=corner.affine,
         suffix=suffix,
         chunk=(*(1 for _ in spatial[:-2]), *spatial[-2:]),
         read=read,
-        fixed_whole=compressed,
-        decoded=2 * announced if compressed else 0,
+        fixed_whole=short,
+        decoded=2 * announced if short else 0,
     )
 
 
-def _bytes(pixel_id: int) -> int:
+def _voxel(reader: SimpleITK.ImageFileReader) -> SimpleITK.Image:
+    """One voxel of the kind and in the place of the first, black."""
     import SimpleITK as sitk
 
-    eight = (sitk.sitkFloat64, sitk.sitkInt64, sitk.sitkUInt64, sitk.sitkVectorFloat64)
-    four = (sitk.sitkFloat32, sitk.sitkInt32, sitk.sitkUInt32, sitk.sitkVectorFloat32)
-    two = (sitk.sitkInt16, sitk.sitkUInt16, sitk.sitkVectorInt16, sitk.sitkVectorUInt16)
-    return 8 if pixel_id in eight else 4 if pixel_id in four else 2 if pixel_id in two else 1
+    voxel = sitk.Image([1] * reader.GetDimension(), reader.GetPixelID(), reader.GetNumberOfComponents())
+    voxel.SetSpacing(reader.GetSpacing())
+    voxel.SetOrigin(reader.GetOrigin())
+    voxel.SetDirection(reader.GetDirection())
+    return voxel
 
 
 def begun_nifti(source: Path, target: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.dtype[Any]:
