@@ -343,6 +343,52 @@ def test_a_volume_that_is_cut_short_is_told(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError, match="is cut short \\(21951 of 21952 bytes\\): copy it again"):
         open_large(path)
+    (tmp_path / "a.nrrd").write_text("NRRD0004\ntype: uchar\ndimension: 2\nsizes: 9 5\nencoding: raw\n\nabc")
+    with pytest.raises(DataError, match="is cut short"):
+        open_large(tmp_path / "a.nrrd")
+
+
+NRRD = "NRRD0004\n# a comment: of mine\ntype: short\nkey:=sizes: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("shape", "more", "mapped"),
+    [
+        ((9, 30, 40, 1), "endian: little\nencoding: raw\n", True),
+        ((9, 30, 40, 1), "endian: big\nencoding: raw\n", True),
+        ((30, 40, 1), "endian: little\nencoding: raw\n", True),
+        ((9, 30, 40, 2), "endian: little\nencoding: raw\nkinds: vector domain domain domain\n", True),
+        ((9, 30, 40, 1), "endian: little\nencoding: raw\ndata file: voxels.raw\nbyte skip: -1\n", True),
+        ((9, 30, 40, 1), "endian: little\nencoding: raw\ndata file: voxels.raw\nbyte skip: 3\n", True),
+        ((9, 30, 40, 1), "endian: little\nencoding: gzip\n", False),
+        ((3, 30, 40, 3), "endian: little\nencoding: raw\nkinds: vector domain domain domain\n", False),
+    ],
+)
+def test_an_nrrd_is_mapped_where_its_voxels_are_plain_numbers(tmp_path, monkeypatch, shape, more, mapped):
+    """Of all others ITK reads everything for any window, and their memory is told so."""
+    import gzip
+
+    sitk = pytest.importorskip("SimpleITK")
+    array = picture(*shape, dtype=np.int16)
+    sizes = [n for n in (shape[-1], *reversed(shape[:-1])) if n > 1]
+    head = NRRD + f"dimension: {len(sizes)}\nsizes: {' '.join(map(str, sizes))}\n{more}"
+    voxels = array.astype(">i2" if "big" in more else "<i2").tobytes()
+    if "data file" in more:
+        (tmp_path / "a.nrrd").write_text(head)
+        (tmp_path / "voxels.raw").write_bytes(b"abc" + voxels)
+    else:
+        voxels = gzip.compress(voxels) if "gzip" in more else voxels
+        (tmp_path / "a.nrrd").write_bytes(head.encode() + b"\n" + voxels)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.nrrd").array, array)
+    if mapped:
+        monkeypatch.setattr(sitk.ImageFileReader, "Execute", None)
+    with open_large(tmp_path / "a.nrrd") as image:
+        assert image.fixed_whole != mapped
+        assert image.decoded == (0 if mapped else 2 * array.nbytes)
+        box = (slice(1, 3), slice(0, 30), slice(7, 21))[-len(image.spatial) :]
+        part = image.window(box)
+        assert part.dtype == np.int16
+        np.testing.assert_array_equal(part, array[box])
 
 
 def test_threads_that_share_a_volume_or_a_picture_get_each_its_own_part(tmp_path):

@@ -1,6 +1,6 @@
-"""Where the voxels of a NIfTI file are plain numbers on the disk: mapped into memory, they are read by window.
+"""Where the voxels of a NIfTI or NRRD file are plain numbers on the disk: mapped into memory, they are read by window.
 
-ITK would make NaN 0, and crash on parts of vectors.
+ITK would read all of an NRRD for every window, make NaN in a NIfTI 0, and crash on parts of a NIfTI of vectors.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def raw_windows(path: Path, spatial: tuple[int, ...], channels: int, dtype: np.d
 
     Raises DataError where the file ends before its voxels do.
     """
-    mapped = {".nii": _nifti}.get(path.suffix.lower())
+    mapped = {".nii": _nifti, ".nrrd": _nrrd}.get(path.suffix.lower())
     return mapped(path, spatial, channels, dtype) if mapped else None
 
 
@@ -44,6 +44,35 @@ def _nifti(path: Path, spatial: tuple[int, ...], channels: int, dtype: np.dtype[
         return (numbers.astype(np.float64) * head.slope + head.intercept).astype(dtype)
 
     return window
+
+
+def _nrrd(path: Path, spatial: tuple[int, ...], channels: int, dtype: np.dtype[Any]) -> Window | None:
+    """Components lie beside each other where they are the first axis, of a length that no other has."""
+    fields: dict[str, str] = {}
+    with path.open("rb") as file:
+        for line in iter(file.readline, b""):
+            if not line.strip():
+                break
+            name, _, value = line.decode("latin-1").partition(": ")
+            fields[name.strip().lower()] = value.strip()
+        offset = file.tell()
+    sizes = [int(n) for n in fields["sizes"].split()]
+    lengths = list(reversed(spatial))
+    beside = sizes == [channels, *lengths] and channels not in spatial
+    alone = channels == 1 and sizes[: len(spatial)] == lengths and math.prod(sizes) == math.prod(spatial)
+    if not (beside or alone):
+        return None
+    other = fields.get("data file", fields.get("datafile", ""))
+    skip = int(fields.get("byte skip", fields.get("byteskip", "0")))
+    lines = int(fields.get("line skip", fields.get("lineskip", "0")))
+    if fields["encoding"].lower() != "raw" or lines or other.startswith("LIST") or "%" in other:
+        return None
+    if other:
+        path, offset = path.parent / other, 0
+    offset = offset + skip if skip >= 0 else path.stat().st_size - math.prod(sizes) * dtype.itemsize
+    order = {"little": "<", "big": ">"}.get(fields.get("endian", "").lower(), "=")
+    stored = _mapped(path, offset, dtype.newbyteorder(order), (*spatial, channels))  # type: ignore[arg-type]
+    return lambda box: stored[box].astype(dtype, order="C")
 
 
 def _mapped(path: Path, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:

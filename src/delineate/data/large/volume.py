@@ -52,6 +52,7 @@ def open_volume(path: Path) -> LargeImage:
     short = raw is None and path.stat().st_size < announced
     if short and suffix == ".nii":
         raise DataError(f"{path} is cut short ({path.stat().st_size} of {announced} bytes): copy it again")
+    whole = short or (raw is None and suffix == ".nrrd")  # ITK reads all of an NRRD for any part
 
     one_at_a_time = Lock()
 
@@ -75,8 +76,8 @@ def open_volume(path: Path) -> LargeImage:
         suffix=suffix,
         chunk=(*(1 for _ in spatial[:-2]), *spatial[-2:]),
         read=read,
-        fixed_whole=short,
-        decoded=2 * announced if short else 0,
+        fixed_whole=whole,
+        decoded=2 * announced if whole else 0,
     )
 
 
