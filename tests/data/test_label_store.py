@@ -80,6 +80,22 @@ def test_the_metadata_put_labels_where_the_image_is(tmp_path):
         )
 
 
+@pytest.mark.parametrize(
+    ("source", "labels"),
+    [
+        (((2100, 1500),), ((2100, 1500), (1050, 750), (525, 375), (263, 188))),
+        (((2100, 1500), (700, 500)), ((2100, 1500), (700, 500), (350, 250))),
+        (((2100, 1500), (1050, 750), (525, 375), (262, 187)),) * 2,
+    ],
+)
+def test_the_levels_of_an_ome_zarr_are_kept_and_gone_on_with_until_one_is_small(tmp_path, source, labels):
+    from dataclasses import replace
+
+    picture = replace(image(2100, 1500, tmp_path=tmp_path), levels=source, suffix=".ome.zarr")
+    store = LabelStore.create(tmp_path / "a.ome.zarr", picture, classes=CLASSES, dims=2)
+    assert store.levels == labels
+
+
 @pytest.mark.parametrize("unit", ["nm", "mm", "Å", "pm", "cm", "m", "px"])
 def test_the_unit_of_the_image_comes_back_from_its_labels(tmp_path, unit):
     picture = image(9, 60, 50, tmp_path=tmp_path, unit=unit)

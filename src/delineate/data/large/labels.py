@@ -175,14 +175,13 @@ def boxes(shape: tuple[int, ...], step: tuple[int, ...]) -> Iterator[Box]:
 
 
 def _levels(image: LargeImage, dims: int) -> list[tuple[int, ...]]:
-    """Shapes of the pyramid: those of an OME-Zarr source, else each half of the one before along the last axes."""
+    """Shapes of the pyramid: those of an OME-Zarr source, then each half of the one before along the last axes."""
     steps = [
         max(f / n for f, n in zip(fine, coarse, strict=True))
         for fine, coarse in itertools.pairwise(image.levels)
     ]
-    if image.suffix == ".ome.zarr" and all(step <= 4 for step in steps):
-        return list(image.levels)
-    shapes = [image.spatial]
+    kept = image.suffix == ".ome.zarr" and all(step <= 4 for step in steps)
+    shapes = list(image.levels if kept else image.levels[:1])
     while max(shapes[-1][-2:]) > _SMALLEST:
         last = shapes[-1]
         halved = [-(-n // 2) for n in last]
