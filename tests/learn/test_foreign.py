@@ -116,6 +116,21 @@ def test_windows_carry_as_much_context_as_a_sidecar_asks_for(tmp_path):
     np.testing.assert_allclose(OnnxModel(path).predict(picture(128, 96), tile=32), whole, atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [("h", "w"), (16, 16)])
+def test_windows_start_on_the_grid_of_the_network_whatever_halo_a_sidecar_names(tmp_path, size):
+    nodes = [  # the mean of each block of 4 x 4, at all of its pixels
+        helper.make_node("AveragePool", ["x"], ["means"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Resize", ["means", "", "scales"], ["y"], mode="nearest"),
+    ]
+    weights = [tensor("scales", np.float32([1, 1, 4, 4]))]
+    path = graph(tmp_path / "a.onnx", nodes=nodes, shape=["n", 1, *size], weights=weights)
+    path.with_suffix(".json").write_text('{"halo": 2, "divisor": 4}')
+    image = picture(48, 32)
+    means = image.reshape(12, 4, 8, 4).mean(axis=(1, 3)) / 255
+    likely = OnnxModel(path).predict(image, tile=None if size == (16, 16) else 8)
+    np.testing.assert_allclose(likely[1], means.repeat(4, axis=0).repeat(4, axis=1), atol=1e-6)
+
+
 def test_a_graph_that_takes_only_multiples_is_given_padded_windows(tmp_path):
     nodes = [  # halve and double: another size than the input's where a side is odd
         helper.make_node("MaxPool", ["x"], ["half"], kernel_shape=[2, 2], strides=[2, 2]),

@@ -147,43 +147,43 @@ class OnnxModel:
 
     def _whole(self, picture: Tensor, tile: int | None) -> NDArray[np.float32]:
         """The picture (channels, *spatial) at once where that is possible, else in tiles."""
-        divisor, sides = self.divisor, tuple(picture.shape[1:])
-        around = HALO[self.dims] if self.sidecar.halo is None else self.sidecar.halo
-        if small := [
-            f
-            for f, side in zip(self._fixed, sides, strict=True)
-            if f and side > f and f < 2 * around + divisor
-        ]:
-            around = min(small) // 4 // divisor * divisor  # as much context as a small window can give
-        core = []
-        for fixed, side in zip(self._fixed, sides, strict=True):
-            if fixed is not None:
-                core.append((fixed - 2 * around) // divisor * divisor if side > fixed else fixed)
-            elif tile is not None:
-                core.append(-(-tile // divisor) * divisor)
-            else:
-                core.append(side if self._by_itself or side <= WHOLE[self.dims] else CORE[self.dims])
+        sides = tuple(picture.shape[1:])
+        pieces = [self._pieces(fixed, side, tile) for fixed, side in zip(self._fixed, sides, strict=True)]
+        core, halos = zip(*pieces, strict=True)
         if self._by_itself and any(c < side for c, side in zip(core, sides, strict=True)):
             raise ModelError(
                 f"{self.path.name} normalises what it is given by its own statistics, so tiles would differ in brightness: "
                 "predict without --tile, or export it with --no-normalisation"
             )
-        halos = tuple(0 if c >= side else around for c, side in zip(core, sides, strict=True))
 
         def run(window: Tensor, part: tuple[slice, ...]) -> Tensor:
             return cut(torch.from_numpy(self._ran(window[0].numpy()))[None], part)
 
-        return tiled(run, picture, core=tuple(core), halo=halos).numpy()
+        return tiled(run, picture, core=core, halo=halos).numpy()
+
+    def _pieces(self, fixed: int | None, side: int, tile: int | None) -> tuple[int, int]:
+        """Core and halo of windows along an axis: multiples of the divisor, on the network's grid, unless one holds it all.
+
+        fixed: the graph's length along the axis, None where it is free.
+        """
+        free = fixed is None and tile is None
+        if side <= (fixed or 0) or (free and (self._by_itself or side <= WHOLE[self.dims])):
+            return side, 0
+        divisor = self.divisor
+        around = _up(HALO[self.dims] if self.sidecar.halo is None else self.sidecar.halo, divisor)
+        if fixed is None:
+            core = _up(tile or CORE[self.dims], divisor)
+        else:
+            if fixed < 2 * around + divisor:
+                around = fixed // 4 // divisor * divisor  # as much context as a small window can give
+            core = (fixed - 2 * around) // divisor * divisor
+        return core, around if core < side else 0
 
     def _ran(self, window: NDArray[np.float32], *, probe: bool = False) -> NDArray[np.float32]:
         """Outputs (classes [+ dims], *spatial) of one window (channels, *spatial), padded to a size the graph takes."""
         sides = window.shape[1:]
         wanted = [
-            fixed
-            if fixed is not None
-            else side
-            if self.sidecar.any_size
-            else -(-side // self.divisor) * self.divisor
+            fixed if fixed is not None else side if self.sidecar.any_size else _up(side, self.divisor)
             for fixed, side in zip(self._fixed, sides, strict=True)
         ]
         short = [(0, n - side) for n, side in zip(wanted, sides, strict=True)]
@@ -262,6 +262,11 @@ def assumed(path: Path, dims: int) -> str:
         "divided by the largest of their type (255, 65535), other images are given as they are, and images of more than "
         f"{WHOLE[dims]} px are cut with {HALO[dims]} px of context"
     )
+
+
+def _up(length: int, divisor: int) -> int:
+    """The least multiple of the divisor that is no less."""
+    return -(-length // divisor) * divisor
 
 
 def _shape(shape: list[Any]) -> str:
