@@ -104,6 +104,13 @@ def test_a_graph_of_a_fixed_size_is_given_windows_of_that_size(tmp_path, size):
     np.testing.assert_array_equal(model.predict(image).argmax(0), bright(image))
 
 
+@pytest.mark.parametrize(("size", "spatial"), [((28, 28), (60, 50)), ((16, 64, 64), (20, 70, 40))])
+def test_a_fixed_size_below_the_divisor_that_is_assumed_is_given_windows_of_it_too(tmp_path, size, spatial):
+    model = OnnxModel(threshold(tmp_path / "a.onnx", shape=(1, None, *size)))
+    image = picture(*spatial)
+    np.testing.assert_array_equal(model.predict(image).argmax(0), bright(image))
+
+
 def test_windows_carry_as_much_context_as_a_sidecar_asks_for(tmp_path):
     path = threshold(tmp_path / "a.onnx", blur=3, how="softmax")
     whole = OnnxModel(path).predict(picture(128, 96))

@@ -164,12 +164,12 @@ class OnnxModel:
     def _pieces(self, fixed: int | None, side: int, tile: int | None) -> tuple[int, int]:
         """Core and halo of windows along an axis: multiples of the divisor, on the network's grid, unless one holds it all.
 
-        fixed: the graph's length along the axis, None where it is free.
+        fixed: the graph's length along the axis, which a divisor cannot exceed; None where it is free.
         """
         free = fixed is None and tile is None
         if side <= (fixed or 0) or (free and (self._by_itself or side <= WHOLE[self.dims])):
             return side, 0
-        divisor = self.divisor
+        divisor = min(self.divisor, fixed or self.divisor)
         around = _up(HALO[self.dims] if self.sidecar.halo is None else self.sidecar.halo, divisor)
         if fixed is None:
             core = _up(tile or CORE[self.dims], divisor)
