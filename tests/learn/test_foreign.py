@@ -356,6 +356,42 @@ def test_a_damaged_file_a_damaged_sidecar_and_a_missing_file_are_refused(tmp_pat
         flow.load(tmp_path / "nowhere.onnx")
 
 
+@pytest.mark.parametrize(
+    ("about", "sentence"),
+    [
+        ({"normalisation": {"kind": "fixed", "low": "0", "high": 255}}, 'gives "0" as low: give a number$'),
+        (
+            {"normalisation": {"kind": "fixed", "low": 3, "high": 3}},
+            "from 3 to 3: give a low below the high$",
+        ),
+        ({"normalisation": {"kind": "fixed", "low": 3}}, "from 3 to nan: give a low below the high$"),
+        ({"normalisation": {"kind": "percentiles", "high": 101}}, "from 1.0 to 101: .* from 0 to 100$"),
+        ({"normalisation": {"inside": "no"}}, 'gives "no" as inside: give true or false'),
+        ({"halo": -1}, "gives -1 as halo: give a whole number of 0 or more"),
+        ({"halo": 92.5}, r"gives 92\.5 as halo"),
+        ({"divisor": 0}, "gives 0 as divisor: give a whole number of 1 or more"),
+        ({"temperature": float("inf")}, "gives Infinity as temperature: give a number above 0"),
+        ({"objects": {"smallest_px": True}}, "gives true as smallest_px"),
+        ({"objects": {"radius_px": -1}}, "gives -1 as radius_px"),
+        ({"classes": {"names": "ab"}}, 'gives "ab" as names: give a list'),
+        ({"classes": {"names": ["a", "b"], "colours": [[0, 0, 0]]}}, "2 classes and 1 colour"),
+    ],
+)
+def test_a_value_that_a_sidecar_cannot_have_is_refused(tmp_path, about, sentence):
+    path = threshold(tmp_path / "a.onnx")
+    path.with_suffix(".json").write_text(json.dumps(about))
+    with pytest.raises(ModelError, match=sentence):
+        flow.load(path)
+
+
+def test_percentiles_that_a_sidecar_does_not_name_are_those_of_training(tmp_path):
+    path, image = threshold(tmp_path / "a.onnx"), picture(40, 40)
+    path.with_suffix(".json").write_text('{"normalisation": {"kind": "percentiles"}}')
+    low, high = np.percentile(image, (1, 99.8))
+    expected = (image[..., 0] - low) / (high - low) > 0.5
+    np.testing.assert_array_equal(OnnxModel(path).predict(image).argmax(0), expected)
+
+
 def test_a_graph_that_normalises_by_statistics_is_not_cut(tmp_path):
     path = threshold(tmp_path / "a.onnx")
     path.with_suffix(".json").write_text('{"normalisation": {"inside": true, "kind": "percentiles"}}')

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,27 @@ import torch
 from numpy.typing import NDArray
 
 from delineate.core import ModelError
+from delineate.data.problem import counted
 from delineate.inference.answers import OUTPUTS, Outputs, shown
-from delineate.learn.normalisation import Normalisation, normalised
+from delineate.learn.normalisation import NORMALISATIONS, Normalisation, normalised
 
 KINDS = ("type", "fixed", "percentiles", "zscore", "none")
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+FITS: dict[str, Callable[[Any], bool]] = {
+    "a list": lambda value: isinstance(value, list),
+    "true or false": lambda value: isinstance(value, bool),
+    "a number": _number,
+    "a number of 0 or more": lambda value: _number(value) and value >= 0,
+    "a number above 0 (1 for none)": lambda value: _number(value) and value > 0,
+    "a whole number of 0 or more": lambda value: _number(value) and value >= 0 and value % 1 == 0,
+    "a whole number of 1 or more": lambda value: _number(value) and value >= 1 and value % 1 == 0,
+}
+"""What a value of a sidecar has to be, as it is said and as it is checked."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +69,16 @@ class Sidecar:
 
 
 def read_sidecar(path: Path) -> Sidecar:
-    """The sidecar at `path`; raises ModelError where it cannot be read."""
+    """The sidecar at `path`; raises ModelError where it cannot be read, or where a value is none that it can have."""
+
+    def given(about: Mapping[str, Any], key: str, wanted: str, otherwise: Any) -> Any:
+        value = about.get(key)
+        if value is None:
+            return otherwise
+        if not FITS[wanted](value):
+            raise ModelError(f"{path} gives {json.dumps(value)} as {key}: give {wanted}")
+        return int(value) if wanted.startswith("a whole") else value
+
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         classes, how = about.get("classes") or {}, about.get("normalisation") or {}
@@ -58,29 +86,41 @@ def read_sidecar(path: Path) -> Sidecar:
         ends = about.get("outputs")
         if isinstance(ends, list):  # as Delineate describes its own
             ends = next((one["name"] for one in ends if one["name"] in OUTPUTS), None)
-        known = {key: how[key] for key in ("inside", "kind", "low", "high") if key in how}
+        kind = how.get("kind", "type")
+        usual = NORMALISATIONS.get(kind, Normalisation(kind, math.nan, math.nan))  # "fixed" has no usual ones
         sidecar = Sidecar(
-            names=tuple(map(str, classes.get("names", ()))),
+            names=tuple(map(str, given(classes, "names", "a list", ()))),
             colours=tuple((int(r), int(g), int(b)) for r, g, b in classes.get("colours", ())),
-            halo=None if about.get("halo") is None else int(about["halo"]),
-            divisor=None if about.get("divisor") is None else int(about["divisor"]),
-            any_size=bool(about.get("any_size", False)),
-            radius_px=float(objects.get("radius_px", 0)),
-            smallest_px=int(objects.get("smallest_px", 0)),
-            temperature=float(about.get("temperature", 1.0)),
+            inside=given(how, "inside", "true or false", False),
+            kind=kind,
+            low=given(how, "low", "a number", usual.low),
+            high=given(how, "high", "a number", usual.high),
+            halo=given(about, "halo", "a whole number of 0 or more", None),
+            divisor=given(about, "divisor", "a whole number of 1 or more", None),
+            any_size=given(about, "any_size", "true or false", False),
+            radius_px=given(objects, "radius_px", "a number of 0 or more", 0.0),
+            smallest_px=given(objects, "smallest_px", "a whole number of 0 or more", 0),
+            temperature=given(about, "temperature", "a number above 0 (1 for none)", 1.0),
             outputs=ends,
-            **known,
         )
     except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} cannot be read ({error}): correct it, or export the model again") from error
-    if not 0 < sidecar.temperature < float("inf"):
+    if kind not in KINDS:
+        raise ModelError(f"{path} names the normalisation {kind}: choose from {', '.join(KINDS)}")
+    scales = kind in ("fixed", "percentiles") and not sidecar.inside
+    least, most = (0, 100) if kind == "percentiles" else (-math.inf, math.inf)
+    if scales and not least <= sidecar.low < sidecar.high <= most:
         raise ModelError(
-            f"{path} names the temperature {sidecar.temperature}: give a number above 0, 1 for none"
+            f"{path} scales by {kind} from {sidecar.low} to {sidecar.high}: give a low below the high"
+            f"{', both from 0 to 100' if kind == 'percentiles' else ''}"
+        )
+    if sidecar.names and len(sidecar.colours) not in (0, len(sidecar.names)):
+        raise ModelError(
+            f"{path} names {len(sidecar.names)} classes and {counted(len(sidecar.colours), 'colour')}: give each class one, "
+            "or leave the colours out"
         )
     if sidecar.outputs not in (None, *OUTPUTS):
         raise ModelError(f"{path} names the outputs {sidecar.outputs}: choose from {', '.join(OUTPUTS)}")
-    if sidecar.kind not in KINDS:
-        raise ModelError(f"{path} names the normalisation {sidecar.kind}: choose from {', '.join(KINDS)}")
     return sidecar
 
 
