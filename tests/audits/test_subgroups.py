@@ -51,6 +51,36 @@ def test_a_model_that_is_as_good_everywhere_passes() -> None:
     assert "No subgroup is worse beyond chance" in section.sentence
 
 
+def test_columns_that_have_nothing_to_do_with_it_hardly_ever_warn() -> None:
+    verdicts = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        masks = {case.name: case.labels * (rng.random((40, 40)) < rng.uniform(0.4, 1)) for case in CASES[:12]}
+        names = [case.name for case in CASES[:12]]
+        facts = {title: dict(zip(names, rng.choice(list("abc"), 12).tolist(), strict=True)) for title in "xy"}
+        section = by_subgroups(Subject("the model", CELLS, masks=masks), Evidence(CASES[:12], facts=facts))
+        verdicts.append(section.verdict)
+    assert sum(verdict in ("warn", "fail") for verdict in verdicts) <= 1
+
+
+def test_of_too_few_cases_nothing_is_said_either_way() -> None:
+    few = Evidence(CASES[:6], facts={"scanner": SCANNER})
+    section = by_subgroups(subject(), few)
+    assert section.findings[0].verdict == "open"
+    assert "6 cases are too few to tell a worse subgroup from chance" in section.sentence
+
+
+def test_the_page_says_how_chance_was_told() -> None:
+    section = by_subgroups(subject(worse_on="old"), Evidence(CASES, facts={"scanner": SCANNER}))
+    assert any(
+        "corrected after Holm for all of them: where nothing differs, at most one audit in twenty" in note
+        for note in section.notes
+    )
+    p = {row["value"]: row["p"] for row in section.numbers["scanner"] if row["score"] == "dice"}
+    assert p["old"] == p["new"] < 0.01
+    assert f"corrected p {p['old']:.3f}" in section.sentence
+
+
 def test_without_facts_cases_are_told_apart_by_the_size_of_their_objects() -> None:
     section = by_subgroups(subject(), Evidence(CASES))
     assert {row["value"] for row in section.numbers[SIZE]} == {"64", "81", "100", "121"}

@@ -1,7 +1,7 @@
 """Is the model as good for every scanner, site and stain, and for objects of every size? Scores by any column of facts.
 
-Each value of a column is set beside all other cases; the difference has an interval over groups of cases (patients). The
-size of the objects in a case is a column that is always known.
+Each value of a column is set beside all other cases; the difference has an interval over groups of cases (patients), and a p
+that is corrected for all the comparisons of the audit. The size of the objects in a case is a column that is always known.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from delineate.audits.evidence import Evidence
 from delineate.audits.section import Chart, Curve, Remedy, Section, Table
 from delineate.audits.subject import Subject
 from delineate.core import UNLABELLED, Case, DataError
-from delineate.data.problem import listed
+from delineate.data.problem import counted, listed
 from delineate.score import SCORES, ScoreTable, Subgroup, components, pool_objects, score_case, subgroups
+from delineate.score.chance import BEYOND, corrected
 from delineate.score.subgroups import NOT_STATED
 
 SIZE = "typical object (px)"
@@ -58,26 +59,39 @@ def by_subgroups(
         (title, one)
         for title, several in found.items()
         for one in several
-        if one.score == "dice" and one.value != NOT_STATED and one.cases >= settings.least
+        if one.score == "dice"
+        and one.value != NOT_STATED
+        and one.cases >= settings.least
+        and one.difference_interval
     ]
-    telling = [(title, one) for title, one in judged if _beyond_chance(one) and one.difference < 0]
+    chances = corrected(table, [one for _, one in judged])
+    p = {id(one): chance.p for (_, one), chance in zip(judged, chances, strict=True)}
+    telling = [
+        (title, one, chance)
+        for (title, one), chance in zip(judged, chances, strict=True)
+        if chance.p < BEYOND and one.difference < 0
+    ]
     if judged:
         notes.append(
-            f"{len(judged)} subgroups were compared: about one in twenty would seem to differ by chance alone."
+            f"{len(judged)} subgroups were compared, by permutation tests whose p are corrected after Holm for all of them: "
+            "where nothing differs, at most one audit in twenty finds any worse."
         )
     weakest = SIZE
     if not judged:
         sentence, gap = "No subgroup has enough cases on either side to be compared.", math.nan
-    elif not telling:
-        sentence, gap = f"No subgroup is worse beyond chance, by {listed(found)}.", 0.0
-    else:
-        weakest, one = min(telling, key=lambda item: item[1].difference)
+    elif telling:
+        weakest, one, chance = min(telling, key=lambda item: item[1].difference)
         low, high = one.difference_interval or (math.nan, math.nan)
         gap = -one.difference
         sentence = (
             f"Where {weakest} is {one.value} ({one.cases} cases), Dice of {one.name} is {gap:.3f} lower than elsewhere "
-            f"(95 % interval {-high:.3f} to {-low:.3f})."
+            f"(95 % interval {-high:.3f} to {-low:.3f}; corrected p {chance.p:.3f})."
         )
+    elif min(chance.least for chance in chances) > BEYOND:
+        sentence = f"{counted(len(cases), 'case')} are too few to tell a worse subgroup from chance, by {listed(found)}."
+        gap = math.nan
+    else:
+        sentence, gap = f"No subgroup is worse beyond chance, by {listed(found)}.", 0.0
     finding = evidence.thresholds.judged("subgroups.gap", gap, sentence)
     return Section(
         "subgroups",
@@ -85,11 +99,11 @@ def by_subgroups(
         "Is the model as good for every scanner, site and stain, and for objects of every size?",
         sentence,
         findings=(finding,),
-        tables=(*(_table(title, several) for title, several in found.items()), _objects_table(table)),
+        tables=(*(_table(title, several, p) for title, several in found.items()), _objects_table(table)),
         charts=(_chart(SIZE, found[SIZE]),),
         remedies=(_remedy(weakest),) if telling else (),
         notes=tuple(notes),
-        numbers={title: [_plain(one) for one in several] for title, several in found.items()},
+        numbers={title: [_plain(one, p) for one in several] for title, several in found.items()},
     )
 
 
@@ -166,13 +180,7 @@ def _typical_sizes(cases: tuple[Case, ...]) -> Mapping[str, str]:
     return sizes
 
 
-def _beyond_chance(one: Subgroup) -> bool:
-    return one.difference_interval is not None and not (
-        one.difference_interval[0] <= 0 <= one.difference_interval[1]
-    )
-
-
-def _table(title: str, several: tuple[Subgroup, ...]) -> Table:
+def _table(title: str, several: tuple[Subgroup, ...], p: Mapping[int, float]) -> Table:
     rows = tuple(
         (
             one.value,
@@ -183,10 +191,21 @@ def _table(title: str, several: tuple[Subgroup, ...]) -> Table:
             _range(one.interval),
             one.difference,
             _range(one.difference_interval),
+            f"{p[id(one)]:.3f}" if id(one) in p else "",
         )
         for one in several
     )
-    header = (title, "class", "score", "cases", "mean", "95 % interval", "less all others", "95 % interval")
+    header = (
+        title,
+        "class",
+        "score",
+        "cases",
+        "mean",
+        "95 % interval",
+        "less all others",
+        "95 % interval",
+        "p",
+    )
     return Table(f"Scores by {title}", header, rows)
 
 
@@ -227,7 +246,7 @@ def _range(interval: tuple[float, float] | None) -> str:
     return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
 
 
-def _plain(one: Subgroup) -> dict[str, Any]:
+def _plain(one: Subgroup, p: Mapping[int, float]) -> dict[str, Any]:
     return {
         "value": one.value,
         "class": one.name,
@@ -237,4 +256,5 @@ def _plain(one: Subgroup) -> dict[str, Any]:
         "interval": one.interval,
         "difference": one.difference,
         "difference_interval": one.difference_interval,
+        "p": p.get(id(one)),
     }

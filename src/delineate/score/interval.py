@@ -7,6 +7,7 @@ doi:10.1017/CBO9780511802843, section 3.8.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,22 +21,25 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Intervals:
-    """Where 95 % of the resampled means, and medians, lie: (low, high), each; None where nothing can be drawn."""
+    """Where the mean, and the median, of all such cases lies with 95 %: (low, high), each; None where nothing can be drawn."""
 
     mean: Interval | None
     median: Interval | None
 
 
 def intervals(values: Sequence[float], groups: Sequence[str], *, resamples: int = RESAMPLES) -> Intervals:
-    """95 % percentile bootstrap intervals of mean and median over groups, the same for the same values and groups.
+    """95 % bootstrap intervals of mean and median over groups, the same for the same values and groups.
 
     values: one per case; nan is undefined and left out, inf enters the median and not the mean, as in `summarise`.
     groups: the group of each case. With fewer than two groups that hold a defined value (or, for the mean, a finite
-    one) there is no interval. They tell of the choice of cases only, not of wrong labels or of other hospitals; with
-    fewer than about ten groups they are too narrow.
+    one) there is no interval. They tell of the choice of cases only, not of wrong labels or of other hospitals. Percentiles
+    of the resampled, which of few groups n resemble each other too much: that of the mean is widened by
+    t(n - 1) / 1.96 * sqrt(n / (n - 1)), 2.7 times for three groups and by 4 % for 45 (Hesterberg 2015,
+    doi:10.1080/00031305.2015.1089789); that of the median is too narrow with fewer than about ten.
 
-    >>> intervals([0.9, 0.8, 0.7, 0.9, 0.8, 0.7], ["a", "b", "c", "d", "e", "f"]).mean
-    (0.733..., 0.866...)
+    >>> low, high = intervals([0.9, 0.8, 0.7, 0.9, 0.8, 0.7], ["a", "b", "c", "d", "e", "f"]).mean
+    >>> round(low, 3), round(high, 3)
+    (0.704, 0.896)
     >>> intervals([0.9, 0.8, 0.7], ["a", "a", "a"])  # one patient says nothing about others
     Intervals(mean=None, median=None)
     """
@@ -53,37 +57,42 @@ def intervals(values: Sequence[float], groups: Sequence[str], *, resamples: int 
         means.append(sums[counts > 0] / counts[counts > 0])
         medians.append(_medians(times[:, order], shown[order]))
     return Intervals(
-        mean=_middle(np.concatenate(means)) if len(np.unique(names[finite])) > 1 else None,
+        mean=_widened(_middle(np.concatenate(means)), shown[finite].mean(), len(np.unique(names[finite])))
+        if len(np.unique(names[finite])) > 1
+        else None,
         median=_middle(np.concatenate(medians)),
     )
 
 
 def difference_interval(
-    values: Sequence[float], inside: Sequence[bool], groups: Sequence[str], *, resamples: int = RESAMPLES
+    values: Sequence[float], inside: Sequence[bool], groups: Sequence[str]
 ) -> Interval | None:
-    """95 % percentile bootstrap interval of the mean of the cases `inside` less the mean of all others.
+    """95 % interval of the mean of the cases `inside` less the mean of all others, by Student's t over groups.
 
-    values, groups: as `intervals`; only finite values enter. Whole groups are drawn again, with their cases on both sides.
-    None where fewer than two groups have a finite value on either side.
+    values, groups: as `intervals`; only finite values enter. A group's cases count together on either side, and where it has
+    cases on both, against each other. None where fewer than two groups have a finite value on either side. Each side has
+    its own variance, as Welch has it (1947, doi:10.1093/biomet/34.1-2.28), and t the degrees of freedom of the side with fewer
+    groups, for Welch's own number of them leaves intervals of two or three groups beside many too narrow.
 
     >>> values = [0.9, 0.8, 0.9, 0.8, 0.5, 0.6, 0.5, 0.6]
     >>> low, high = difference_interval(values, [True] * 4 + [False] * 4, "abcdefgh")
     >>> round(low, 2), round(high, 2)
-    (0.23, 0.38)
+    (0.17, 0.43)
     """
     known, inner = np.asarray(values, dtype=np.float64), np.asarray(inside, dtype=bool)
     finite = np.isfinite(known)
-    names = np.asarray(list(groups))
-    if min(len(np.unique(names[finite & side])) for side in (inner, ~inner)) < 2:
-        return None
-    shown, here = known[finite], inner[finite]
-    differences = []
-    for times in _drawn(names[finite], resamples):
-        counts = [times[:, side].sum(1) for side in (here, ~here)]
-        both = (counts[0] > 0) & (counts[1] > 0)
-        sums = [times[:, side] @ shown[side] for side in (here, ~here)]
-        differences.append(sums[0][both] / counts[0][both] - sums[1][both] / counts[1][both])
-    return _middle(np.concatenate(differences))
+    members, member = np.unique(np.asarray(list(groups)), return_inverse=True)
+    means, parts, counts = [], [], []
+    for side in (finite & inner, finite & ~inner):
+        counts.append(len(np.unique(member[side])))
+        if counts[-1] < 2:
+            return None
+        means.append(float(known[side].mean()))
+        off = np.bincount(member[side], known[side] - means[-1], minlength=len(members)) / side.sum()
+        parts.append(off * math.sqrt(counts[-1] / (counts[-1] - 1)))
+    difference = means[0] - means[1]
+    half = _student(min(counts) - 1) * math.sqrt(float(((parts[0] - parts[1]) ** 2).sum()))
+    return difference - half, difference + half
 
 
 def ratio_interval(
@@ -131,3 +140,16 @@ def _middle(values: NDArray[np.float64]) -> Interval:
     """The middle 95 %, of values that occur, for infinite ones cannot be interpolated."""
     low, high = np.percentile(values, (2.5, 97.5), method="inverted_cdf")
     return float(low), float(high)
+
+
+def _widened(interval: Interval, middle: float, groups: int) -> Interval:
+    """As far from the middle as Student's t would have it of so few groups."""
+    times = _student(groups - 1) / _student(math.inf) * math.sqrt(groups / (groups - 1))
+    return tuple(float(middle + times * (end - middle)) for end in interval)  # type: ignore[return-value]
+
+
+def _student(freedom: float) -> float:
+    """The half-width of the middle 95 % of Student's t."""
+    from scipy.stats import norm, t
+
+    return float(norm.ppf(0.975) if math.isinf(freedom) else t.ppf(0.975, freedom))

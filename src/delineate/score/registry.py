@@ -6,6 +6,7 @@ table; those in MORE_SCORES cost more time or suit some structures only, and are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -74,6 +75,16 @@ class Score:
         if self.in_space:
             return self.function(truth, predicted, label=label, spacing=spacing)
         return self.function(truth, predicted, label=label)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest value that it can have.
+
+        >>> SCORES["dice"].range, SCORES["hausdorff"].range
+        ((0.0, 1.0), (0.0, inf))
+        """
+        known = [end for end in (self.best, self.when_missed, self.when_spurious) if not math.isnan(end)]
+        return min(known), max(known)
 
 
 _NAN, _INF = float("nan"), float("inf")

@@ -1,7 +1,7 @@
 """Does it work as well everywhere? Scores by scanner, site, stain: by any column that says something about the cases.
 
-A subgroup is set beside all other cases. Its difference from them has an interval, for which whole groups of cases (patients)
-are drawn again together, so that a patient with cases in several subgroups stays one patient.
+A subgroup is set beside all other cases. Its difference from them has an interval in which whole groups of cases (patients) are
+one witness each, so that a patient with cases in several subgroups stays one patient.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,8 @@ class Subgroup:
     """One score of one class among the cases of one value of a column, and among all others.
 
     interval: of its mean. difference: its mean less that of all other cases, nan where either has none; with an
-    interval that leaves 0 out it is unlikely to be chance.
+    interval that leaves 0 out it is unlikely to be chance, if nothing else was asked. inside: whether each case of the
+    table is among them.
     """
 
     value: str
@@ -39,6 +40,7 @@ class Subgroup:
     interval: Interval | None
     difference: float
     difference_interval: Interval | None
+    inside: tuple[bool, ...] = field(repr=False)
 
 
 def subgroups(table: ScoreTable, column: Mapping[str, str]) -> tuple[Subgroup, ...]:
@@ -83,6 +85,7 @@ def subgroups(table: ScoreTable, column: Mapping[str, str]) -> tuple[Subgroup, .
                         part.intervals(name, score.name).mean,
                         _mean(every[inside]) - _mean(every[~inside]),
                         low_high,
+                        tuple(inside.tolist()),
                     )
                 )
     return tuple(found)

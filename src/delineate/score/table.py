@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -115,8 +115,10 @@ class ScoreTable:
         )
 
     def intervals(self, name: str, score: str) -> Intervals:
-        """Bootstrap intervals of mean and median of one score of class `name`, over groups of cases."""
-        return intervals(self.values(name, score), [case.group for case in self.cases])
+        """Bootstrap intervals of mean and median of one score of class `name`, over groups of cases; within its range."""
+        found = intervals(self.values(name, score), [case.group for case in self.cases])
+        bounds = next(one for one in self.scores if one.name == score).range
+        return replace(found, mean=None if found.mean is None else _within(found.mean, bounds))
 
     def pooled_dice(self, name: str) -> float:
         """Dice of class `name` over the pixels of all cases together; nan where nobody holds it."""
@@ -225,6 +227,11 @@ class ScoreTable:
                     f"images, which their means leave out, because only one side holds the class: {listed(without)}"
                 )
         return tuple(said)
+
+
+def _within(interval: Interval, bounds: tuple[float, float]) -> Interval:
+    low, high = (min(max(end, bounds[0]), bounds[1]) for end in interval)
+    return low, high
 
 
 def score_case(
