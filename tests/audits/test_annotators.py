@@ -112,6 +112,18 @@ def test_a_model_that_is_worse_than_any_person_stands_apart() -> None:
     assert "less well than they agree with each other" in found.sentence
 
 
+@pytest.mark.parametrize(("count", "verdict"), [(2, "open"), (4, "open"), (5, "pass")])
+def test_by_few_images_the_place_of_the_model_is_not_proven(count: int, verdict: str) -> None:
+    alike = people(**{name: Style(unsteady_px=0.3) for name in ("anna", "ben", "cy")})
+    few = {name: own[:count] for name, own in alike.items()}
+    section = annotators(subject(Style(unsteady_px=0.3)), evidence(few))
+    found = {one.name: one for one in section.findings}["annotators.model_among_people"]
+    assert found.verdict == verdict
+    assert ("Nothing is proven by so few images: it takes 5 of different groups." in found.sentence) == (
+        verdict == "open"
+    )
+
+
 def test_without_a_mask_of_the_model_people_are_compared() -> None:
     section = annotators(Subject("the model", CELLS, masks={}), evidence(PLANTED))
     assert "annotators.model_among_people" not in {one.name for one in section.findings}

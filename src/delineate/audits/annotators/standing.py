@@ -3,7 +3,7 @@
 In turn each person is left out and set beside the model: which of the two agrees better with all others (the alternative
 annotator test, Calderon, Reichart & Dror 2025, arXiv:2501.10970)? Over all people at once this is Williams' index (1976,
 doi:10.2307/2529750): mean agreement of the model with people by mean agreement of people with each other, 1 where it is one
-of them. Intervals are of the bootstrap over groups of images.
+of them. Intervals are of the bootstrap over groups of images; of fewer than LEAST nothing is concluded.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from delineate.score import intervals
 from delineate.score.interval import Interval, ratio_interval
 
 Values = NDArray[np.float64]
+LEAST = 5  # groups of images, without which the place of a model stays open
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,14 @@ class Beside:
 @dataclass(frozen=True)
 class Standing:
     """The model among people. difference: mean Dice of the model with people less that of people with each other, with
-    its interval; index: Williams' index with its own. beside: each person in turn."""
+    its interval; index: Williams' index with its own. beside: each person in turn. groups: of images, in which both are known."""
 
     difference: float
     interval: Interval | None
     index: float
     index_interval: Interval | None
     beside: tuple[Beside, ...]
+    groups: int
 
 
 def standing(
@@ -67,6 +69,7 @@ def standing(
         float(parts.sum()) / total if total else float("nan"),
         ratio_interval(parts.tolist(), wholes.tolist(), names),
         tuple(_beside(person, people, model, groups) for person in model),
+        len(set(names)),
     )
 
 

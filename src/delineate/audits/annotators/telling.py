@@ -11,7 +11,7 @@ from delineate.audits.annotators.agreement import Agreement
 from delineate.audits.annotators.habits import Habit
 from delineate.audits.annotators.hands import Hand
 from delineate.audits.annotators.leaning import Leaning
-from delineate.audits.annotators.standing import Standing
+from delineate.audits.annotators.standing import LEAST, Standing
 from delineate.audits.evidence import Evidence
 from delineate.audits.section import Finding, Remedy
 from delineate.score.interval import Interval
@@ -80,7 +80,8 @@ def model_findings(
 ) -> list[Finding]:
     """Whether the model stands among people; how it draws; whom it resembles."""
     own = next(habit for habit in habits if habit.name == model.name)
-    worst = math.nan if place.interval is None else place.interval[0]
+    few = place.groups < LEAST
+    worst = math.nan if few or place.interval is None else place.interval[0]
     first = leans[0]
     verb = "better than" if place.difference > 0 else "less well than"
     likeness = (
@@ -94,7 +95,9 @@ def model_findings(
             "annotators.model_among_people",
             worst,
             f"{model.name} agrees with people {abs(place.difference):.3f} Dice {verb} they agree with each other"
-            f"{between(place.interval, '+.3f')}.",
+            f"{between(place.interval, '+.3f')}."
+            + f" Nothing is proven by so few images: it takes {LEAST} of different groups."
+            * few,
         ),
         evidence.thresholds.judged(
             "annotators.model_border_px",
