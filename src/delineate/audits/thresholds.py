@@ -103,7 +103,7 @@ THRESHOLDS: dict[str, Threshold] = {
     "shift.probability": Threshold(0.5, 0.95, "a change by half can turn over a label that was certain"),
     "shift.dice": Threshold(0.01, 0.03, "of Dice, as much as methods are told apart by"),
     "annotators.agreement": Threshold(
-        0.8, 0.6, "Dice of the two people furthest apart; no model can please both"
+        0.8, 0.6, "Dice of the two people furthest apart; where they differ, a model is wrong for one"
     ),
     "annotators.border_px": Threshold(1.0, 2.0, "pixels between one person's borders and those of all"),
     "annotators.small_missed": Threshold(0.05, 0.2, "of the small objects, that one person leaves out"),
