@@ -6,6 +6,7 @@ import itertools
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -122,6 +123,25 @@ def test_by_few_images_the_place_of_the_model_is_not_proven(count: int, verdict:
     assert ("Nothing is proven by so few images: it takes 5 of different groups." in found.sentence) == (
         verdict == "open"
     )
+
+
+@pytest.mark.parametrize("with_ids", [True, False])
+def test_who_left_half_of_each_image_unlabelled_has_left_out_nothing(with_ids: bool) -> None:
+    def by_halves(case: Case) -> Case:
+        labels = case.labels.copy()  # type: ignore[union-attr]
+        labels[:, 72:] = 255
+        return replace(case, labels=labels, objects=case.objects if with_ids else None)
+
+    anna = PLANTED["anna"] if with_ids else [replace(case, objects=None) for case in PLANTED["anna"]]
+    ben = [by_halves(case) for case in PLANTED["ben"]]
+    for mine, larger in ((anna, 0), (ben, 1)):
+        two = {"anna": anna, "ben": [by_halves(case) for case in mine] if mine is anna else mine}
+        section = annotators(Subject("the model", CELLS, masks={}), evidence(two))
+        his = section.numbers["habits"]["ben"]
+        assert his["missed"] == his["small_missed"] == his["extra"] == 0
+        assert his["larger_px"] == pytest.approx(larger, abs=0.3)
+        good = {row[0]: row[2] for row in section.tables[-1].rows}
+        assert good["ben"] > 0.99
 
 
 def test_without_a_mask_of_the_model_people_are_compared() -> None:

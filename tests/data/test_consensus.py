@@ -72,6 +72,19 @@ def test_partners_share_most_with_each_other() -> None:
     assert dict(zip(one.tolist(), other.tolist(), strict=True)) == {1: 7, 2: 8}
 
 
+def test_staple_takes_silence_for_no_opinion() -> None:
+    whole = np.zeros((20, 20), np.uint8)
+    whole[5:15, 5:15] = 1
+    half = whole.copy()
+    half[:, 10:] = UNLABELLED
+    found = staple([whole, whole, half], label=1)
+    np.testing.assert_allclose(found.sensitivity, 1, atol=1e-3)
+    np.testing.assert_allclose(found.specificity, 1, atol=1e-3)
+    np.testing.assert_array_equal(found.probability > 0.5, whole == 1)
+    nobody = staple([np.full((2, 2), UNLABELLED, np.uint8)] * 2, label=1)
+    assert np.isnan(nobody.probability).all()
+
+
 def test_staple_trusts_the_two_who_agree() -> None:
     good, poor = np.zeros((2, 20, 20), np.uint8)
     good[5:15, 5:15] = poor[5:8, 5:15] = 1

@@ -33,7 +33,8 @@ class Consensus:
 
 @dataclass(frozen=True, eq=False)
 class Staple:
-    """One class as STAPLE sees it. probability: (*spatial) float32 of the class. sensitivity, specificity: of each
+    """One class as STAPLE sees it. probability: (*spatial) float32 of the class; where somebody said nothing, the share of the
+    others who said it, nan where nobody said anything. sensitivity, specificity: of each
     person, in their order, against the hidden truth; nan where the class is not in the picture."""
 
     probability: NDArray[np.float32]
@@ -77,7 +78,7 @@ def majority(
 
 
 def staple(labels: Sequence[NDArray[np.uint8]], *, label: int) -> Staple:
-    """STAPLE for one class of one picture, through SimpleITK; pixels that somebody left UNLABELLED count as not of it.
+    """STAPLE for one class of one picture, through SimpleITK, on the pixels of which everybody said something.
 
     >>> drawn = [np.zeros((8, 8), np.uint8) for _ in range(3)]
     >>> for mask in drawn[:2]:
@@ -90,17 +91,21 @@ def staple(labels: Sequence[NDArray[np.uint8]], *, label: int) -> Staple:
 
     sitk: Any = SimpleITK
 
-    masks = _stacked(labels) == label
-    people = len(masks)
+    said = _stacked(labels)
+    people, spoke = len(said), (said != UNLABELLED).sum(0)
+    with np.errstate(invalid="ignore"):
+        probability = ((said == label).sum(0) / spoke).astype(np.float32)
+    everybody = spoke == people
+    masks = said[:, everybody] == label
     if not masks.any() or masks.all():
-        whole = np.full(masks[0].shape, float(masks.all()), np.float32)
-        return Staple(whole, (float("nan"),) * people, (float("nan"),) * people)
+        return Staple(probability, (float("nan"),) * people, (float("nan"),) * people)
     filtered = sitk.STAPLEImageFilter()
     filtered.SetForegroundValue(1.0)
     filtered.SetMaximumIterations(200)
-    found = filtered.Execute([sitk.GetImageFromArray(mask.astype(np.uint8)) for mask in masks])
+    found = filtered.Execute([sitk.GetImageFromArray(mask[None].astype(np.uint8)) for mask in masks])
+    probability[everybody] = sitk.GetArrayFromImage(found)[0]
     return Staple(
-        sitk.GetArrayFromImage(found).astype(np.float32),
+        probability,
         tuple(float(x) for x in filtered.GetSensitivity()),
         tuple(float(x) for x in filtered.GetSpecificity()),
     )

@@ -48,13 +48,14 @@ def habits_of(
         here = {hand.name: hand for hand in hands if hand.labels[i] is not None}
         unsaid = consensus.labels == UNLABELLED
         reference = np.where(unsaid, 0, objects_in(consensus.labels, consensus.objects))
-        shapes = {}
+        shapes, silent = {}, {}
         for name, hand in here.items():
             labels, ids = hand.labels[i], hand.objects[i]
             if labels is not None:
                 mine = ids if ids is not None else (labels > 0) & (labels != UNLABELLED)
-                shapes[name] = np.where(unsaid, mine.dtype.type(0), mine)
-        seen = drawn(reference, shapes)
+                silent[name] = unsaid | (labels == UNLABELLED)
+                shapes[name] = np.where(silent[name], mine.dtype.type(0), mine)
+        seen = drawn(reference, shapes, silent={name: own for name, own in silent.items() if own.any()})
         for name, own in pictures.items():
             own.append(seen.get(name))
     sizes = np.concatenate([[], *(one.sizes for one in _longest(pictures))])
@@ -64,9 +65,9 @@ def habits_of(
 
 
 def _longest(pictures: Mapping[str, Sequence[Drawn | None]]) -> list[Drawn]:
-    """One drawing of every image, for the sizes in its consensus."""
-    found = [next((one for one in several if one), None) for several in zip(*pictures.values(), strict=True)]
-    return [one for one in found if one]
+    """Of every image the drawing of most objects, for the sizes in its consensus."""
+    found = [[one for one in several if one] for several in zip(*pictures.values(), strict=True)]
+    return [max(several, key=lambda one: len(one.sizes)) for several in found if several]
 
 
 def _habit(name: str, pictures: Sequence[Drawn | None], small_px: float, groups: Sequence[str]) -> Habit:

@@ -26,10 +26,10 @@ _LEAST_CONTOUR_PX = 40.0  # of which wiggles are measured
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """One person's drawing of the n objects of a reference.
+    """One person's drawing of the n objects of a reference: of those of which they labelled the ground, half or more.
 
-    sizes: (n,) pixels in the reference. missed: (n,), whether nothing of it was drawn. larger_px: (n,) how far the border
-    lies outside that of the reference, negative inside. moved_px: (n, 2) rows and columns by which the middle is off.
+    sizes: (n,) pixels in the reference. missed: (n,), whether nothing was drawn where they labelled. larger_px: (n,) how far
+    the border lies outside that of the reference, negative inside. moved_px: (n, 2) rows and columns by which the middle is off.
     wiggles_px: (n,) root mean square of the waves of the drawn border shorter than WAVE_PX. border_px: (n,) length of the
     reference's border, in pixels. Numbers are nan where an object was missed or, wiggles and moves, cannot be told.
     extra: number of drawn objects that the reference has nothing of.
@@ -45,12 +45,16 @@ class Drawn:
 
 
 def drawn(
-    reference: NDArray[np.integer], people: Mapping[str, NDArray[np.integer] | NDArray[np.bool_]]
+    reference: NDArray[np.integer],
+    people: Mapping[str, NDArray[np.integer] | NDArray[np.bool_]],
+    *,
+    silent: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> dict[str, Drawn]:
     """What each person made of the objects of a picture.
 
     reference: (*spatial) object ids, 2 axes or 3. people: ids of the same shape or, where they told no objects apart, True
-    where they drew something: there the ground between two objects of the reference is divided.
+    where they drew something: there the ground between two objects of the reference is divided. silent: where each of
+    them said nothing, True, of the same shape; nobody is judged there.
 
     >>> disc = np.hypot(*(np.indices((40, 40)) - 20)) <= 8
     >>> larger = np.hypot(*(np.indices((40, 40)) - 20)) <= 10
@@ -58,9 +62,15 @@ def drawn(
     >>> bool(abs(seen["anna"].larger_px[0] - 2) < 0.15), bool(seen["ben"].missed[0])
     (True, True)
     """
+    silent = silent or {}
     if reference.ndim == 3:
         slices = [
-            drawn(plane, {name: own[z] for name, own in people.items()}) for z, plane in enumerate(reference)
+            drawn(
+                plane,
+                {name: own[z] for name, own in people.items()},
+                silent={name: own[z] for name, own in silent.items()},
+            )
+            for z, plane in enumerate(reference)
         ]
         return {name: joined([one[name] for one in slices]) for name in people}
     from scipy import ndimage
@@ -80,22 +90,28 @@ def drawn(
             for side, n in zip(box, reference.shape, strict=True)
         )
         ours = reference[wide] == index
-        own_ground = territory[wide] == index
-        enclosed = parallel_borders(depth(ours)[own_ground], pixels=int(ours.sum()), reach_px=REACH_PX)
+        own_ground, deep = territory[wide] == index, depth(ours)
+        whole = parallel_borders(deep[own_ground], pixels=int(ours.sum()), reach_px=REACH_PX)
         size, length = float(ours.sum()), float((ours & ~ndimage.binary_erosion(ours, border_value=1)).sum())
         cut = _touches_edge(box, reference.shape)
         for name, own in objects.items():
-            theirs = own[wide]
+            theirs, seen, ground, enclosed, partial = own[wide], size, own_ground, whole, cut
+            if name in silent and silent[name][wide].any():
+                ground = own_ground & ~silent[name][wide]
+                seen, partial = float((ours & ground).sum()), True
+                if seen < size / 2:
+                    continue
+                enclosed = parallel_borders(deep[ground], pixels=int(seen), reach_px=REACH_PX)
             match = partner[name].get(index)
             if match is None:
-                missed = float(((theirs > 0) & ours).sum() < size / 2)
+                missed = float(((theirs > 0) & ours).sum() < seen / 2)
                 rows[name].append((size, missed, *(np.nan,) * 4, length))
                 continue
             shape = theirs == match
-            larger = float(np.interp((shape & own_ground).sum(), *enclosed))
-            moved = (np.nan, np.nan) if cut else _middle(shape) - _middle(ours)
-            rows[name].append((size, 0.0, larger, *moved, np.nan if cut else wiggles_px(shape), length))
-    return {name: _of_rows(rows[name], _extra(objects[name], reference)) for name in people}
+            larger = float(np.interp((shape & ground).sum(), *enclosed))
+            moved = (np.nan, np.nan) if partial else _middle(shape) - _middle(ours)
+            rows[name].append((size, 0.0, larger, *moved, np.nan if partial else wiggles_px(shape), length))
+    return {name: _of_rows(rows[name], _extra(objects[name], reference, silent.get(name))) for name in people}
 
 
 def wiggles_px(shape: NDArray[np.bool_]) -> float:
@@ -172,9 +188,12 @@ def _touches_edge(box: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
     return any(side.start == 0 or side.stop == n for side, n in zip(box, shape, strict=True))
 
 
-def _extra(own: NDArray[np.integer], reference: NDArray[np.integer]) -> int:
-    ids = np.unique(own[own > 0])
-    return len(np.setdiff1d(ids, own[reference > 0]))
+def _extra(own: NDArray[np.integer], reference: NDArray[np.integer], silent: NDArray[np.bool_] | None) -> int:
+    """Number of drawn objects without a pixel of the reference; what is cut off by silence may have one beyond."""
+    from scipy.ndimage import binary_dilation
+
+    told = own[reference > 0] if silent is None else own[(reference > 0) | binary_dilation(silent)]
+    return len(np.setdiff1d(np.unique(own[own > 0]), told))
 
 
 def _of_rows(rows: list[tuple[float, ...]], extra: int) -> Drawn:
