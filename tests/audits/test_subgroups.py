@@ -92,6 +92,12 @@ def test_cases_that_the_facts_lack_are_counted() -> None:
     assert "scanner is not stated for 1 of 16 cases." in section.notes
 
 
+def test_a_column_that_cannot_be_judged_is_told() -> None:
+    ages = {case.name: f"{20 + i} years" for i, case in enumerate(CASES)}
+    section = by_subgroups(subject(), Evidence(CASES, facts={"age": ages, "scanner": SCANNER}))
+    assert [note[:17] for note in section.notes if "is not judged" in note] == ["age is not judged"]
+
+
 def test_without_truth_or_predictions_a_sentence_says_so() -> None:
     with pytest.raises(DataError, match="no image has a mask"):
         by_subgroups(subject(), Evidence((Case("a", np.zeros((4, 4, 1))),)))

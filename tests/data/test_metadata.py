@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from delineate.core import DataError
-from delineate.data.metadata import metadata_column
+from delineate.data.metadata import metadata_column, metadata_facts
 
 
 def written(folder: Path, text: str) -> Path:
@@ -18,6 +18,16 @@ def written(folder: Path, text: str) -> Path:
 def test_the_separator_is_recognised(tmp_path: Path, separator: str) -> None:
     path = written(tmp_path, separator.join(["site", "name"]) + "\n" + separator.join(["Bonn", "a"]) + "\n")
     assert metadata_column(path, "site").of(["a"]) == {"a": "Bonn"}
+
+
+def test_a_first_line_for_spreadsheets_tells_the_separator(tmp_path: Path) -> None:
+    path = written(tmp_path, "sep=;\nname;age\na;40,5\n")
+    assert metadata_facts(path, ["a"]) == {"age": {"a": "40,5"}}
+
+
+def test_a_table_of_names_alone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="says nothing of the cases beyond their names"):
+        metadata_facts(written(tmp_path, "name\na\n"), ["a"])
 
 
 def test_names_may_be_files_in_folders_and_others_are_ignored(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from delineate.core import DataError
 from delineate.data import LargeImage, load
 from delineate.data.augment import Augmentation, batch
 from delineate.data.sample import Sample
+from delineate.flow.evidence import facts
 from delineate.learn import Overrides
 from delineate.learn.large_samples import large_samples
 from delineate.learn.normalisation import Normalisation
@@ -94,6 +95,15 @@ def test_looks_hold_every_class(data):
     _, labels, _ = case.part((slice(0, 500), slice(0, 700)))
     for label, spots in zip(case.classes, case.places, strict=True):
         assert (labels[tuple(spots.T)] == label).all()
+
+
+def test_what_a_table_says_of_a_large_image_is_said_of_its_windows(data):
+    (data / "metadata.csv").write_text("name,scanner\na.tif,old\n")
+    large = load(data).large
+    looks = large[0].looks
+    said = facts(None, data, looks, large=large)
+    assert looks
+    assert said == {"scanner": {look.name: "old" for look in looks}}
 
 
 def test_a_mask_of_another_size_is_refused(data):

@@ -199,6 +199,15 @@ def test_na_is_not_stated_and_does_not_make_words_of_numbers() -> None:
     assert [(one.value, one.cases) for one in found][-2:] == [("28 to 31", 4), ("not stated", 4)]
 
 
+@pytest.mark.parametrize("blank", ["unknown", "-", "Missing", "?"])
+def test_decimal_commas_are_numbers_and_words_for_nothing_are_not_stated(blank: str) -> None:
+    ages = {f"{i}": f"{20 + i},5" for i in range(12)} | {"12": blank}
+    found = [one for one in subgroups(table(*[5] * 13), ages) if one.score == "dice"]
+    assert [one.value for one in found] == [
+        "20,5 to 23,5", "23,5 to 26,5", "26,5 to 28,5", "28,5 to 31,5", "not stated",
+    ]  # fmt: skip
+
+
 def test_a_score_that_a_third_method_lacks_is_still_compared_between_the_two_that_have_it() -> None:
     asked = scores_asked(also=["boundary_iou"])
     cases = tuple(score_case(TRUTH, TRUTH, classes=CELLS, name=f"{i}", scores=asked) for i in range(3))

@@ -64,6 +64,12 @@ def by_subgroups(
         and one.cases >= settings.least
         and one.difference_interval
     ]
+    notes += [
+        f"{title} is not judged: none of what it says is of {settings.least} cases with others beside them. Only a column "
+        "in which all that is stated are numbers is cut into ranges."
+        for title in evidence.facts
+        if title not in {one for one, _ in judged}
+    ]
     chances = corrected(table, [one for _, one in judged])
     p = {id(one): chance.p for (_, one), chance in zip(judged, chances, strict=True)}
     telling = [

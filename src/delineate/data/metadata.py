@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from delineate.core import DataError
 from delineate.data.formats import stem_of
 from delineate.data.problem import listed
 
+_SEPARATOR = re.compile(r'"?sep=([^\r\n"])"?[,;\t]*(?:\r?\n|$)', re.I)
 NAMES = ("name", "case", "image", "file", "filename", "id", "image_id", "case_id")
 
 
@@ -83,7 +85,7 @@ def metadata_column(path: str | Path, title: str) -> MetadataColumn:
 def metadata_facts(path: str | Path, cases: Iterable[str]) -> dict[str, dict[str, str]]:
     """All that a CSV file says of these cases: column -> case -> value, without the column that names them.
 
-    Raises DataError as `metadata_column` and `MetadataColumn.of` do.
+    Raises DataError as `metadata_column` and `MetadataColumn.of` do, and where the names are all there is.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as scratch:
@@ -94,7 +96,12 @@ def metadata_facts(path: str | Path, cases: Iterable[str]) -> dict[str, dict[str
     """
     names = list(cases)
     columns = [metadata_column(path, title) for title in table_of(Path(path))[0] if title]
-    return {one.title: one.of(names) for one in columns if one.title != one.named_by}
+    facts = {one.title: one.of(names) for one in columns if one.title != one.named_by}
+    if not facts:
+        raise DataError(
+            f"{path} says nothing of the cases beyond their names: give more columns, with commas, semicolons or tabs between"
+        )
+    return facts
 
 
 def table_of(file: Path) -> tuple[list[str], list[list[str]]]:
@@ -106,12 +113,17 @@ def table_of(file: Path) -> tuple[list[str], list[list[str]]]:
 
 
 def lines_of(file: Path) -> tuple[str, list[list[str]]]:
-    """What stands between the fields of a CSV file, and the fields of each line; raises DataError where it cannot be read."""
+    """What stands between the fields of a CSV file, and the fields of each line; raises DataError where it cannot be read.
+
+    A first line such as `sep=;`, by which spreadsheets are told it, is no line of the table.
+    """
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DataError(f"there is no file {file}: give the CSV that describes the cases") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read as text ({error}): save it as CSV in UTF-8") from error
+    if told := _SEPARATOR.match(text):
+        return told[1], list(csv.reader(text[told.end() :].splitlines(), delimiter=told[1]))
     separator = max(",;\t", key=text.partition("\n")[0].count)
     return separator, list(csv.reader(text.splitlines(), delimiter=separator))

@@ -160,7 +160,7 @@ def audit(
             without={},
             tell=note_down,
         ),
-        facts=or_without(lambda: facts(metadata, data, cases), without={}, tell=note_down),
+        facts=or_without(lambda: facts(metadata, data, cases, large=found.large), without={}, tell=note_down),
         thresholds=table,
         most=most,
         seed=checked_seed(seed),

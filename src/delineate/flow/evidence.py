@@ -12,6 +12,7 @@ from delineate.core import UNLABELLED, Case, ClassTable, DataError, DelineateErr
 from delineate.data import DataSet
 from delineate.data.fingerprint import seen
 from delineate.data.folders import find_folder
+from delineate.data.large_case import LargeCase
 from delineate.data.masks import MasksAre
 from delineate.data.metadata import metadata_facts
 from delineate.data.problem import counted, listed
@@ -114,11 +115,24 @@ def second(
     return (*found.cases, *found.validation)
 
 
-def facts(metadata: str | Path | None, data: Any, cases: Sequence[Case]) -> dict[str, dict[str, str]]:
-    """What a CSV says of the cases: the one that is named, or metadata.csv in the folder of the data."""
+def facts(
+    metadata: str | Path | None, data: Any, cases: Sequence[Case], *, large: Sequence[LargeCase] = ()
+) -> dict[str, dict[str, str]]:
+    """What a CSV says of the cases: the one that is named, or metadata.csv in the folder of the data.
+
+    large: what it says of one of these is said of its windows.
+    """
     if metadata is None and isinstance(data, (str, Path)):
         metadata = next((path for path in (Path(data) / "metadata.csv",) if path.is_file()), None)
-    return {} if metadata is None else metadata_facts(metadata, [case.name for case in cases])
+    if metadata is None:
+        return {}
+    whole = {look.name: one.name for one in large for look in one.looks}
+    names = {case.name: whole.get(case.name, case.name) for case in cases}
+    said = metadata_facts(metadata, names.values())
+    return {
+        title: {case: column[name] for case, name in names.items() if name in column}
+        for title, column in said.items()
+    }
 
 
 def annotators(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +20,24 @@ from delineate.score.summary import Summary
 from delineate.score.table import ScoreTable
 
 NOT_STATED = "not stated"
-UNSAID = ("", "na", "n/a", "nan", "null")  # in small letters: what tables write where nothing is known
+# in small letters: what tables write where nothing is known
+UNSAID = {
+    "",
+    "na",
+    "n/a",
+    "n.a.",
+    "#n/a",
+    "<na>",
+    "nan",
+    "null",
+    "unknown",
+    "missing",
+    "not stated",
+    "not available",
+    "?",
+}
+_DASHES = {"-", "--", "–", "—"}
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 QUARTERS = 8  # a column with more different numbers than this is cut into four
 
 
@@ -47,7 +65,7 @@ def subgroups(table: ScoreTable, column: Mapping[str, str]) -> tuple[Subgroup, .
     """Each of the scores in `ScoreTable.brief`, of each class, for each value of a column; none where there are no cases.
 
     column: what it says of each case, by its name; of a case that is not there, or of which it says nothing (also in the
-    words NA, N/A, nan or null), it is `not stated`. A column of more than
+    words NA, nan, null, unknown, missing or a dash), it is `not stated`. A column of more than
     eight different numbers is cut into four ranges that hold as many cases each.
 
     >>> import numpy as np
@@ -103,15 +121,29 @@ def told_apart(words: Sequence[str]) -> list[str]:
     True
     >>> sorted(set(told_apart([str(age) for age in range(20, 60)])))
     ['20 to 30', '30 to 40', '40 to 49', '49 to 59']
+    >>> told_apart(["40,5", "unknown", "40,5"]), told_apart(["+", "-"])  # a dash beside a plus is no blank
+    (['40,5', 'not stated', '40,5'], ['+', '-'])
     """
-    return _ranged([NOT_STATED if word.strip().lower() in UNSAID else word for word in words])
+    blank = UNSAID if "+" in words else UNSAID | _DASHES
+    return _ranged([NOT_STATED if word.strip().lower() in blank else word for word in words])
+
+
+def number_of(word: str) -> float:
+    """A number with a decimal point or comma; raises ValueError where it is none, or where the comma may set off thousands.
+
+    >>> number_of("40,5"), number_of("-1e3")
+    (40.5, -1000.0)
+    """
+    if _THOUSANDS.fullmatch(word.strip()):
+        raise ValueError(f"{word} may be thousands or have a decimal comma")
+    return float(word.replace(",", ".") if word.count(",") == 1 and "." not in word else word)
 
 
 def _ranged(values: list[str]) -> list[str]:
     """The values themselves; four ranges of them where they are many different numbers."""
     stated = [value for value in values if value != NOT_STATED]
     try:
-        numbers = np.array([float(value) for value in stated])
+        numbers = np.array([number_of(value) for value in stated])
     except ValueError:
         return values
     if len(set(stated)) <= QUARTERS or not np.isfinite(numbers).all():
@@ -127,7 +159,7 @@ def _ranged(values: list[str]) -> list[str]:
 def _order(value: str) -> tuple[bool, float, str]:
     """Numbers and ranges by size, words by the alphabet, what is not stated last."""
     try:
-        number = float(value.split(" to ")[0])
+        number = number_of(value.split(" to ")[0])
     except ValueError:
         number = math.inf
     return value == NOT_STATED, number, value
