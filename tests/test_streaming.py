@@ -22,7 +22,7 @@ from delineate.core import DataError, ModelError
 from delineate.data import read_mask
 from delineate.data.samples import coins
 from delineate.learn import Overrides
-from delineate.streaming import Streamed
+from delineate.streaming import Streamed, middle_of
 
 TINY = Overrides(patch=32, batch=2, width=4, levels=2, objects=False, precision="32-true")
 
@@ -395,6 +395,18 @@ def test_a_scheduler_without_workers_is_one_sentence(work, tmp_path, capsys, mon
 def test_an_array_in_memory_is_no_work_for_workers(work, tmp_path):
     with pytest.raises((DataError, ModelError), match="save it and give its folder"):
         flow.predict(flow.load(work / "model"), work / "big.ome.tif", out=tmp_path / "out", workers=1)
+
+
+@pytest.mark.parametrize(
+    ("dims", "seen"), [(3, (64, 64, 64, 1)), (2, (1, 80, 512, 1))], ids=["volume", "stack"]
+)
+def test_engines_are_tried_on_no_more_than_they_need(tmp_path, dims, seen):
+    volume = np.zeros((70, 80, 600), np.uint8)
+    volume[35] = 7
+    tifffile.imwrite(tmp_path / "a.tif", volume, photometric="minisblack", metadata={"axes": "ZYX"})
+    middle = middle_of(tmp_path / "a.tif", dims=dims)
+    assert middle.shape == seen
+    assert (middle[seen[0] // 2] == 7).all()
 
 
 def test_of_what_is_complete_nothing_unfinished_is_left(whole):

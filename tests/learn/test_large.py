@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from delineate.learn.answer import answered
 from delineate.learn.footprint import bytes_with, sizes_for
 from delineate.learn.large import LargePrediction
 from delineate.learn.large_answer import labels_of
+from delineate.learn.large_measure import measured, measuring_bytes
 from delineate.learn.learnt import network
 from delineate.learn.normalisation import Normalisation
 from delineate.learn.objects import apart, identified
@@ -286,6 +288,35 @@ def test_what_is_stated_counts_mirrors_float32_and_the_decoder():
     assert bytes_with(unknown, image, (512, 512)) == stated, (
         "an engine that does not tell may compute in float32"
     )
+
+
+def test_measuring_a_large_volume_holds_one_window_at_a_time_and_is_in_what_is_stated(tmp_path, monkeypatch):
+    monkeypatch.setattr("delineate.data.large.sample.WHOLE", 1000)
+    monkeypatch.setattr("delineate.data.large.sample.LATTICE", {3: (5, 40)})
+    monkeypatch.setattr("delineate.learn.normalisation.ENOUGH", 1 << 14)
+    monkeypatch.setattr("delineate.learn.large_measure.ENOUGH", 1 << 14)
+    learnt = untrained(dims=3)
+    image = LargeImage.of(np.broadcast_to(np.arange(300, dtype=np.uint16)[:, None], (300, 300, 300, 1)))
+    tracemalloc.start()
+    LargePrediction.begin(tmp_path / "a.ome.zarr", learnt, image, model="", core=(64, 64, 64))
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    sample = 125 * 40**3 * 2
+    assert taken < measuring_bytes(image, learnt.plan) + (1 << 20) < sample / 2
+
+
+def test_the_light_of_a_colour_volume_is_told_by_a_part_of_its_sample_and_is_stated(monkeypatch):
+    monkeypatch.setattr("delineate.data.large.sample.WHOLE", 1000)
+    monkeypatch.setattr("delineate.data.large.sample.LATTICE", {3: (5, 20)})
+    monkeypatch.setattr("delineate.learn.large_measure.LIT", 1 << 13)
+    plan = untrained().plan
+    plan = replace(plan, augmentation=replace(plan.augmentation, robust=("stain",)))
+    stained = np.full((100, 100, 100, 3), 235, np.uint8)
+    stained[:, :40, :40] = np.random.default_rng(0).integers(60, 230, (100, 40, 40, 3))
+    _, lit, glass = measured(LargeImage.of(stained), plan)
+    assert lit is not None
+    assert (lit.transmitted, glass) == (True, 210)
+    assert measured(LargeImage.of(np.repeat(stained[..., :1], 3, axis=-1)), plan)[1] is None
 
 
 def test_a_run_goes_on_in_smaller_tiles_and_does_no_pixel_twice(tmp_path, small_chunks):

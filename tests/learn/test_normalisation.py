@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from delineate.core import DataError
-from delineate.learn.normalisation import Normalisation, normalised
+from delineate.learn.normalisation import NORMALISATIONS, Normalisation, normalised, scale_of, scale_of_parts
 
 
 def test_percentiles_ignore_a_hot_pixel_and_constant_images_become_zero():
@@ -34,3 +34,21 @@ def test_pixels_that_are_not_finite_are_refused_with_their_number(bad):
     image[1, 2] = bad
     with pytest.raises(DataError, match="1 pixels that are NaN or infinite: replace them"):
         normalised(image, Normalisation())
+
+
+@pytest.mark.parametrize("kind", NORMALISATIONS)
+@pytest.mark.parametrize("bright", [1.0, 0.0001])
+def test_an_image_that_comes_in_parts_is_scaled_as_at_once(monkeypatch, kind, bright):
+    """Every seventh pixel is looked at, of which hardly any is bright in one of two cases; parts are no multiple of it."""
+    monkeypatch.setattr("delineate.learn.normalisation.ENOUGH", 3000)
+    rng = np.random.default_rng(0)
+    image = (rng.integers(0, 4000, (21_000, 1, 2)) * (rng.random((21_000, 1, 2)) < bright)).astype(np.uint16)
+    whole = scale_of(image, NORMALISATIONS[kind])
+    parts = scale_of_parts(np.split(image, [1, 10, 5000, 20_998]), NORMALISATIONS[kind], pixels=21_000)
+    if kind == "percentiles":
+        assert parts == whole
+        values = image[::7].astype(np.float32) if bright == 1 else image.astype(np.float32)
+        low, high = np.percentile(values[:, 0, 0], (1.0, 99.8) if bright == 1 else (0, 100))
+        assert (parts.low[0], parts.span[0]) == (low, high - low)
+    np.testing.assert_allclose(parts.low, whole.low, rtol=1e-5)
+    np.testing.assert_allclose(parts.span, whole.span, rtol=1e-5)

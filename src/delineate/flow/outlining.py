@@ -250,7 +250,10 @@ def _engine(
         return str(method.use_engine(engine, tell=say))
     for entry in found:
         try:
-            image = middle_of(entry.images[0]) if entry.name in large else files.entry_image(entry).array
+            if entry.name in large:
+                image = middle_of(entry.images[0], dims=method.learnt.plan.dims)
+            else:
+                image = files.entry_image(entry).array
             return str(method.use_engine(image=image, tell=say))
         except (DataError, ModelError):
             continue  # what is wrong with it is said when its turn comes

@@ -13,6 +13,7 @@ from delineate.data.large import LargeImage
 from delineate.data.large.labels import CHUNK
 from delineate.data.large.sample import BLOCK
 from delineate.learn.engine import low_precision
+from delineate.learn.large_measure import measuring_bytes
 from delineate.learn.learnt import Learnt
 from delineate.learn.objects import margin_px
 
@@ -77,7 +78,7 @@ def bytes_with(
     """An upper estimate of what the process takes with tiles that keep `core` pixels along each axis.
 
     flips: mirrors are parts of one window, turned one after the other. The network sees one slice of a stack after the
-    other. What a file's decoder takes beside the window counts as well.
+    other. What a file's decoder takes beside the window counts as well, and so does measuring the image before the first tile.
     """
     plan, halo = learnt.plan, learnt.net.halo + (margin_px(learnt) if objects else 0)
     dims = plan.dims
@@ -94,4 +95,5 @@ def bytes_with(
     block = math.prod(min(BLOCK[dims], n) for n in image.spatial[-dims:])
     judged = block * image.channels * (image.dtype.itemsize + 1)  # whether it is empty
     slices = math.prod(core[:-dims])
-    return int(PROGRAM + image.decoded + judged + window * (inside + slices * around))
+    tiles = judged + window * (inside + slices * around)
+    return int(PROGRAM + image.decoded + max(tiles, measuring_bytes(image, plan)))

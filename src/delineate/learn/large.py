@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from delineate.core import ModelError, OutputError
-from delineate.data.conditions import Illumination, illumination_of
-from delineate.data.grey import as_grey
+from delineate.data.conditions import Illumination
 from delineate.data.large import Box, LargeImage, open_large
 from delineate.data.large.box import pixels_in, shared, within
 from delineate.data.large.labels import LabelStore, boxes
 from delineate.data.large.polygons import ObjectTable
-from delineate.data.large.sample import BLOCK, block_boxes, glass_of, is_empty, sampled
+from delineate.data.large.sample import BLOCK, block_boxes, is_empty
 from delineate.data.problem import counted
 from delineate.inference.regions import Owned, assembled, owned, regions
 from delineate.inference.stream import overlapped
-from delineate.learn.large_answer import LargeAnswer, labels_of, shown
+from delineate.learn.large_answer import LargeAnswer, labels_of
+from delineate.learn.large_measure import measured
 from delineate.learn.learnt import Learnt
-from delineate.learn.normalisation import Scale, scale_of
+from delineate.learn.normalisation import Scale
 from delineate.learn.objects import identified, margin_px
 from delineate.learn.unet import UNetMethod
 
@@ -101,16 +101,7 @@ class LargePrediction:
                 f"{image.path} would be predicted in parts, and an equivariant model looks at the whole image at once: crop "
                 "the image, or train without --equivariant"
             )
-        sample = sampled(image)
-        lit = None
-        if learnt.plan.takes_colour and as_grey(sample).shape[-1] == 3:
-            lit = illumination_of(sample)
-        seen = shown(sample, learnt.plan, lit)
-        if seen.shape[-1] != learnt.plan.channels:
-            raise ModelError(
-                f"{image.path} is in colour, and the model was trained on grey images: convert it to grey"
-            )
-        scale = scale_of(seen, learnt.plan.normalisation, name=image.path.name)
+        scale, lit, glass = measured(image, learnt.plan)
         LabelStore.create(
             folder,
             image,
@@ -125,7 +116,7 @@ class LargePrediction:
                 "illumination": None if lit is None else asdict(lit),
                 "flips": flips,
                 "skip_empty": skip_empty,
-                "glass": glass_of(sample),
+                "glass": glass,
                 "core": core,
                 "margin": margin_px(learnt) if objects else 0,
                 "foreground_above": foreground_above,

@@ -1,11 +1,13 @@
 """Intensities as the network sees them: each channel scaled to numbers around 0 to 1, channels first.
 
 Training and prediction go through this alike, so that a model sees new images as it saw the old ones. An image that is read in
-parts is measured once (`scale_of`), and every part is scaled by that (`scaled`).
+parts is measured once (`scale_of_parts`), and every part is scaled by that (`scaled`).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +71,7 @@ def with_scale(
 ) -> tuple[NDArray[np.float32], Scale]:
     """What `normalised` gives, and the scale by which it did."""
     channels = _finite(image, name)
-    scale = _measured(channels, normalisation)
+    scale = _measured([channels], normalisation, pixels=channels[0].size)
     return _scaled(channels, scale), scale
 
 
@@ -79,7 +81,18 @@ def scale_of(image: NDArray[Any], normalisation: Normalisation, *, name: str = "
     >>> scale_of(np.array([[[0], [50], [100]]]), Normalisation("percentiles", 0, 100))
     Scale(low=(0.0,), span=(100.0,), clipped=True)
     """
-    return _measured(_finite(image, name), normalisation)
+    return scale_of_parts([image], normalisation, pixels=math.prod(image.shape[:-1]), name=name)
+
+
+def scale_of_parts(
+    parts: Iterable[NDArray[Any]], normalisation: Normalisation, *, pixels: int, name: str = "the image"
+) -> Scale:
+    """As `scale_of`, of parts (*part, channels) with `pixels` pixels in all, of which few are kept; raises as it does.
+
+    >>> scale_of_parts([np.array([[0], [50]]), np.array([[100]])], Normalisation("percentiles", 0, 100), pixels=3)
+    Scale(low=(0.0,), span=(100.0,), clipped=True)
+    """
+    return _measured((_finite(part, name) for part in parts), normalisation, pixels=pixels)
 
 
 def scaled(image: NDArray[Any], scale: Scale, *, name: str = "the image") -> NDArray[np.float32]:
@@ -102,25 +115,51 @@ def _finite(image: NDArray[Any], name: str) -> NDArray[np.float32]:
     return channels
 
 
-def _measured(channels: NDArray[np.float32], normalisation: Normalisation) -> Scale:
-    lows, spans = [], []
-    for channel in channels:
-        if normalisation.kind == "zscore":
-            low, span = float(channel.mean()), float(channel.std())
-        elif normalisation.kind == "fixed":
-            low, span = normalisation.low, normalisation.high - normalisation.low
-        else:
-            stride = max(1, channel.size // ENOUGH)
-            low, high = (
-                float(p)
-                for p in np.percentile(channel.reshape(-1)[::stride], (normalisation.low, normalisation.high))
-            )
-            span = high - low
-            if span <= 0:  # nearly all pixels are equal, but not all: fall back on the full range
-                low, span = float(channel.min()), float(channel.max() - channel.min())
-        lows.append(low)
-        spans.append(max(span, 0.0))
-    return Scale(tuple(lows), tuple(spans), normalisation.kind == "percentiles")
+def _measured(parts: Iterable[NDArray[np.float32]], normalisation: Normalisation, *, pixels: int) -> Scale:
+    figures: list[_Figures] = []
+    for channels in parts:
+        figures = figures or [_Figures(normalisation, pixels) for _ in channels]
+        for figure, channel in zip(figures, channels, strict=True):
+            figure.add(channel.reshape(-1))
+    found = [figure.low_and_span() for figure in figures]
+    clipped = normalisation.kind == "percentiles"
+    return Scale(tuple(low for low, _ in found), tuple(max(span, 0.0) for _, span in found), clipped)
+
+
+class _Figures:
+    """What a normalisation needs to know of one channel of `pixels` pixels that comes part by part."""
+
+    def __init__(self, normalisation: Normalisation, pixels: int) -> None:
+        self.normalisation = normalisation
+        self.stride, self.seen = max(1, pixels // ENOUGH), 0
+        self.kept: list[NDArray[np.float32]] = []
+        self.least, self.most = math.inf, -math.inf
+        self.mean = self.variance = 0.0
+
+    def add(self, values: NDArray[np.float32]) -> None:
+        """Take the next values (n,) in."""
+        if self.normalisation.kind == "percentiles":
+            self.kept.append(values[-self.seen % self.stride :: self.stride].copy())
+            self.least = min(self.least, float(values.min()))
+            self.most = max(self.most, float(values.max()))
+        elif self.normalisation.kind == "zscore":
+            share = values.size / (self.seen + values.size)
+            apart = float(values.mean()) - self.mean
+            self.variance += share * (float(values.std()) ** 2 + (1 - share) * apart**2 - self.variance)
+            self.mean += share * apart
+        self.seen += values.size
+
+    def low_and_span(self) -> tuple[float, float]:
+        """What is taken away from the channel, and what it is then divided by."""
+        about = self.normalisation
+        if about.kind == "zscore":
+            return self.mean, math.sqrt(self.variance)
+        if about.kind == "fixed":
+            return about.low, about.high - about.low
+        low, high = (float(p) for p in np.percentile(np.concatenate(self.kept), (about.low, about.high)))
+        if high <= low:  # nearly all pixels are equal, but not all: fall back on the full range
+            return self.least, float(np.float32(self.most) - np.float32(self.least))
+        return low, high - low
 
 
 def _scaled(channels: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:

@@ -24,11 +24,19 @@ if TYPE_CHECKING:
     from delineate.report.prediction import PredictionFolder
 
 
-def middle_of(path: Path, *, side: int = 512) -> NDArray[Any]:
-    """The middle of an image that can be read in parts, at most `side` pixels along each axis: (*spatial, channels)."""
+def middle_of(path: Path, *, dims: int) -> NDArray[Any]:
+    """The middle of an image that can be read in parts, as much as engines are tried on: (*spatial, channels)."""
+    from delineate.learn.engine import SIDE
+
     with open_large(path) as image:
+        lead = len(image.spatial) - dims
+        sides = [1 if axis < lead else SIDE[dims] for axis in range(len(image.spatial))]
+        starts = [max(n // 2 - side // 2, 0) for n, side in zip(image.spatial, sides, strict=True)]
         return image.window(
-            tuple(slice((n - side) // 2, (n + side) // 2) if n > side else slice(0, n) for n in image.spatial)
+            tuple(
+                slice(start, min(start + side, n))
+                for start, side, n in zip(starts, sides, image.spatial, strict=True)
+            )
         )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.data.large.box import Box
+from delineate.data.large.box import Box, box_of
 from delineate.data.large.image import LargeImage
 
 WHOLE = 1 << 24  # numbers; an image of no more is its own sample
@@ -25,41 +26,67 @@ _DARKER = 25
 _SLABS = 4
 
 
-def sampled(image: LargeImage) -> NDArray[Any]:
-    """Pixels (n, 1, channels) that stand for all of the image; all of them where it is small, in their order.
+def sample_boxes(image: LargeImage) -> list[Box]:
+    """Where the pixels lie that stand for all of the image, one window after the other; all of it where it is small.
 
-    >>> sampled(LargeImage.of(np.zeros((40, 50, 3), np.uint8))).shape
-    (2000, 1, 3)
+    >>> sample_boxes(LargeImage.of(np.zeros((40, 50, 3), np.uint8)))
+    [(slice(0, 40, None), slice(0, 50, None))]
     """
     if math.prod(image.spatial) * image.channels <= WHOLE:
-        return image.whole().reshape(-1, 1, image.channels)
+        return [box_of(image.spatial)]
     count, side = LATTICE[len(image.spatial)]
     starts = [
         sorted({i * max(length - side, 0) // (count - 1) for i in range(count)}) for length in image.spatial
     ]
-    windows = [
-        image.window(tuple(slice(s, min(s + side, n)) for s, n in zip(corner, image.spatial, strict=True)))
+    return [
+        tuple(slice(s, min(s + side, n)) for s, n in zip(corner, image.spatial, strict=True))
         for corner in itertools.product(*starts)
     ]
-    return np.concatenate([window.reshape(-1, 1, image.channels) for window in windows])
 
 
-def glass_of(sample: NDArray[Any]) -> int | None:
+def sample_parts(image: LargeImage) -> Iterator[NDArray[Any]]:
+    """Pixels (n, 1, channels) of one window of the sample after the other, in their order; none is kept."""
+    for box in sample_boxes(image):
+        yield image.window(box).reshape(-1, 1, image.channels)
+
+
+def sampled(image: LargeImage, *, every: int = 1) -> NDArray[Any]:
+    """Pixels (n, 1, channels) that stand for all of the image, or every so manieth of them.
+
+    >>> sampled(LargeImage.of(np.zeros((40, 50, 3), np.uint8))).shape
+    (2000, 1, 3)
+    """
+    found, before = [], 0
+    for part in sample_parts(image):
+        found.append(part if every == 1 else part[-before % every :: every].copy())
+        before += len(part)
+    return np.concatenate(found)
+
+
+def brightness(part: NDArray[Any]) -> NDArray[np.int64]:
+    """How many pixels of a part (n, 1, channels) of a sample have which brightness: (256,), zeros unless in 8-bit colour.
+
+    >>> int(brightness(np.full((100, 1, 3), 240, np.uint8))[240])
+    100
+    """
+    if part.dtype != np.uint8 or part.shape[-1] != 3:
+        return np.zeros(256, np.int64)
+    return np.bincount(part.min(-1).ravel(), minlength=256)
+
+
+def glass_of(counts: NDArray[np.int64]) -> int | None:
     """The value above which a pixel of a stained slide is empty glass, in all of its colours; None: no such slide.
 
-    Glass is the most frequent brightness from 200 up, where at least a twentieth of an 8-bit colour sample has that
-    brightness; what is a little darker still counts, for scanners are not even.
+    counts: the `brightness` of a sample. Glass is the most frequent one from 200 up, where at least a twentieth of the
+    sample is as bright; what is a little darker still counts, for scanners are not even.
 
-    >>> glass_of(np.full((100, 1, 3), 240, np.uint8))
+    >>> glass_of(brightness(np.full((100, 1, 3), 240, np.uint8)))
     215
-    >>> glass_of(np.zeros((100, 1, 3), np.uint8)) is None
+    >>> glass_of(brightness(np.zeros((100, 1, 3), np.uint8))) is None
     True
     """
-    if sample.dtype != np.uint8 or sample.shape[-1] != 3:
-        return None
-    counts = np.bincount(sample.min(-1).ravel(), minlength=256)
     bright = counts[_GLASS:]
-    if bright.sum() < _GLASS_SHARE * counts.sum():
+    if not bright.any() or bright.sum() < _GLASS_SHARE * counts.sum():
         return None
     return _GLASS + int(bright.argmax()) - _DARKER
 
