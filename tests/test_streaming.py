@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -390,6 +391,20 @@ def test_a_scheduler_without_workers_is_one_sentence(work, tmp_path, capsys, mon
         said = refused(capsys, *predict(work, tmp_path / "out", "--scheduler", cluster.scheduler_address))
     assert "has no workers: start some with `dask worker" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_scheduler_that_dies_is_told_in_our_sentence_and_not_in_its_own():
+    from distributed import LocalCluster
+
+    from delineate.inference.cluster import crew
+
+    with (
+        LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        crew(scheduler=cluster.scheduler_address),
+    ):
+        names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+        assert "distributed.client" in names
+        assert not [name for name in names if logging.getLogger(name).isEnabledFor(logging.ERROR)]
 
 
 def test_an_array_in_memory_is_no_work_for_workers(work, tmp_path):

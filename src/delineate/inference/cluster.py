@@ -38,7 +38,10 @@ def crew(*, scheduler: str | None = None, workers: int | None = None) -> Iterato
         ) from error
     if workers is not None and workers < 1:
         raise DataError(f"{workers} workers cannot work: give at least 1")
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told below
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(
+            logging.CRITICAL
+        )  # what goes wrong is told below; some have a level of their own
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=_ANSWER_SECONDS)
