@@ -407,6 +407,24 @@ def test_a_scheduler_that_dies_is_told_in_our_sentence_and_not_in_its_own():
         assert not [name for name in names if logging.getLogger(name).isEnabledFor(logging.ERROR)]
 
 
+@pytest.mark.parametrize(
+    ("refusing", "words"), [(".unfinished", ["--suffix", ".ome.tif"]), ("classes", ["--objects"])]
+)
+def test_a_disk_without_room_for_a_folder_is_one_sentence(
+    work, tmp_path, capsys, monkeypatch, refusing, words
+):
+    made = Path.mkdir
+
+    def mkdir(self, *args, **rest):
+        if self.name == refusing:
+            raise OSError(28, "No space left on device")
+        made(self, *args, **rest)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    said = refused(capsys, *predict(work, tmp_path / "out", "--engine", "torch", *words))
+    assert said.endswith(f"{refusing}: No space left on device; free space or choose another folder")
+
+
 def test_an_array_in_memory_is_no_work_for_workers(work, tmp_path):
     with pytest.raises((DataError, ModelError), match="save it and give its folder"):
         flow.predict(flow.load(work / "model"), work / "big.ome.tif", out=tmp_path / "out", workers=1)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from delineate.audits.section import Chart, Curve, Finding, Picture, Remedy, Section, Table
-from delineate.core import written_whole
+from delineate.core import made_folder, written_whole
 
 NAME = "section.json"
 
@@ -30,7 +30,7 @@ def write_section(section: Section, folder: Path, *, asked: Any) -> None:
     """
     from PIL import Image
 
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     for number, picture in enumerate(section.pictures):
         with written_whole(folder / f"{number}.png") as beside:
             Image.fromarray(picture.pixels).save(beside, format="PNG")

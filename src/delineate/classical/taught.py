@@ -23,7 +23,7 @@ from delineate.core import (
     DataError,
     ModelError,
     NotFittedError,
-    OutputError,
+    made_folder,
     written_whole,
 )
 
@@ -123,12 +123,7 @@ class Taught(ABC, Generic[Settings]):
             "classes": asdict(self.classes),
             "settings": asdict(settings),
         }
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"cannot make {path}: {error.strerror or error}; choose another folder"
-            ) from error
+        made_folder(path)
         with written_whole(path / "model.json") as beside:
             beside.write_text(json.dumps(about, indent=1))
         return path

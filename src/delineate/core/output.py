@@ -1,13 +1,14 @@
 """Results appear whole or not at all, and nothing of the user's is overwritten.
 
-`written_whole` writes beside the target, then renames; `new_folder` refuses a folder that holds something.
+`written_whole` writes beside the target, then renames; `new_folder` refuses a folder that holds something,
+`made_folder` does not.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from delineate.core.errors import OutputError
@@ -35,7 +36,19 @@ def written_whole(path: Path) -> Iterator[Path]:
             f"cannot write {path}: {error.strerror or error}; free space or choose another folder"
         ) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # why it cannot be written is said above
+            beside.unlink(missing_ok=True)
+
+
+def made_folder(path: Path) -> Path:
+    """Create `path` with the folders on the way, or take it where it exists; raises OutputError where the system refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make {path}: {error.strerror or error}; free space or choose another folder"
+        ) from error
+    return path
 
 
 def new_folder(path: Path) -> Path:

@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from delineate.core import Case, DataError, DelineateError, checked_seed, new_folder, written_whole
+from delineate.core import (
+    Case,
+    DataError,
+    DelineateError,
+    checked_seed,
+    made_folder,
+    new_folder,
+    written_whole,
+)
 from delineate.data import DataSet
 from delineate.data.masks import MasksAre
 from delineate.flow.evidence import (
@@ -262,7 +270,7 @@ def _examined(name: str, subject: Subject, evidence: Any, settings: Any, *, plac
     except DelineateError as error:
         return Section(name, name.capitalize(), "", f"Not examined: {error}.")
     except Exception as error:
-        place.mkdir(parents=True, exist_ok=True)
+        made_folder(place)
         with written_whole(place / ERROR) as beside:
             beside.write_text(traceback.format_exc(), encoding="utf-8")
         said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])

@@ -10,7 +10,15 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from delineate.core import UNLABELLED, DataError, OutputError, checked_seed, new_folder, written_whole
+from delineate.core import (
+    UNLABELLED,
+    DataError,
+    OutputError,
+    checked_seed,
+    made_folder,
+    new_folder,
+    written_whole,
+)
 from delineate.data.formats import label_suffix, read_image, stem_of, suffix_of, write_image, write_labels
 from delineate.data.marks import Point
 from delineate.data.masks import MasksAre
@@ -83,7 +91,7 @@ def scribble(
     for part, cases in parts:
         home = folder / part
         for name in ("images", "scribbles"):
-            (home / name).mkdir(parents=True)
+            made_folder(home / name)
         clicked: list[tuple[str, Point]] = []
         for case in cases:
             source = found.sources[case.name]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from delineate import data as files
-from delineate.core import Case, DataError, ModelError, folder_to_fill
+from delineate.core import Case, DataError, ModelError, folder_to_fill, made_folder
 from delineate.data.fingerprint import digest_of
 from delineate.data.large_case import is_too_large
 from delineate.data.masks import MasksAre
@@ -195,7 +195,7 @@ def _written(
     write_suggestions(
         folder, regions, images, model=str(getattr(method, "folder", "") or ""), region_px=region_px
     )
-    (folder / "overlays").mkdir()
+    made_folder(folder / "overlays")
     by_name = {entry.name: entry for entry in entries}
     for name in dict.fromkeys(one.image for one in regions):
         inside = [one for one in regions if one.image == name]

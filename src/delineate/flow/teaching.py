@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delineate import data as files
-from delineate.core import Case, ClassTable, DataError, checked_seed, new_folder
+from delineate.core import Case, ClassTable, DataError, checked_seed, made_folder, new_folder
 from delineate.data import DataSet
 from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
@@ -285,5 +285,5 @@ def _preview(step: Step, folder: Path, found: DataSet) -> None:
 
     for case, labels in step.previews:
         path = folder / "validation" / f"{case.name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(path.parent)
         write_picture(path, outlines(case.image, labels, classes=found.classes))

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from delineate.core import DataError, ModelError, OutputError, written_whole
+from delineate.core import DataError, ModelError, OutputError, made_folder, written_whole
 from delineate.inference.onnx import INPUT, OPSET, write_onnx
 from delineate.learn.answer import answered, seen
 from delineate.learn.engine import engine_of
@@ -109,7 +109,7 @@ def _packaged(
             raise ModelError(
                 f"bioimage.io's validator refuses the package, so it was not written: {_why(summary)}"
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(path.parent)
         with written_whole(path) as beside:
             shutil.copyfile(package, beside)
     return path

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from delineate.core import ModelError, OutputError
+from delineate.core import ModelError, OutputError, made_folder
 from delineate.data.conditions import Illumination
 from delineate.data.large import Box, LargeImage, open_large
 from delineate.data.large.box import pixels_in, shared, within
@@ -173,7 +173,7 @@ class LargePrediction:
             self.store.write(box, labels)
 
         if self._margin:
-            (self.store.folder / OBJECTS).mkdir(exist_ok=True)
+            made_folder(self.store.folder / OBJECTS)
         for box in overlapped(tiles, read=read, compute=compute, write=write):
             yield box, skipped.pop(_key(box))
 

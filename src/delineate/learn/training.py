@@ -22,7 +22,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from delineate.core import Case, ClassTable, DataError, TrainingError, ahead, checked_seed, keep_big_blocks
+from delineate.core import (
+    Case,
+    ClassTable,
+    DataError,
+    TrainingError,
+    ahead,
+    checked_seed,
+    keep_big_blocks,
+    made_folder,
+)
 from delineate.data.augment import Batch, batch
 from delineate.data.large_case import LargeCase
 from delineate.learn.adversarial import hardened, unremembered
@@ -176,7 +185,7 @@ class Training:
         if resume:
             self._restore(folder or Path())
         if folder is not None and self.first:
-            folder.mkdir(parents=True, exist_ok=True)
+            made_folder(folder)
             for torn in folder.glob(".[0-9]*.*"):  # what a kill left half written
                 torn.unlink()
 

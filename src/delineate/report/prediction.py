@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import ClassTable, OutputError, labels_of, new_folder, written_whole
+from delineate.core import ClassTable, OutputError, labels_of, made_folder, new_folder, written_whole
 from delineate.data import Picture, label_suffix, write_image, write_labels
 from delineate.report.overlay import outlines
 from delineate.report.picture import write_picture
@@ -70,7 +70,7 @@ class PredictionFiles:
     def at(self, name: str) -> Path:
         """The path of this name in the folder; the folders on the way are made."""
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(path.parent)
         return path
 
     def _said(self, path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from delineate.core import DataError, OutputError, available_bytes
+from delineate.core import DataError, OutputError, available_bytes, made_folder
 from delineate.data.large import LargeImage, open_large
 from delineate.data.problem import by
 from delineate.streaming.results import drawn, objects, written
@@ -156,7 +156,7 @@ def _begun(
         tell(f"{name}: {len(prediction.tiles) - left} of {len(prediction.tiles)} tiles are done already")
     else:
         fits(learnt, image)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(place.parent)
         prediction = LargePrediction.begin(
             place,
             learnt,
