@@ -112,6 +112,25 @@ def test_an_object_at_a_seam_is_owned_once_and_stays_whole(stores, tmp_path):
     np.testing.assert_array_equal(redrawn, found)
 
 
+def test_an_object_that_loses_every_pixel_to_a_neighbour_is_none_and_leaves_no_gap(stores, tmp_path):
+    """Three tiles in a row each own one; the second lies within what the first claims."""
+    spans, paths = [(2, 18), (14, 17), (33, 40)], []
+    for number, (start, stop) in enumerate(spans):
+        one = Owned(np.ones((1, stop - start), np.uint32), (5, start), np.array([number + 1], np.uint8))
+        paths.append(tmp_path / f"{number}.npz")
+        one.save(paths[-1])
+    ids = stores("ids", (16, 48), np.uint32)
+    table = assembled(paths, ids)
+    expected = np.zeros((16, 48), np.uint32)
+    expected[5, 2:18], expected[5, 33:40] = 1, 2
+    np.testing.assert_array_equal(ids.read((slice(0, 16), slice(0, 48))), expected)
+    assert (table.classes.tolist(), table.pixels.tolist()) == ([1, 3], [16, 7])
+    assert (table.start.tolist(), table.stop.tolist()) == ([[5, 2], [5, 33]], [[6, 18], [6, 40]])
+    path = write_geojson(tmp_path / "a.geojson", ids, table, classes=ClassTable.numbered(4), detections=True)
+    features = json.loads(path.read_text())["features"]
+    assert [feature["geometry"]["type"] for feature in features] == ["Polygon", "Polygon"]
+
+
 def test_the_outline_of_a_large_object_is_that_of_its_mask_read_in_strips(stores, tmp_path, monkeypatch):
     noise = ndimage.gaussian_filter(np.random.default_rng(0).random((70, 90)), 1.5)
     ids = stores("ids", noise.shape, np.uint32)

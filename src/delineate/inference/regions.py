@@ -81,7 +81,7 @@ def owned(
 def assembled(paths: Sequence[Path], ids: LabelStore) -> ObjectTable:
     """Write the objects that all tiles own into the empty store `ids`, numbered from 1 in the order of the files.
 
-    Where two claim a pixel, the one with the lower number has it.
+    Where two claim a pixel, the one with the lower number has it; an object that is left without any is none.
     """
     found = [_placed(Owned.load(path)) for path in paths]
     firsts = np.concatenate([[0], np.cumsum([len(classes) for _, classes in found])])
@@ -110,7 +110,12 @@ def assembled(paths: Sequence[Path], ids: LabelStore) -> ObjectTable:
                 target[free] = theirs[free] + np.uint32(first)
         ids.write(box, part)
         table.add(part, tuple(side.start for side in box))
-    return table.table(classes)
+    left = table.pixels > 0
+    if not left.all():
+        final = np.concatenate([[0], np.where(left, np.cumsum(left), 0)]).astype(np.uint32)
+        for box in boxes(ids.levels[0], steps):
+            ids.write(box, final[ids.read(box)])
+    return ObjectTable(classes[left], table.pixels[left], table.start[left], table.stop[left])
 
 
 def _placed(one: Owned) -> tuple[Box, NDArray[np.uint8]]:
