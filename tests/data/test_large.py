@@ -263,6 +263,44 @@ def test_a_zarr_that_lost_its_chunks_is_told(tmp_path):
         open_large(tmp_path / "b.zarr")
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_chunks_are_listed_once_and_counted_by_name(tmp_path, monkeypatch, version):
+    path = tmp_path / "a.zarr"
+    array = zarr.create_array(path, shape=(80, 80), chunks=(8, 8), dtype="uint8", zarr_format=version)
+    array[:] = 1
+    (path / "stray").write_bytes(b"")
+    key = array.metadata.encode_chunk_key
+    for lost in ((3, 4), (9, 9)):
+        (path / key(lost)).unlink()
+    monkeypatch.delattr(zarr.Array, "nchunks_initialized")  # quadratic: it looks for each chunk in a list
+    assert open_large(path).notes == ("2 of 100 chunks are not there and read as 0, as Zarr defines it",)
+
+
+def test_of_a_zarr_in_shards_shards_are_counted(tmp_path):
+    array = zarr.create_array(
+        tmp_path / "a.zarr", shape=(90, 90), chunks=(16, 16), shards=(32, 32), dtype="uint8"
+    )
+    array[:] = 1
+    assert open_large(tmp_path / "a.zarr").notes == ()
+    (tmp_path / "a.zarr" / "c" / "1" / "2").unlink()
+    assert open_large(tmp_path / "a.zarr").notes == (
+        "1 of 9 shards are not there and read as 0, as Zarr defines it",
+    )
+
+
+def test_labels_that_are_all_background_are_read(tmp_path):
+    """Writers leave out chunks of the fill value, which are then alike lost ones; an image without pixels is none."""
+    root = zarr.open_group(multiscale(tmp_path / "a.ome.zarr"), mode="r+")
+    for level in "01":
+        root[level][:] = 0
+    with pytest.raises(DataError, match=r"not one of its 4 chunks.* or leave it out if the image is empty"):
+        open_large(tmp_path / "a.ome.zarr")
+    root.attrs["ome"] = {**root.attrs["ome"], "image-label": {}}
+    with open_large(tmp_path / "a.ome.zarr") as image:
+        assert image.notes[-1].startswith("4 of 4 chunks are not there and read as 0")
+        assert not image.whole().any()
+
+
 def test_a_slide_is_read_through_openslide(tmp_path):
     pytest.importorskip("openslide")
     array = picture(300, 410, 3)

@@ -6,7 +6,9 @@ refused. OME-NGFF: Moore et al. 2021, doi:10.1038/s41592-021-01326-w, and 2023, 
 
 from __future__ import annotations
 
+import itertools
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,7 +78,7 @@ def open_zarr(path: Path) -> LargeImage:
     lengths = [s * w if s * w > 0 else 1.0 for s, w in zip(steps, whole, strict=True)]
     spatial = [i for i, a in enumerate(axes) if a in "zyx"]
     spacing, unit = in_one_unit([lengths[i] for i in spatial], [units[i] for i in spatial])
-    return _image(path, arrays, axes, spacing, unit, notes)
+    return _image(path, arrays, axes, spacing, unit, notes, labels="image-label" in about)
 
 
 def zarr_library() -> Any:
@@ -117,6 +119,8 @@ def _image(
     spacing: tuple[float, ...],
     unit: str,
     notes: Sequence[str] = (),
+    *,
+    labels: bool = False,
 ) -> LargeImage:
     first = arrays[0]
     if 0 in first.shape:
@@ -145,7 +149,6 @@ def _image(
 
     levels = tuple(tuple(int(a.shape[i]) for i in spatial) for a in arrays)
     chunk = tuple(int(first.chunks[i]) for i in spatial)
-    chunks = math.prod(-(-n // c) for n, c in zip(first.shape, first.chunks, strict=True))
     return LargeImage(
         path=path,
         levels=levels,
@@ -157,25 +160,40 @@ def _image(
         suffix=".ome.zarr",
         chunk=chunk,
         read=read,
-        notes=(*notes, *_missing(path, first, chunks)),
+        notes=(*notes, *_missing(path, first, labels=labels)),
         decoded=2 * min(_AT_ONCE, first.nchunks) * math.prod(first.chunks) * first.dtype.itemsize,
     )
 
 
-def _missing(path: Path, array: Any, chunks: int) -> tuple[str, ...]:
-    """A note on chunks that are not there; raises where none is: a copy that stopped after the metadata.
+def _missing(path: Path, array: Any, *, labels: bool) -> tuple[str, ...]:
+    """A note on chunks (shards, where there are) that are not there; raises where none of an image is: a copy that
+    stopped after the metadata, or pixels of one value. Labels may well be all background.
 
-    Zarr defines that they read as the fill value, be they empty or lost.
+    Zarr defines that they read as the fill value, and writers leave out those that hold nothing else: the two are alike.
     """
-    if chunks > _COUNTED:
+    grid = [-(-n // c) for n, c in zip(array.shape, array.shards or array.chunks, strict=True)]
+    count, kind = math.prod(grid), "shards" if array.shards else "chunks"
+    if count > _COUNTED:
         return ()
-    held = array.nchunks_initialized
-    if not held:
+    key, there = array.metadata.encode_chunk_key, _files(path / array.path)
+    held = sum(key(index) in there for index in itertools.product(*map(range, grid)))
+    if held == count:
+        return ()
+    if not held and not labels:
         raise DataError(
-            f"{path} has metadata but not one of its {chunks} chunks of pixels: copy the folder again, all of it"
+            f"{path} has metadata but not one of its {count} {kind} of pixels: copy the folder again, all of it, "
+            "or leave it out if the image is empty"
         )
-    if held == chunks:
-        return ()
     return (
-        f"{chunks - held} of {chunks} chunks are not there and read as {array.fill_value}, as Zarr defines it",
+        f"{count - held} of {count} {kind} are not there and read as {array.fill_value}, as Zarr defines it",
     )
+
+
+def _files(folder: Path) -> set[str]:
+    """Every file below a folder, by its way from there."""
+    walked = ((os.path.relpath(root, folder), names) for root, _, names in os.walk(folder))
+    return {
+        name if root == "." else f"{root}/{name}".replace(os.sep, "/")
+        for root, names in walked
+        for name in names
+    }
