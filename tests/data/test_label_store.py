@@ -96,6 +96,36 @@ def test_the_levels_of_an_ome_zarr_are_kept_and_gone_on_with_until_one_is_small(
     assert store.levels == labels
 
 
+def test_labels_of_an_ome_zarr_that_begins_elsewhere_begin_there_too(tmp_path):
+    import zarr
+
+    root = zarr.open_group(tmp_path / "image.ome.zarr", mode="w")
+    root.create_array("0", shape=(1, 700, 600), chunks=(1, 700, 600), dtype="uint8")[:] = 1
+    units = ("micrometer", "nanometer", "micrometer")
+    axes = [{"name": a, "type": "space", "unit": unit} for a, unit in zip("zyx", units, strict=True)]
+    level = [
+        {"type": "scale", "scale": [1, 500, 0.25]},
+        {"type": "translation", "translation": [7, -20_000, 4]},
+    ]
+    every = [{"type": "scale", "scale": [1, 1, 2]}, {"type": "translation", "translation": [0, 0, 100]}]
+    datasets = [{"path": "0", "coordinateTransformations": level}]
+    about = {"axes": axes, "datasets": datasets, "coordinateTransformations": every}
+    root.attrs["ome"] = {"version": "0.5", "multiscales": [about]}
+    with open_large(tmp_path / "image.ome.zarr") as picture:
+        assert (picture.spacing, picture.origin, picture.unit) == ((0.5, 0.5), (-20.0, 108.0), "µm")
+        filled(
+            LabelStore.create(tmp_path / "a.ome.zarr", picture, classes=CLASSES, dims=2),
+            np.ones((700, 600), np.uint8),
+        )
+    about = json.loads((tmp_path / "a.ome.zarr" / "zarr.json").read_text())["attributes"]["ome"]
+    for dataset in about["multiscales"][0]["datasets"]:
+        assert dataset["coordinateTransformations"][1:] == [
+            {"type": "translation", "translation": [-20.0, 108.0]}
+        ]
+    with open_large(tmp_path / "a.ome.zarr") as labels:
+        assert (labels.spacing, labels.origin) == ((0.5, 0.5), (-20.0, 108.0))
+
+
 @pytest.mark.parametrize("unit", ["nm", "mm", "Å", "pm", "cm", "m", "px"])
 def test_the_unit_of_the_image_comes_back_from_its_labels(tmp_path, unit):
     picture = image(9, 60, 50, tmp_path=tmp_path, unit=unit)

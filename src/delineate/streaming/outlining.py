@@ -131,6 +131,10 @@ def _begun(
         tell(
             f"{name}: {suffix} does not hold where the volume lies in the body: save it as .nii, whose labels keep that"
         )
+    if image.origin and suffix != ".ome.zarr":
+        tell(
+            f"{name}: {suffix} does not hold that the image begins elsewhere than at zero: --suffix .ome.zarr does"
+        )
     if image.fixed_whole and image.nbytes > COMFORT * available_bytes():
         raise DataError(
             f"{image.path} is compressed in one piece, so no part can be read alone: save it as a tiled TIFF or OME-Zarr"

@@ -29,7 +29,8 @@ class LargeImage:
     windows that respect it read fastest. notes: what was understood. read: (box, level) -> (*window, channels).
     decoded: bytes that reading a window takes beside it, at most: what is stored in one piece is decoded in one piece.
     fixed_whole: reading any window costs reading all of it (a compressed file without tiles). palette: (n, 3) colours of
-    the indices in one channel, where the file has them and `open_large` was asked for indices.
+    the indices in one channel, where the file has them and `open_large` was asked for indices. origin: where an OME-Zarr
+    puts its first pixel, along each axis, in `unit`; () at zero.
 
     >>> pixels = np.arange(12).reshape(3, 4, 1)
     >>> image = LargeImage.of(pixels)
@@ -51,6 +52,7 @@ class LargeImage:
     fixed_whole: bool = False
     palette: NDArray[np.uint8] | None = None
     decoded: int = 0
+    origin: tuple[float, ...] = ()
     close: Callable[[], None] = field(default=lambda: None)
 
     def __post_init__(self) -> None:

@@ -194,6 +194,7 @@ def _metadata(
     image: LargeImage, shapes: list[tuple[int, ...]], classes: ClassTable | None, folder: Path
 ) -> dict[str, Any]:
     unit = {"unit": UDUNITS[image.unit]} if image.unit in UDUNITS else {}
+    place = [{"type": "translation", "translation": list(image.origin)}] if image.origin else []
     label: dict[str, Any] = {"source": {"image": _source(image, folder)}}
     if classes is not None:
         label["colors"] = [
@@ -217,7 +218,8 @@ def _metadata(
                                     s * full / here
                                     for s, full, here in zip(image.spacing, shapes[0], shape, strict=True)
                                 ],
-                            }
+                            },
+                            *place,
                         ],
                     }
                     for number, shape in enumerate(shapes)

@@ -10,6 +10,7 @@ import itertools
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,9 @@ def open_zarr(path: Path) -> LargeImage:
         raise DataError(
             f"{path} lacks its full resolution, the level {named[0] if named else '0'}: copy the folder again, all of it"
         )
-    steps = _scale(first["datasets"][0]) or [1.0] * len(axes)
-    whole = _scale(first) or [1.0] * len(axes)
-    if {len(steps), len(whole), arrays[0].ndim} != {len(axes)}:
+    steps, start = (_told(first["datasets"][0], kind, axes) for kind in ("scale", "translation"))
+    whole, shift = (_told(first, kind, axes) for kind in ("scale", "translation"))
+    if {len(steps), len(whole), len(start), len(shift), arrays[0].ndim} != {len(axes)}:
         raise DataError(
             f"{path} cannot be understood: its array has {arrays[0].ndim} axes, but its metadata name {len(axes)} and give "
             f"scales of {min(len(steps), len(whole))}: export it again"
@@ -78,7 +79,9 @@ def open_zarr(path: Path) -> LargeImage:
     lengths = [s * w if s * w > 0 else 1.0 for s, w in zip(steps, whole, strict=True)]
     spatial = [i for i, a in enumerate(axes) if a in "zyx"]
     spacing, unit = in_one_unit([lengths[i] for i in spatial], [units[i] for i in spatial])
-    return _image(path, arrays, axes, spacing, unit, notes, labels="image-label" in about)
+    origin, _ = in_one_unit([start[i] * whole[i] + shift[i] for i in spatial], [units[i] for i in spatial])
+    image = _image(path, arrays, axes, spacing, unit, notes, labels="image-label" in about)
+    return replace(image, origin=origin[-len(image.spatial) :]) if any(origin) else image
 
 
 def zarr_library() -> Any:
@@ -105,11 +108,12 @@ def _axes(scale: dict[str, Any], path: Path) -> tuple[str, list[str]]:
     return letters, units
 
 
-def _scale(entry: dict[str, Any]) -> list[float] | None:
+def _told(entry: dict[str, Any], kind: str, axes: str) -> list[float]:
+    """The scale or translation that an entry gives along each axis, without effect where it gives none."""
     for transformation in entry.get("coordinateTransformations", ()):
-        if transformation.get("type") == "scale":
-            return [float(s) for s in transformation["scale"]]
-    return None
+        if transformation.get("type") == kind:
+            return [float(number) for number in transformation[kind]]
+    return [float(kind == "scale")] * len(axes)
 
 
 def _image(
