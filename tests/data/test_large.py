@@ -319,6 +319,33 @@ def test_a_slide_is_read_through_openslide(tmp_path):
             np.testing.assert_array_equal(image.window(box), array[box])
 
 
+class MiraxSlide:
+    """What OpenSlide says of a MIRAX slide, of which a part was scanned."""
+
+    def __init__(self, path: str) -> None:
+        self.properties = {
+            "openslide.bounds-x": "700",
+            "openslide.bounds-y": "30",
+            "openslide.bounds-width": "100",
+            "openslide.bounds-height": "90",
+        }
+        if "half" in path:
+            del self.properties["openslide.bounds-width"]
+        self.level_dimensions = ((1000, 400),)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("name", "corner"), [("a.mrxs", (30, 700)), ("half.mrxs", (0, 0))])
+def test_a_slide_tells_where_what_was_scanned_begins(tmp_path, monkeypatch, name, corner):
+    openslide = pytest.importorskip("openslide")
+    monkeypatch.setattr(openslide, "OpenSlide", MiraxSlide)
+    (tmp_path / name).touch()
+    with open_large(tmp_path / name) as image:
+        assert (image.spatial, image.corner) == ((400, 1000), corner)
+
+
 @pytest.mark.parametrize("suffix", [".nii", ".nrrd", ".mha"])
 def test_a_volume_is_read_by_slab_where_it_lies_in_the_body(tmp_path, suffix):
     sitk = pytest.importorskip("SimpleITK")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from delineate.data.large.polygons import area, geometry, rings
+from delineate.core import ClassTable
+from delineate.data.large import LargeImage
+from delineate.data.large.labels import LabelStore
+from delineate.data.large.polygons import ObjectTable, area, geometry, rings, write_geojson
 
 
 def drawn(shape: dict, height: int, width: int) -> np.ndarray:
@@ -60,3 +65,20 @@ def test_drawn_again_a_polygon_is_its_mask(seed):
         assert shape["type"] == "Polygon"
         assert sum(map(area, rings(mask))) == mask.sum()
         np.testing.assert_array_equal(drawn(shape, 40, 50), mask)
+
+
+def test_polygons_count_from_the_corner_that_they_are_given(tmp_path):
+    ids = LabelStore.create(
+        tmp_path / "a.ome.zarr", LargeImage.of(np.zeros((60, 60, 1))), classes=None, dims=2, dtype=np.uint32
+    )
+    mask = np.zeros((60, 60), np.uint32)
+    mask[40:42, 50:53] = 1
+    ids.write((slice(0, 60), slice(0, 60)), mask)
+    start, stop = np.array([[40, 50]]), np.array([[42, 53]])
+    table = ObjectTable(np.array([1], np.uint8), np.array([6]), start, stop)
+    classes = ClassTable(("glass", "nucleus"))
+    path = write_geojson(
+        tmp_path / "a.geojson", ids, table, classes=classes, detections=True, corner=(10, 45)
+    )
+    (feature,) = json.loads(path.read_text())["features"]
+    assert feature["geometry"]["coordinates"] == [[[5, 30], [8, 30], [8, 32], [5, 32], [5, 30]]]

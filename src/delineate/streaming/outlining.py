@@ -135,6 +135,12 @@ def _begun(
         tell(
             f"{name}: {suffix} does not hold that the image begins elsewhere than at zero: --suffix .ome.zarr does"
         )
+    if wishes.geojson and any(image.corner):
+        row, column = image.corner
+        tell(
+            f"{name}: the polygons count from row {row}, column {column}, where the scanned part of the slide begins, as "
+            "QuPath does"
+        )
     if image.fixed_whole and image.nbytes > COMFORT * available_bytes():
         raise DataError(
             f"{image.path} is compressed in one piece, so no part can be read alone: save it as a tiled TIFF or OME-Zarr"

@@ -52,6 +52,7 @@ def objects(
             table,
             classes=learnt.classes,
             detections=learnt.plan.objects,
+            corner=image.corner,
             tell=tell,
         )
     if wishes.objects:

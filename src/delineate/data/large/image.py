@@ -30,7 +30,8 @@ class LargeImage:
     decoded: bytes that reading a window takes beside it, at most: what is stored in one piece is decoded in one piece.
     fixed_whole: reading any window costs reading all of it (a compressed file without tiles). palette: (n, 3) colours of
     the indices in one channel, where the file has them and `open_large` was asked for indices. origin: where an OME-Zarr
-    puts its first pixel, along each axis, in `unit`; () at zero.
+    puts its first pixel, along each axis, in `unit`; () at zero. corner: row and column of the part
+    of a slide that was scanned, to which QuPath crops it.
 
     >>> pixels = np.arange(12).reshape(3, 4, 1)
     >>> image = LargeImage.of(pixels)
@@ -53,6 +54,7 @@ class LargeImage:
     palette: NDArray[np.uint8] | None = None
     decoded: int = 0
     origin: tuple[float, ...] = ()
+    corner: tuple[int, int] = (0, 0)
     close: Callable[[], None] = field(default=lambda: None)
 
     def __post_init__(self) -> None:

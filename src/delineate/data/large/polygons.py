@@ -150,11 +150,13 @@ def write_geojson(
     *,
     classes: ClassTable,
     detections: bool,
+    corner: tuple[int, int] = (0, 0),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write every object of a flat image as a feature; returns the path.
 
     ids: object ids. detections: QuPath's kind of object for many small ones, such as nuclei; else annotations.
+    corner: row and column whose coordinates are 0, 0.
     An object whose outline passes more than two million corners of pixels is left out, and that is told.
     """
     if len(ids.levels[0]) != 2:
@@ -176,7 +178,7 @@ def write_geojson(
             label = int(table.classes[number - 1])
             feature = {
                 "type": "Feature",
-                "geometry": geometry(found, top=top, left=left),
+                "geometry": geometry(found, top=top - corner[0], left=left - corner[1]),
                 "properties": {
                     "objectType": kind,
                     "classification": {"name": classes.names[label], "color": list(classes.colours[label])},

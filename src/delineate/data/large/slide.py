@@ -38,6 +38,8 @@ def open_slide(path: Path) -> LargeImage:
     told = slide.properties
     rows, columns = (_positive(told.get(f"openslide.mpp-{axis}")) for axis in "yx")
     known = rows is not None and columns is not None
+    bounds = [told.get(f"openslide.bounds-{side}", "") for side in ("y", "x", "height", "width")]
+    cropped = all(bound.isdecimal() for bound in bounds)  # QuPath wants all four
     glass = np.array(
         [int(told.get("openslide.background-color", "FFFFFF")[i : i + 2], 16) for i in (0, 2, 4)]
     )
@@ -75,6 +77,7 @@ def open_slide(path: Path) -> LargeImage:
         chunk=tile,
         read=read,
         decoded=_CACHE,
+        corner=(int(bounds[0]), int(bounds[1])) if cropped else (0, 0),
         close=close,
     )
 
