@@ -1,11 +1,14 @@
 """An exported model is the model: same answers at any size, all that a program needs beside it, or no file at all."""
 
 import json
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from delineate import flow
 from delineate.core import Case, ClassTable, DataError, ModelError, OutputError
@@ -142,6 +145,30 @@ def _torch_answers(learnt):
             return [part.numpy() for part in Portable(learnt, normalise=True)(torch.from_numpy(batch))]
 
     return run
+
+
+def test_what_openvino_is_too_small_for_is_said_and_not_tried(flat, tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    learnt, folder = flat
+    again = lambda net, path, **_: Path(shutil.copyfile(folder / "model.onnx", path))  # noqa: E731
+    monkeypatch.setattr(module, "write_onnx", again)
+    assert json.loads((folder / "model.json").read_text())["smallest_side"] == {"onnx": 1, "openvino": 3}
+    thin, small = pictures(2)[0][:2], pictures(2)[0][:3, :4]
+    model = UNetMethod.of(learnt).save(tmp_path / "model")
+    Image.fromarray(thin[..., 0]).save(tmp_path / "thin.png")
+    with pytest.raises(DataError, match=r"takes sides of 3 pixels or more.*: give larger images"):
+        flow.export(model, out=tmp_path / "out", openvino=True, where=tmp_path / "thin.png")
+    assert not (tmp_path / "out").exists()
+    checks = exported(learnt, tmp_path / "out", [thin, small], openvino=True)
+    assert (checks["onnx"].images, checks["openvino"].images) == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["../escaped", "a\\b"])
+def test_a_package_is_not_written_outside_of_its_folder(flat, tmp_path, name):
+    model = UNetMethod.of(flat[0]).save(tmp_path / "model")
+    with pytest.raises(DataError, match="which is a path: give a --name without"):
+        flow.export(model, out=tmp_path / "out", bioimageio=True, name=name)
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_images_nothing_is_exported(flat, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from delineate import data as files
-from delineate.core import Case, DataError, ModelError, new_folder
+from delineate.core import Case, DataError, ModelError, folder_to_fill
 from delineate.data import DataSet, images
 from delineate.data.masks import MasksAre
 from delineate.flow.evidence import check_classes
@@ -41,36 +41,41 @@ def export(
     """
     if not (onnx or openvino or bioimageio):
         raise DataError("nothing was asked for: give --onnx, --openvino or --bioimageio")
+    title = name or Path(model).resolve().name
+    if bioimageio and set(title) & {"/", "\\"}:
+        raise DataError(
+            f"the package would be called {title}, which is a path: give a --name without / and \\"
+        )
     method = load(model, tell=tell)
     if method.name != "unet":
         raise ModelError(f"{method.name} has no network to export: give the folder of a trained U-Net")
     from delineate.learn.export import exported, stand_in
 
     say = tell or (lambda _: None)
-    title, folder = name or Path(model).resolve().name, new_folder(Path(out))
     if where is None:
         pictures = [stand_in(method.learnt)]
         say("checked on a picture of scikit-image: --images FOLDER checks on yours")
     else:
         pictures = [files.entry_image(entry).array for entry in images(where)[:MOST_CHECKED]]
-    if onnx or openvino:
-        checks = exported(
-            method.learnt,
-            folder,
-            pictures,
-            name=title,
-            onnx=onnx,
-            openvino=openvino,
-            normalise=normalisation,
-        )
-        for graph, check in checks.items():
-            say(f"{graph}: {check}")
-    if bioimageio:
-        from delineate.learn.bioimageio import packaged
+    with folder_to_fill(Path(out)) as folder:
+        if onnx or openvino:
+            checks = exported(
+                method.learnt,
+                folder,
+                pictures,
+                name=title,
+                onnx=onnx,
+                openvino=openvino,
+                normalise=normalisation,
+            )
+            for graph, check in checks.items():
+                say(f"{graph}: {check}")
+        if bioimageio:
+            from delineate.learn.bioimageio import packaged
 
-        path = folder / f"{title}.bioimageio.zip"
-        packaged(method.learnt, path, pictures[0], name=title, authors=authors, licence=licence)
-        say("bioimageio: the package passes bioimage.io's own validator")
+            path = folder / f"{title}.bioimageio.zip"
+            packaged(method.learnt, path, pictures[0], name=title, authors=authors, licence=licence)
+            say("bioimageio: the package passes bioimage.io's own validator")
     return sorted(folder.iterdir())
 
 

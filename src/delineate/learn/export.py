@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from delineate.core import DataError, ModelError, new_folder, written_whole
 from delineate.data.samples import coin_picture
-from delineate.inference.engines.openvino import library
+from delineate.inference.engines.openvino import library, smallest_side
 from delineate.inference.onnx import INPUT, write_onnx
 from delineate.learn.answer import answered, ready, seen
 from delineate.learn.engine import engine_of, weights_print
@@ -89,8 +89,9 @@ def exported(
             files.append(path)
         if openvino:
             xml = _write_openvino(path)
+            answers, least = _openvino_answers(xml), smallest_side(learnt.net)
             checks["openvino"] = checked(
-                learnt, _openvino_answers(xml), images, what="OpenVINO", normalise=normalise
+                learnt, answers, images, what="OpenVINO", normalise=normalise, least=least
             )
             files += [xml, xml.with_suffix(".bin")]
         new_folder(folder)
@@ -101,6 +102,9 @@ def exported(
     about["files"] = [file.name for file in files]
     about["checked"] = {"against": f"torch {torch.__version__}, float32"} | {
         graph: asdict(check) for graph, check in checks.items()
+    }
+    about["smallest_side"] = {
+        graph: smallest_side(learnt.net) if graph == "openvino" else 1 for graph in checks
     }
     with written_whole(folder / SIDECAR) as beside:
         beside.write_text(json.dumps(about, indent=1), encoding="utf-8")
@@ -169,17 +173,30 @@ def channel_meanings(learnt: Learnt) -> tuple[str, ...]:
 
 
 def checked(
-    learnt: Learnt, answers: Answers, images: Sequence[NDArray[Any]], *, what: str, normalise: bool
+    learnt: Learnt,
+    answers: Answers,
+    images: Sequence[NDArray[Any]],
+    *,
+    what: str,
+    normalise: bool,
+    least: int = 1,
 ) -> Checked:
     """A graph beside torch in float32, on each image as it is, on one of an odd size, and on two at once.
 
-    Raises ModelError where it differs by more than rounding explains.
+    least: the shortest side that the graph takes; thinner images are left out. Raises ModelError where it differs by more
+    than rounding explains, DataError where all images are thinner.
     """
     plan, count = learnt.plan, len(learnt.classes)
+    images = [image for image in images if min(image.shape[-1 - plan.dims : -1]) >= least]
+    if not images:
+        raise DataError(
+            f"the {what} graph takes sides of {least} pixels or more, and no image that it could be checked on has them: "
+            "give larger images, or export it as ONNX alone"
+        )
     reference = replace(learnt, engine=engine_of(learnt, low=False))
     furthest, offsets_px, sizes = 0.0, 0.0, set()
     for image in images:
-        for crop in _crops(image, dims=plan.dims):
+        for crop in _crops(image, dims=plan.dims, least=least):
             raw = np.moveaxis(seen(plan, crop), -1, 0).astype(np.float32)
             given = raw if normalise else ready(plan, crop).numpy()
             expected = answered(reference, crop)
@@ -210,13 +227,13 @@ def stand_in(learnt: Learnt) -> NDArray[np.uint8]:
     return np.stack([np.roll(image[:96, :96], i, axis=1) for i in range(48)])
 
 
-def _crops(image: NDArray[Any], *, dims: int) -> list[NDArray[Any]]:
+def _crops(image: NDArray[Any], *, dims: int, least: int = 1) -> list[NDArray[Any]]:
     """The middle of an image, and a smaller part of it with odd sides; of a stack read slice by slice the middle slice."""
     if image.ndim - 1 > dims:
         image = image[image.shape[0] // 2]
     starts = [max(0, (n - SIDE[dims]) // 2) for n in image.shape[:-1]]
     whole = image[tuple(slice(start, start + SIDE[dims]) for start in starts)]
-    odd = whole[tuple(slice(0, max(1, (2 * n // 3) | 1)) for n in whole.shape[:-1])]
+    odd = whole[tuple(slice(0, max(least, (2 * n // 3) | 1)) for n in whole.shape[:-1])]
     return [whole, odd]
 
 

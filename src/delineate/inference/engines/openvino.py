@@ -29,8 +29,7 @@ class Converted:
     """`net` as an OpenVINO graph of any size, compiled for this processor; kept in `keep`.xml and .bin.
 
     A network that can compute a part of its answer has a second graph, for parts, which is made when the first is asked for.
-    OpenVINO pools a side of one pixel to nothing; an image so thin that this would happen is computed by torch. low: see
-    `compiled`.
+    An image with a side below `smallest_side` is computed by torch. low: see `compiled`.
     """
 
     def __init__(self, net: nn.Module, example: Tensor, *, low: bool, keep: Path | None) -> None:
@@ -43,7 +42,7 @@ class Converted:
         return self._by_torch(batch) if self._thin(batch) else self._whole(batch)
 
     def _thin(self, batch: Tensor) -> bool:
-        return min(batch.shape[2:]) <= getattr(self.net, "divisor", 0) // 2
+        return min(batch.shape[2:]) < smallest_side(self.net)
 
     @cached_property
     def _by_torch(self) -> Eager:
@@ -85,6 +84,11 @@ def _kept(made: Callable[[], Any], keep: Path | None, *, low: bool) -> Run:
             with written_whole(path.with_suffix(suffix)) as beside:
                 shutil.copyfile((Path(scratch) / path.name).with_suffix(suffix), beside)
     return compiled(model, low=low)
+
+
+def smallest_side(net: nn.Module) -> int:
+    """The shortest side that OpenVINO takes, in pixels: it pools a side of one pixel to nothing."""
+    return int(getattr(net, "divisor", 0)) // 2 + 1
 
 
 def graph(net: nn.Module, example: Tensor) -> Any:
