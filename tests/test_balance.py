@@ -150,7 +150,9 @@ def test_what_cannot_be_balanced_is_said_in_one_sentence(table, tmp_path):
         train(balance="scanner", metadata=tmp_path / "none.csv")
     with pytest.raises(DataError, match="--balance which of it counts: give that too"):
         train(metadata=table)
-    with pytest.raises(DataError, match="otsu has no validation, budget, plan, balance"):
+    with pytest.raises(
+        DataError, match="otsu knows nothing of --balance and --metadata: leave those options out"
+    ):
         flow.train(mixed(), method="otsu", balance="scanner", metadata=table)
 
 
