@@ -92,6 +92,19 @@ def test_train_predict_and_score_give_what_they_promise(work, tmp_path, capsys):
     assert "Report: " in capsys.readouterr().out
 
 
+def test_a_training_begins_from_a_model(work, tmp_path, capsys, refused):
+    words = ("train", work / "data" / "train", "--from")
+    few = ("--steps", "2", "--patch", "32", "--batch", "2")
+    assert run(*words, work / "model", "-o", tmp_path / "second", *few) == 0
+    told = "".join(capsys.readouterr())
+    assert f"begins from {work / 'model'}: 3 steps" in " ".join(told.split())
+    assert "width: 4 (as in the model that it begins from)" in told
+    about = json.loads((tmp_path / "second" / "model.json").read_text())
+    assert about["record"]["data"]["from"]["steps"] == 3
+    refused(*words, work / "data", "-o", tmp_path / "a", *few, says="has no model.json")
+    refused(*words, work / "model", "-o", tmp_path / "b", *few, "--width", "8", says="leave --width out, or --from")
+
+
 def test_a_prediction_goes_on_where_it_was_interrupted(work, tmp_path):
     test, out = work / "data" / "test", tmp_path / "out"
     assert run("predict", work / "model", test, "-o", out) == 0

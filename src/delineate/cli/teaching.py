@@ -48,6 +48,9 @@ def train(
     method: Annotated[
         str, typer.Option(help="unet, or an old way: otsu, watershed, texture-forest ...")
     ] = "unet",
+    from_model: Annotated[
+        Path | None, typer.Option("--from", help="Begin from what this model knows: it takes fewer images.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted training in OUT.")
     ] = False,
@@ -145,6 +148,7 @@ def train(
             seed=seed,
             method=method,
             overrides=overrides,
+            from_model=from_model,
             resume=resume,
             labels=labels_known(labels),
             all_images=all_images,

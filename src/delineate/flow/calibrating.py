@@ -101,7 +101,7 @@ def _told(cases: Sequence[Case], tell: Tell) -> tuple[list[Case], bool]:
 
 def _unseen(method: Any, cases: Sequence[Case], tell: Tell) -> list[Case]:
     """The cases that the model has not learnt from; raises DataError where these are fewer than half."""
-    known = seen(cases, method.learnt.record.data.get("learnt", ()))
+    known = seen(cases, method.learnt.record.seen)
     if 2 * len(known) > len(cases):
         raise DataError(
             f"the model has learnt from {len(known)} of these {len(cases)} images, where it is surer than elsewhere: give images "

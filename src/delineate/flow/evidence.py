@@ -188,7 +188,7 @@ def caveats(subject: Subject, found: DataSet) -> list[str]:
     learnt = getattr(subject.method, "learnt", None)
     if learnt is not None and (halfway := unfinished(learnt)):
         said.append(f"{halfway[0].upper()}{halfway[1:]}.")
-    known = () if learnt is None else seen(cases, learnt.record.data.get("learnt", ()))
+    known = () if learnt is None else seen(cases, learnt.record.seen)
     if known:
         which = (
             "these very images" if len(known) == len(cases) else f"{len(known)} of these {len(cases)} images"

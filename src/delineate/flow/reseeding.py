@@ -13,9 +13,10 @@ from delineate.data.balance import by_name
 from delineate.data.fingerprint import seen
 from delineate.data.masks import MasksAre
 from delineate.data.problem import counted
+from delineate.flow.apart import split_off, validation_of
 from delineate.flow.methods import Tell, data_set, finished, load
 from delineate.flow.nearness import settled
-from delineate.flow.teaching import as_drawn, by_everybody, split_off, validation_of
+from delineate.flow.teaching import as_drawn, by_everybody
 from delineate.score import mean_dice
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ def reseeded(
 
     say = tell or (lambda _: None)
     before = method.learnt
+    if "from" in before.record.data:
+        raise ModelError(
+            f"{model} began from another model, and so have its siblings to: train them with `delineate train DATA --from MODEL "
+            "--seed N`, each with another seed, and name them with --sibling"
+        )
     everybody: tuple[Case, ...] = ()
     joined = before.plan.weak is not None and "unlabelled" in before.record.data
     if before.plan.annotators == "one":

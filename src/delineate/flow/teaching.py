@@ -9,25 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delineate import data as files
-from delineate.core import Case, ClassTable, DataError, checked_seed, made_folder, new_folder
+from delineate.core import Case, DataError, ModelError, checked_seed, made_folder, new_folder
 from delineate.data import DataSet
+from delineate.data.fingerprint import seen
 from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
-from delineate.data.problem import listed
+from delineate.data.problem import counted, listed
 from delineate.data.sparse import barely_labelled
+from delineate.flow.apart import split_off, validation_of
 from delineate.flow.balancing import balanced
-from delineate.flow.methods import Tell, data_set, method_named, saved
+from delineate.flow.methods import Tell, data_set, load, method_named, saved
 from delineate.flow.nearness import settled
 from delineate.score import mean_dice
 
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
+    from delineate.learn.learnt import Learnt
 
 JOIN = "without labels join the training"
-HELD_OUT, MOST_HELD_OUT = (
-    0.1,
-    8,
-)  # share, and number, of the cases kept for validation where the user gives none
 
 
 def train(
@@ -40,6 +39,7 @@ def train(
     seed: int = 0,
     method: str = "unet",
     overrides: Overrides | None = None,
+    from_model: str | Path | None = None,
     resume: bool = False,
     labels: LabelKind | None = None,
     all_images: bool | None = None,
@@ -58,7 +58,8 @@ def train(
     to validate on; without, a tenth (about eight at most; whole groups) is held out of five cases or more. minutes
     (10 where neither is given) or steps bound the training of a U-Net; the same steps, seed, data and machine
     give the same weights. The temperature of the probabilities is then fitted on at most 16 of the cases held out; it
-    changes no label. labels: masks, scribbles, points or boxes, where several kinds lie in the folder;
+    changes no label. from_model: the folder of a U-Net to begin from, which keeps the shape of its network and all that it knows
+    of classes of the same names. labels: masks, scribbles, points or boxes, where several kinds lie in the folder;
     all_images: whether images without labels join; not asked, they do where labels are weak. balance: a column of the
     CSV file metadata (metadata.csv in the data folder where none is named) of whose values each is to be drawn alike, though no
     case more than 10 times as often as others. resume: go on with the
@@ -86,11 +87,14 @@ def train(
             steps=steps,
             balance=balance,
             metadata=metadata,
+            **{"from": from_model},
         )
     ):
         raise DataError(
             f"{method} knows nothing of {listed(given)}: leave those options out, or train a unet"
         )
+    before = None if from_model is None else begun_from(from_model, tell=say)
+    known = () if before is None else before.record.seen
     if minutes is None and steps is None:
         minutes = 10.0
     wanted = overrides.annotators if overrides else None
@@ -132,11 +136,18 @@ def train(
         )
         return learnt if folder is None else saved(learnt, folder)
     if not validation and len(cases) >= 5:
-        cases, validation = split_off(cases, seed=seed)
+        cases, validation = split_off(cases, seed=seed, known=known)
         say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
     elif not validation:
         say(
             f"with {len(cases) + len(found.large)} labelled images none is held out, so nothing is validated (--val gives others)"
+        )
+
+    met = seen(validation, known)
+    if met:
+        say(
+            f"{len(met)} of the {len(validation)} images to validate on were learnt from by {from_model}, which flatters the "
+            "validation"
         )
 
     if wanted in ("random", "soft"):
@@ -145,7 +156,13 @@ def train(
     from delineate.learn import Training, UNetMethod, planned
 
     looks = [look for one in found.large for look in one.looks]
-    plan = planned([*cases, *looks], minutes=minutes, overrides=overrides, unlabelled=len(silent))
+    plan = planned(
+        [*cases, *looks],
+        minutes=minutes,
+        overrides=overrides,
+        unlabelled=len(silent),
+        start=before.plan if before else None,
+    )
     for item, reason in plan.reasons.items():
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")
     if plan.weak is not None:
@@ -174,6 +191,7 @@ def train(
         nodes=nodes,
         labels=found.labels,
         times=times,
+        start=before,
     )
     for step in training:
         if step.previews and folder is not None:
@@ -183,7 +201,8 @@ def train(
     learnt = training.learnt
     if kept := learnt.record.data.get("kept_step"):
         say(f"the model of step {kept} is kept: it was better on what is held out than the last one")
-    return UNetMethod.of(settled(learnt, validation, folder=folder, tell=say) if first else learnt)
+    unmet = [case for case in validation if not any(case is one for one in met)]
+    return UNetMethod.of(settled(learnt, unmet, folder=folder, tell=say) if first else learnt)
 
 
 def _given(overrides: Overrides | None, **others: object) -> list[str]:
@@ -192,37 +211,19 @@ def _given(overrides: Overrides | None, **others: object) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name, value in items.items() if value is not None]
 
 
-def validation_of(
-    val: str | Path | Sequence[Case],
-    *,
-    classes: ClassTable,
-    labels: LabelKind | None,
-    unlabelled: int | None,
-    masks_are: MasksAre | None,
-    tell: Tell,
-) -> list[Case]:
-    """The cases to validate on: those given, or all in a folder, of large images some windows; labels as `train` takes them."""
-    if not isinstance(val, (str, Path)):
-        return list(val)
-    given = files.load(
-        val,
-        labels=labels if labels in files.offered(files.find_folder(val)) else None,
-        all_images=False,
-        classes=classes,
-        unlabelled=unlabelled,
-        masks_are=masks_are,
+def begun_from(folder: str | Path, *, tell: Tell) -> Learnt:
+    """The trained U-Net to begin from, told in few words; raises ModelError where it is none."""
+    method = load(folder, tell=tell)
+    if method.name != "unet" or getattr(method, "learnt", None) is None:
+        raise ModelError(
+            f"{folder} is no U-Net of Delineate ({method.name}): begin from the folder of one, or leave --from out"
+        )
+    before: Learnt = method.learnt
+    known = counted(len(set(before.record.seen)), "image")
+    tell(
+        f"begins from {folder}: {before.record.steps} steps on {known}; it knows {listed(before.classes.names)}"
     )
-    for note in given.notes:
-        tell(f"validation: {note}")
-    return [*given.cases, *given.validation, *(look for one in given.large for look in one.looks)]
-
-
-def split_off(cases: Sequence[Case], *, seed: int) -> tuple[list[Case], list[Case]]:
-    """The cases to learn from, and a tenth (about eight at most; whole groups) to validate on; none of fewer than five."""
-    if len(cases) < 5:
-        return list(cases), []
-    learn_from, held_out = files.split(cases, share=min(HELD_OUT, MOST_HELD_OUT / len(cases)), seed=seed)
-    return list(learn_from), list(held_out)
+    return before
 
 
 def by_everybody(

@@ -133,8 +133,12 @@ def _completed(before: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]
             completed["plan"]["weak"] |= before["plan"]["weak"]
     if "fingerprint" in before.get("data", {}):
         completed["data"] = {**now.get("data", {}), **before["data"]}
-        if "times" not in before["data"]:  # not in a fingerprint: what was not balanced was drawn alike
-            completed["data"].pop("times", None)
+        for item in (
+            "times",
+            "from",
+        ):  # in no fingerprint: without, all was drawn alike, and begun from nothing
+            if item not in before["data"]:
+                completed["data"].pop(item, None)
     return completed
 
 

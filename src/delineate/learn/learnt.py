@@ -33,7 +33,7 @@ class Record:
 
     history: one entry per validation, {"step", "seconds", "loss", "dice"}; data: {"cases", "validation",
     "fingerprint", "learnt"}, of which learnt tells the images that were learnt from, each by its digest, in their order;
-    {"unfinished": True} in a model that was saved on the way.
+    {"unfinished": True} in a model that was saved on the way; {"from": ...} where it began from another, see `begun.origin`.
     """
 
     seed: int
@@ -41,6 +41,11 @@ class Record:
     seconds: float = 0.0
     data: dict[str, Any] = field(default_factory=dict)
     history: tuple[dict[str, float], ...] = ()
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The digests of all images that were learnt from, here and by the models that it began from."""
+        return (*self.data.get("learnt", ()), *self.data.get("from", {}).get("learnt", ()))
 
 
 @dataclass(frozen=True)

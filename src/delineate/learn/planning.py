@@ -16,6 +16,7 @@ from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
 from delineate.data.robust import asked_families
 from delineate.learn import decisions
+from delineate.learn.begun import SHAPE, shaped_like, shows_as_before
 from delineate.learn.machine import memory_bytes
 from delineate.learn.plan import Overrides, Plan
 from delineate.nets import DOWN, UP
@@ -42,6 +43,8 @@ ANNOTATORS: dict[str, str] = {
 }
 """What is learnt from where several people labelled one image, by name."""
 
+AS_BEFORE = "as in the model that it begins from"
+
 _PIXELS = 4 * 256 * 256  # of a batch on a CPU: steps of about a third of a second on two cores
 _BYTES_PER_PLACE_AND_WIDTH = 300  # of the finest level: a generous estimate of what a training step holds
 
@@ -52,11 +55,14 @@ def planned(
     minutes: float | None = None,
     overrides: Overrides | None = None,
     unlabelled: int = 0,
+    start: Plan | None = None,
 ) -> Plan:
     """The plan for training on `cases` within `minutes` (None: the number of steps is fixed instead).
 
     unlabelled: how many images without labels are to join; with any, the training is weak unless overrides forbid it.
-    Raises DataError where the cases do not fit together or an override names nothing known.
+    start: the plan of the model that the training begins from, whose network it keeps, and its normalisation where the images
+    have as many channels. Raises DataError where the cases do not fit together, an override names nothing known, or it wants
+    another network than the model to begin from has.
 
     >>> image, labels = np.zeros((300, 200, 1), np.uint16), np.ones((300, 200), np.uint8)
     >>> plan = planned([Case("a", image, labels=labels)], minutes=10)
@@ -65,8 +71,9 @@ def planned(
     >>> print(plan.reasons["patch"])
     the typical shorter side is 200 px
     """
-    wanted = overrides or Overrides()
-    _possible(wanted, cases)
+    own = overrides or Overrides()
+    wanted = own if start is None else shaped_like(start, own)
+    _possible(wanted, cases, begun=start is not None)
     reasons: dict[str, str] = {
         "augmentation": "turned, mirrored and zoomed crops under slightly other light teach what does not matter",
         "down": "the strongest answer of a neighbourhood is kept",
@@ -77,6 +84,9 @@ def planned(
 
     dims = decisions.dims(cases, reasons) if wanted.dims is None else wanted.dims
     grey, channels = decisions.channels(cases, reasons)
+    like_before = start is not None and shows_as_before(start, cases)
+    if start is not None and like_before:
+        grey, channels = start.grey, start.channels
 
     sides = np.array([sorted(c.spatial[-dims:]) for c in cases])
     if dims == 2:
@@ -138,7 +148,9 @@ def planned(
         shuffle=shuffle,
         down=decisions.known("down", wanted.down or "max", DOWN),
         up=decisions.known("up", wanted.up or "linear", UP),
-        normalisation=decisions.normalisation(cases, channels, wanted.normalisation, reasons),
+        normalisation=start.normalisation
+        if start is not None and like_before and wanted.normalisation is None
+        else decisions.normalisation(cases, channels, wanted.normalisation, reasons),
         augmentation=replace(
             decisions.chosen("augmentation", wanted.augmentation or "full", AUGMENTATIONS),
             robust=asked_families(wanted.robust or ()),
@@ -152,16 +164,20 @@ def planned(
         annotators=decisions.known("annotators", wanted.annotators or "one", ANNOTATORS),
         weak=decisions.weak(cases, wanted.weak, reasons, unlabelled=unlabelled),
         reasons=reasons
+        | (dict.fromkeys([*SHAPE, *(["normalisation"] if like_before else [])], AS_BEFORE) if start else {})
         | {
             f.name: "as you asked"
             for f in fields(Overrides)
-            if f.name not in ("objects", "adversarial", "weak") and getattr(wanted, f.name) is not None
+            if f.name not in ("objects", "adversarial", "weak") and getattr(own, f.name) is not None
         },
     )
 
 
-def _possible(wanted: Overrides, cases: Sequence[Case]) -> None:
-    """Raise DataError for numbers that make no network."""
+def _possible(wanted: Overrides, cases: Sequence[Case], *, begun: bool) -> None:
+    """Raise DataError for numbers that make no network, and for flat images where volumes are learnt.
+
+    begun: the network is that of a model which is there already.
+    """
     for item in ("patch", "batch", "width", "levels", "shuffle", "learning_rate"):
         value = getattr(wanted, item)
         if value is not None and not value > 0:
@@ -169,6 +185,10 @@ def _possible(wanted: Overrides, cases: Sequence[Case]) -> None:
     if wanted.dims not in (None, 2, 3):
         raise DataError(f"dims is {wanted.dims}: give 2 for pictures or slices, 3 for volumes")
     if wanted.dims == 3 and any(len(case.spatial) == 2 for case in cases):
-        raise DataError("dims is 3 but some images are flat: leave it out, or give volumes only")
+        raise DataError(
+            "the model to begin from works on volumes but some images are flat: leave --from out, or give volumes only"
+            if begun
+            else "dims is 3 but some images are flat: leave it out, or give volumes only"
+        )
     if not cases:
         raise DataError("there is no labelled image to learn from: give at least one image with a mask")

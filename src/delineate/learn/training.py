@@ -36,6 +36,7 @@ from delineate.data.augment import Batch, batch
 from delineate.data.large_case import LargeCase
 from delineate.learn.adversarial import hardened, unremembered
 from delineate.learn.answer import ready
+from delineate.learn.begun import origin, take_over
 from delineate.learn.checkpoint import NAME, check_interrupted, freeze, thaw
 from delineate.learn.descent import LEAST_RATE, follow, optimisers_of, share_of_rate
 from delineate.learn.learnt import Learnt, Record, memory_layout, network, saved
@@ -83,7 +84,7 @@ class Training:
     the budget; a test or a bench may bring its own. devices, nodes: processes that share each batch, on each of so many
     machines; where torchrun or srun started them, these numbers are theirs. Only the first process writes. labels: the
     kind of labels that was asked for, where several lay there; the record keeps it. times: name -> how often a case is drawn
-    for once that others are.
+    for once that others are. start: a model to begin from, for whose network `plan` was made.
 
     Raises DataError for data that cannot be learnt from, TrainingError where the loss stops being finite,
     OutputError where the disk is full; the last model saved stays as it was.
@@ -117,6 +118,7 @@ class Training:
         nodes: int = 1,
         labels: str | None = None,
         times: Mapping[str, int] | None = None,
+        start: Learnt | None = None,
     ) -> None:
         if (minutes is None) == (steps is None) or (minutes or steps or 0) <= 0:
             raise DataError("a training needs either minutes or steps, a positive number: give one of them")
@@ -160,6 +162,8 @@ class Training:
         if self._crew.size > 1:
             self._fabric.launch()
         net: Any = network(plan, classes, seed=seed)
+        if start is not None:
+            take_over(net, start, plan=plan, classes=classes)
         net = joined(net) if self._crew.size > 1 else net
         net = net.to(memory_format=memory_layout(plan.dims))
         self._average = copy.deepcopy(net)
@@ -180,7 +184,8 @@ class Training:
                 unlabelled=silent,
                 labels=labels,
                 times=often,
-            ),
+            )
+            | ({"from": origin(start)} if start is not None else {}),
         )
         if resume:
             self._restore(folder or Path())
