@@ -102,7 +102,16 @@ def test_a_training_begins_from_a_model(work, tmp_path, capsys, refused):
     about = json.loads((tmp_path / "second" / "model.json").read_text())
     assert about["record"]["data"]["from"]["steps"] == 3
     refused(*words, work / "data", "-o", tmp_path / "a", *few, says="has no model.json")
-    refused(*words, work / "model", "-o", tmp_path / "b", *few, "--width", "8", says="leave --width out, or --from")
+    refused(
+        *words,
+        work / "model",
+        "-o",
+        tmp_path / "b",
+        *few,
+        "--width",
+        "8",
+        says="leave --width out, or --from",
+    )
 
 
 def test_a_prediction_goes_on_where_it_was_interrupted(work, tmp_path):

@@ -13,9 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from delineate.nets.convolution import Convolution2d
 from delineate.nets.equivariant import WRAPPED
 
-CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: Convolution2d, 3: nn.Conv3d}
 BATCH_NORM: dict[int, type[nn.BatchNorm2d] | type[nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
