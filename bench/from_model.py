@@ -4,8 +4,8 @@
 
 For each seed, some images of DATA are drawn, and a network learns from them twice, with the same crops: from nothing, and
 from MODEL. Both are judged on VAL, or without it on the images of DATA that were not drawn: mean Dice over images and
-classes. Networks from nothing have the width of MODEL and the usual learning rate; `--rates` are those that the others are
-given.
+classes. Networks from nothing have the width of MODEL and the usual learning rate; `--rates` are those that the others
+are given in place of the planned one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from delineate import data as files
 from delineate.core import Case, ClassTable
+from delineate.flow.beginning import known_already
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn.learnt import Learnt, loaded
 from delineate.score import mean_dice
@@ -59,6 +60,7 @@ def main() -> None:
                         drawn,
                         overrides=Overrides(width=width, learning_rate=rate),
                         start=start.plan if start else None,
+                        known=known_already(start, drawn, found.classes) if start else None,
                     )
                     training = Training(
                         drawn, classes=found.classes, plan=plan, steps=steps, seed=seed, start=start

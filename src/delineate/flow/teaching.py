@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delineate import data as files
-from delineate.core import Case, DataError, ModelError, checked_seed, made_folder, new_folder
+from delineate.core import Case, DataError, checked_seed, made_folder, new_folder
 from delineate.data import DataSet
 from delineate.data.fingerprint import seen
 from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
-from delineate.data.problem import counted, listed
+from delineate.data.problem import listed
 from delineate.data.sparse import barely_labelled
 from delineate.flow.apart import split_off, validation_of
 from delineate.flow.balancing import balanced
-from delineate.flow.methods import Tell, data_set, load, method_named, saved
+from delineate.flow.beginning import begun_from, known_already
+from delineate.flow.methods import Tell, data_set, method_named, saved
 from delineate.flow.nearness import settled
 from delineate.score import mean_dice
 
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
-    from delineate.learn.learnt import Learnt
 
 JOIN = "without labels join the training"
 
@@ -162,6 +162,7 @@ def train(
         overrides=overrides,
         unlabelled=len(silent),
         start=before.plan if before else None,
+        known=known_already(before, cases, found.classes) if before else None,
     )
     for item, reason in plan.reasons.items():
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")
@@ -209,21 +210,6 @@ def _given(overrides: Overrides | None, **others: object) -> list[str]:
     """The options of a U-Net's training that have a value, as the command line names them."""
     items = {**(asdict(overrides) if overrides else {}), **others}
     return [f"--{name.replace('_', '-')}" for name, value in items.items() if value is not None]
-
-
-def begun_from(folder: str | Path, *, tell: Tell) -> Learnt:
-    """The trained U-Net to begin from, told in few words; raises ModelError where it is none."""
-    method = load(folder, tell=tell)
-    if method.name != "unet" or getattr(method, "learnt", None) is None:
-        raise ModelError(
-            f"{folder} is no U-Net of Delineate ({method.name}): begin from the folder of one, or leave --from out"
-        )
-    before: Learnt = method.learnt
-    known = counted(len(set(before.record.seen)), "image")
-    tell(
-        f"begins from {folder}: {before.record.steps} steps on {known}; it knows {listed(before.classes.names)}"
-    )
-    return before
 
 
 def by_everybody(

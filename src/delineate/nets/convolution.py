@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-PLACES = 64 * 64  # of a map, from which on copies pay
+PLACES = 32 * 32  # of a map, from which on copies pay
 
 
 class Convolution2d(nn.Conv2d):
@@ -22,7 +22,7 @@ class Convolution2d(nn.Conv2d):
 
     >>> ours, theirs = Convolution2d(2, 3, 3, padding=1, bias=False), nn.Conv2d(2, 3, 3, padding=1, bias=False)
     >>> _ = theirs.load_state_dict(ours.state_dict())
-    >>> image = torch.rand(1, 2, 64, 64).contiguous(memory_format=torch.channels_last)
+    >>> image = torch.rand(1, 2, 32, 32).contiguous(memory_format=torch.channels_last)
     >>> for convolution in (ours, theirs):
     ...     convolution(image).square().sum().backward()
     >>> torch.allclose(ours.weight.grad, theirs.weight.grad, rtol=1e-4)
