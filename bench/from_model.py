@@ -21,6 +21,7 @@ from delineate import data as files
 from delineate.core import Case, ClassTable
 from delineate.flow.beginning import known_already
 from delineate.learn import Overrides, Training, UNetMethod, planned
+from delineate.learn.begun import kept_classes, shows_as_before
 from delineate.learn.learnt import Learnt, loaded
 from delineate.score import mean_dice
 
@@ -48,6 +49,12 @@ def main() -> None:
         for images in given.images:
             drawn = [found.cases[place] for place in order[:images]]
             unseen = apart or [found.cases[place] for place in order[images:]]
+            known = kept_classes(before, found.classes) == {
+                place: place for place in range(len(found.classes))
+            }
+            if known and shows_as_before(before.plan, unseen):
+                dice = judged(before, unseen, found.classes)
+                print(f"{images:6}{0:7}{seed:6}  {'the model as it is':22}{dice:7.3f}", flush=True)
             for steps in given.steps:
                 ways: list[tuple[str, Learnt | None, float | None]] = [
                     ("the model" + (f", rate {rate:g}" if rate else ""), before, rate)

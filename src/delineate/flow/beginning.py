@@ -28,7 +28,7 @@ def begun_from(folder: str | Path, *, tell: Tell) -> Learnt:
             f"{folder} is no U-Net of Delineate ({method.name}): begin from the folder of one, or leave --from out"
         )
     before: Learnt = method.learnt
-    known = counted(len(set(before.record.seen)), "image")
+    known = counted(max(len(set(before.record.seen)), before.record.data.get("cases", 0)), "image")
     tell(
         f"begins from {folder}: {before.record.steps} steps on {known}; it knows {listed(before.classes.names)}"
     )

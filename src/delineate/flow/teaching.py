@@ -162,7 +162,7 @@ def train(
         overrides=overrides,
         unlabelled=len(silent),
         start=before.plan if before else None,
-        known=known_already(before, cases, found.classes) if before else None,
+        known=known_already(before, [*cases, *looks], found.classes) if before else None,
     )
     for item, reason in plan.reasons.items():
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")
