@@ -19,7 +19,6 @@ import numpy as np
 
 from delineate import data as files
 from delineate.core import Case, ClassTable
-from delineate.flow.beginning import known_already
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn.begun import kept_classes, shows_as_before
 from delineate.learn.learnt import Learnt, loaded
@@ -67,7 +66,6 @@ def main() -> None:
                         drawn,
                         overrides=Overrides(width=width, learning_rate=rate),
                         start=start.plan if start else None,
-                        known=known_already(start, drawn, found.classes) if start else None,
                     )
                     training = Training(
                         drawn, classes=found.classes, plan=plan, steps=steps, seed=seed, start=start

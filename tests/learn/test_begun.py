@@ -11,7 +11,6 @@ import delineate
 from delineate.core import Case, ClassTable, DataError, ModelError, OutputError
 from delineate.data.fingerprint import digest_of
 from delineate.flow.apart import split_off
-from delineate.flow.beginning import known_already
 from delineate.flow.reseeding import reseeded
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn.begun import take_over
@@ -141,29 +140,6 @@ def test_the_plan_keeps_the_network_and_says_so(before):
 def test_another_network_is_refused(before, changes, says):
     with pytest.raises(DataError, match=says):
         planned([square(1)], overrides=Overrides(**changes), start=before.plan)
-
-
-def test_the_learning_rate_follows_from_what_is_known_already(before):
-    bright, dark = [square(i) for i in range(20, 23)], [square(i, dark=True) for i in range(20, 23)]
-    known = known_already(before, bright, TWO)
-    assert known == pytest.approx(dice(before, bright), abs=1e-6)
-    plan = planned(bright, start=before.plan, known=known)
-    assert plan.learning_rate == 3e-4
-    assert f"has a Dice of {known:.2f} on some of these images: small steps" in plan.reasons["learning_rate"]
-    assert planned(dark, start=before.plan, known=known_already(before, dark, TWO)).learning_rate == 3e-3
-    assert (
-        planned(bright, start=before.plan, known=known, overrides=Overrides(learning_rate=0.1)).learning_rate
-        == 0.1
-    )
-
-
-def test_what_cannot_be_known_is_not(before):
-    colour = [square(20, channels=3)]
-    assert known_already(before, colour, TWO) == 0
-    blank = replace(square(20), labels=np.zeros((48, 48), np.uint8))
-    empty = known_already(before, [blank], ClassTable(("background", "disc", "ring")))
-    assert np.isnan(empty)
-    assert planned([blank], start=before.plan, known=empty).learning_rate == 3e-3
 
 
 def test_flat_images_cannot_go_on_from_volumes(before):

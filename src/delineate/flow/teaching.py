@@ -18,7 +18,7 @@ from delineate.data.problem import listed
 from delineate.data.sparse import barely_labelled
 from delineate.flow.apart import split_off, validation_of
 from delineate.flow.balancing import balanced
-from delineate.flow.beginning import begun_from, known_already
+from delineate.flow.beginning import begun_from
 from delineate.flow.methods import Tell, data_set, method_named, saved
 from delineate.flow.nearness import settled
 from delineate.score import mean_dice
@@ -162,7 +162,6 @@ def train(
         overrides=overrides,
         unlabelled=len(silent),
         start=before.plan if before else None,
-        known=known_already(before, [*cases, *looks], found.classes) if before else None,
     )
     for item, reason in plan.reasons.items():
         say(f"{item}: {_said(getattr(plan, item))} ({reason})")

@@ -24,9 +24,6 @@ from delineate.learn.weak import SCRAPS, Weak
 
 T = TypeVar("T")
 
-USUAL_RATE, CAREFUL_RATE = 3e-3, 3e-4  # of AdamW
-KNOWN = 0.5  # Dice from which on a model that is begun from is worth keeping
-
 LONG = 45  # minutes on a CPU that suffice for a wide network
 SHORT = 15  # minutes without bfloat16 in which a narrow network learns more: half as many steps are made, or fewer
 
@@ -164,22 +161,6 @@ def width(minutes: float | None, reasons: dict[str, str]) -> int:
         return 24
     reasons["width"] = "on a CPU this keeps a step short"
     return 32
-
-
-def learning_rate(known: float | None, reasons: dict[str, str]) -> float:
-    """The highest rate of AdamW; lower where the model that is begun from knows much of the images already.
-
-    known: its mean Dice on some of them, nan where it is not defined; None: the training begins from nothing.
-    """
-    if known is None or math.isnan(known):
-        reasons["learning_rate"] = "a usual start; lower it where the loss jumps"
-        return USUAL_RATE
-    does = f"the model that it begins from has a Dice of {known:.2f} on some of these images"
-    if known < KNOWN:
-        reasons["learning_rate"] = f"{does}: it has much to learn"
-        return USUAL_RATE
-    reasons["learning_rate"] = f"{does}: small steps keep what it knows"
-    return CAREFUL_RATE
 
 
 def precision(reasons: dict[str, str]) -> str:

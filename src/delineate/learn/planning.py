@@ -56,13 +56,12 @@ def planned(
     overrides: Overrides | None = None,
     unlabelled: int = 0,
     start: Plan | None = None,
-    known: float | None = None,
 ) -> Plan:
     """The plan for training on `cases` within `minutes` (None: the number of steps is fixed instead).
 
     unlabelled: how many images without labels are to join; with any, the training is weak unless overrides forbid it.
     start: the plan of the model that the training begins from, whose network it keeps, and its normalisation where the images
-    have as many channels. known: the mean Dice of that model on some of these cases.
+    have as many channels.
     Raises DataError where the cases do not fit together, an override names nothing known, or it wants another network than the
     model to begin from has.
 
@@ -80,6 +79,7 @@ def planned(
         "augmentation": "turned, mirrored and zoomed crops under slightly other light teach what does not matter",
         "down": "the strongest answer of a neighbourhood is kept",
         "up": "interpolation leaves no checkerboard",
+        "learning_rate": "a usual start; lower it where the loss jumps",
     }
     gpu = torch.cuda.is_available()
 
@@ -157,7 +157,7 @@ def planned(
             robust=asked_families(wanted.robust or ()),
         ),
         precision=decisions.known("precision", wanted.precision or decisions.precision(reasons), PRECISIONS),
-        learning_rate=wanted.learning_rate or decisions.learning_rate(known, reasons),
+        learning_rate=wanted.learning_rate or 3e-3,
         smallest_object_px=int(np.percentile(sizes, 1) / 2) if len(sizes) else 0,
         object_radius_px=decisions.radius(sizes, dims),
         adversarial=decisions.adversarial(cases, wanted.adversarial, reasons),
