@@ -391,6 +391,16 @@ def test_background_comes_first_whatever_its_value(tmp_path: Path) -> None:
     assert list(legend.names.values()) == ["background", "cell"]
 
 
+def test_regions_name_no_values_but_the_one_to_ignore_is_no_class(tmp_path: Path) -> None:
+    regions = '"background": 0, "whole": [1, 2, 3], "core": [2, 3], "spot": 3'
+    (tmp_path / "dataset.json").write_text(f'{{"labels": {{{regions}}}}}')
+    assert read_legend(tmp_path) is None
+    (tmp_path / "dataset.json").write_text(f'{{"labels": {{{regions}, "ignore": 4}}}}')
+    understood = reading([[0, 1, 2, 3, 4]], legend=read_legend(tmp_path))
+    assert understood.classes.names == ("background", "class_1", "class_2", "class_3")
+    assert understood.index == {0: 0, 1: 1, 2: 2, 3: 3, 4: UNLABELLED}
+
+
 @pytest.mark.parametrize("name", ["unlabelled", "Unlabeled", "ignore", "void"])
 def test_what_is_named_unlabelled_is_no_class(tmp_path: Path, name: str) -> None:
     (tmp_path / "classes.json").write_text(f'{{"{name}": 0, "background": 1, "cell": 2}}')

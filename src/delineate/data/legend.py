@@ -43,7 +43,8 @@ class Legend:
 def read_legend(folder: Path) -> Legend | None:
     """The legend in `folder`, or None where there is none; raises DataError where it cannot be read.
 
-    A dataset.json without `labels`, or with nnU-Net's regions (sets of values), names nothing: None.
+    A dataset.json without `labels`, or with nnU-Net's regions (sets of values), names nothing: None. Where regions are given
+    together with a value to ignore, all values that they hold are classes by number.
     """
     for name in ("classes.json", "classes.txt", "dataset.json"):
         path = folder / name
@@ -59,9 +60,25 @@ def read_legend(folder: Path) -> Legend | None:
         if name == "classes.json":
             return _legend(name, content)
         labels = content.get("labels") if isinstance(content, dict) else None
-        if isinstance(labels, dict) and labels and not any(isinstance(v, list) for v in labels.values()):
+        if not isinstance(labels, dict) or not labels:
+            continue
+        if not any(isinstance(v, list) for v in labels.values()):
             return _legend(name, labels)
+        if numbered := _by_number(labels):
+            return _legend(name, numbered)
     return None
+
+
+def _by_number(regions: Mapping[str, Any]) -> dict[str, int]:
+    """The values in nnU-Net's regions, each a class by its number, and the one to ignore; nothing where there is none.
+
+    >>> _by_number({"background": 0, "tumour": [1, 2], "core": 2, "ignore": 3})
+    {'background': 0, 'class_1': 1, 'class_2': 2, 'ignore': 3}
+    """
+    unsaid = {name: v for name, v in regions.items() if name.lower() in UNSAID and isinstance(v, int)}
+    held = (v if isinstance(v, list) else [v] for name, v in regions.items() if name not in unsaid)
+    values = sorted({v for some in held for v in some if isinstance(v, int)} - {0})
+    return {BACKGROUND: 0, **{f"class_{v}": v for v in values}, **unsaid} if unsaid else {}
 
 
 def _legend(source: str, content: Any) -> Legend:
