@@ -54,6 +54,29 @@ def test_labels_lie_where_their_image_lies_for_nibabel(tmp_path):
     assert back.get_data_dtype() == np.uint8
 
 
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("endianness", ["<", ">"])
+@pytest.mark.parametrize(("qform_code", "sform_code"), [(1, 2), (1, 0), (0, 4), (0, 0)])
+def test_labels_keep_both_transforms_of_their_nifti(tmp_path, suffix, endianness, qform_code, sform_code):
+    image = nibabel.Nifti1Image(counted(7, 6, 5), None, nibabel.Nifti1Header(endianness=endianness))
+    image.set_qform(np.diag([0.7, 0.7, 3.0, 1.0]), code=qform_code)
+    image.set_sform(oblique(), code=sform_code)
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, tmp_path / f"image{suffix}")
+    path = write_labels(
+        tmp_path / f"labels{suffix}",
+        np.ones((5, 6, 7), np.uint8),
+        like=read_image(tmp_path / f"image{suffix}"),
+    )
+    before, after = nibabel.load(tmp_path / f"image{suffix}"), nibabel.load(path)
+    np.testing.assert_array_equal(after.affine, before.affine)
+    assert (after.header["qform_code"], after.header["sform_code"]) == (qform_code, sform_code)
+    np.testing.assert_array_equal(after.get_qform(), before.get_qform())
+    np.testing.assert_array_equal(after.get_sform(), before.get_sform())
+    assert after.header.get_xyzt_units()[0] == "mm"
+    assert after.get_fdata().all()
+
+
 def test_slopes_and_intercepts_are_applied(tmp_path):
     image = nibabel.Nifti1Image(counted(7, 6, 5), np.eye(4))
     image.header.set_slope_inter(0.5, -3)

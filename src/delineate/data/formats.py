@@ -269,7 +269,9 @@ def _written(
                 f"{path} would be {picture.spatial} but the image it belongs to is {like.spatial}: "
                 "crop or pad it"
             )
-        picture = replace(picture, spacing=like.spacing, unit=like.unit, affine=like.affine)
+        picture = replace(
+            picture, spacing=like.spacing, unit=like.unit, affine=like.affine, header=like.header
+        )
     folder = suffix == ".dcm" and array.ndim == 4
     target = path.with_name(stem_of(path) + ("" if folder else suffix))
     if folder and target.exists() and (not target.is_dir() or any(target.iterdir())):

@@ -2,7 +2,8 @@
 
 ITK keeps sizes, spacing and axes as (x, y, z), arrays are (z, y, x): the two functions `picture_of` and
 `image_of` are the only place that turns one into the other. Of NIfTI files ITK reads NaN as 0, and one that
-was cut short as if it ended in zeros, so the bytes are looked at before.
+was cut short as if it ended in zeros, so the bytes are looked at before. Of their two transforms (qform, sform) ITK
+keeps one, while other programs show the other: what is written has both of the file that it belongs to.
 """
 
 # SimpleITK claims to be typed but leaves most of its calls untyped.
@@ -47,6 +48,8 @@ _NIFTI_TYPES = {
     1024: "i8",
     1280: "u8",
 }
+_NIFTI_PLACE = ((76, "4f"), (123, "B"), (252, "2h18f"))
+"""Where a NIfTI header holds sizes, their unit, and the two transforms with what they lead to."""
 _STDERR = threading.Lock()
 
 
@@ -60,7 +63,7 @@ def read_volume(path: Path) -> Picture:
     import SimpleITK as sitk
 
     suffix = ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix.lower()
-    stored = _checked_nifti(path) if suffix in (".nii", ".nii.gz") else None
+    header, stored = _checked_nifti(path) if suffix in (".nii", ".nii.gz") else (b"", None)
     try:
         with silent_itk(), _alone(path) as file:
             image = sitk.ReadImage(str(file))
@@ -70,7 +73,7 @@ def read_volume(path: Path) -> Picture:
                 f"{path} has axes that are not at right angles: resample it to a straight grid"
             ) from error
         raise
-    picture = picture_of(image, path, suffix=suffix)
+    picture = replace(picture_of(image, path, suffix=suffix), header=header)
     if stored is None:
         return picture
     numbers = np.moveaxis(picture.array, -1, 0).copy()  # the order of the file: x fastest, channels slowest
@@ -79,7 +82,10 @@ def read_volume(path: Path) -> Picture:
 
 
 def write_volume(path: Path, picture: Picture) -> None:
-    """Write (*spatial, channels) with its spacing (converted to mm) and affine; integers are compressed."""
+    """Write (*spatial, channels) with its spacing (converted to mm) and affine; integers are compressed.
+
+    NIfTI that belongs to NIfTI has sizes, unit and both transforms of its header.
+    """
     import SimpleITK as sitk
 
     try:
@@ -87,6 +93,24 @@ def write_volume(path: Path, picture: Picture) -> None:
             sitk.WriteImage(image_of(picture), str(path), useCompression=picture.array.dtype.kind in "ui")
     except RuntimeError as error:
         raise OSError(f"the file could not be written ({str(error).splitlines()[-1]})") from error
+    if picture.header and path.name.lower().endswith((".nii", ".nii.gz")):
+        _put_in_place(path, picture.header)
+
+
+def _put_in_place(path: Path, header: bytes) -> None:
+    """Let a NIfTI file that ITK has written say of its place what `header` does, in its own order of bytes."""
+    zipped = path.name.lower().endswith(".gz")
+    content = bytearray(gzip.decompress(path.read_bytes()) if zipped else path.read_bytes())
+    written = bytes(content[:348])
+    for at, form in _NIFTI_PLACE:
+        numbers = struct.unpack_from(_byte_order(header) + form, header, at)
+        struct.pack_into(_byte_order(written) + form, content, at, *numbers)
+    if content[:348] != written:
+        path.write_bytes(gzip.compress(content, 6, mtime=0) if zipped else content)
+
+
+def _byte_order(header: bytes) -> str:
+    return "<" if struct.unpack_from("<i", header)[0] == 348 else ">"
 
 
 def picture_of(image: SimpleITK.Image, path: Path, *, suffix: str) -> Picture:
@@ -181,8 +205,8 @@ def _alone(path: Path) -> Iterator[Path]:
         yield link
 
 
-def _checked_nifti(path: Path) -> NDArray[np.floating[Any]] | None:
-    """Every number of a NIfTI file in its order where some are not finite (ITK makes those 0); else None.
+def _checked_nifti(path: Path) -> tuple[bytes, NDArray[np.floating[Any]] | None]:
+    """The header of a NIfTI file; and every number in its order where some are not finite (ITK makes those 0), else None.
 
     Raises DataError where the file holds fewer bytes than its header announces.
     """
@@ -190,7 +214,8 @@ def _checked_nifti(path: Path) -> NDArray[np.floating[Any]] | None:
         zipped = file.read(2) == b"\x1f\x8b"
     try:
         with gzip.open(path, "rb") if zipped else path.open("rb") as content:
-            head = nifti_head(content.read(348), path)
+            header = content.read(348)
+            head = nifti_head(header, path)
             floats = head.dtype is not None and head.dtype.kind == "f"
             content.seek(head.offset)
             held, blocks = 0, []
@@ -203,9 +228,9 @@ def _checked_nifti(path: Path) -> NDArray[np.floating[Any]] | None:
     if held < head.nbytes:
         raise DataError(f"{path} is cut short ({held} of {head.nbytes} bytes): copy or export it again")
     if not floats:
-        return None
+        return header, None
     numbers = np.frombuffer(b"".join(blocks)[: head.nbytes], dtype=head.dtype)
-    return None if np.isfinite(numbers).all() else numbers
+    return header, None if np.isfinite(numbers).all() else numbers
 
 
 class NiftiHead(NamedTuple):
@@ -228,7 +253,7 @@ def nifti_head(header: bytes, path: Path) -> NiftiHead:
         raise DataError(f"{path} is NIfTI-2, which is not read: convert it to NIfTI-1 or NRRD")
     if 348 not in sizes.values():
         raise DataError(f"{path} is not a NIfTI file: give it the suffix of what it is, or export it again")
-    order = "<" if sizes["<"] == 348 else ">"
+    order = _byte_order(header)
     dims = struct.unpack_from(f"{order}8h", header, 40)
     code, bits = struct.unpack_from(f"{order}2h", header, 70)
     offset, slope, intercept = struct.unpack_from(f"{order}3f", header, 108)

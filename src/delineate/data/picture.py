@@ -29,6 +29,7 @@ class Picture:
         ".dcm" also for a folder that is a DICOM series.
     notes: what was understood, one sentence each.
     palette: (n, 3) colours of the indices in `array`, where a mask file carries them.
+    header: of a NIfTI file its 348 bytes, which may say twice where it lies, and not alike: whoever writes NIfTI keeps both.
 
     >>> Picture(np.zeros((4, 5, 1)), (1.0, 1.0), "px", None, ".png", ()).spatial
     (4, 5)
@@ -41,6 +42,7 @@ class Picture:
     suffix: str
     notes: tuple[str, ...]
     palette: NDArray[np.uint8] | None = None
+    header: bytes = b""
 
     @property
     def spatial(self) -> tuple[int, ...]:
