@@ -147,6 +147,15 @@ def test_images_and_masks_inside_train_and_val(laid: Laid) -> None:
     assert "extra beside train are not read" in found.notes
 
 
+def test_a_second_folder_of_masks_is_not_passed_over_in_silence(laid: Laid) -> None:
+    found = find_folder(laid("images/a.png masks/a.png labels/a.png Annotations/a.xml raw/a.tif"))
+    assert pairs(found) == {"a": "masks/a.png"}
+    assert found.notes == (
+        "raw beside images is not read",
+        "Annotations and labels beside masks are not read",
+    )
+
+
 def test_one_name_on_both_sides_stays_two_cases(laid: Laid) -> None:
     found = find_folder(laid("train/x/1.png train/y/1.png val/x/1.png val/y/1.png"))
     assert pairs(found) == {"1": "train/y/1.png", "val/1": "val/y/1.png"}

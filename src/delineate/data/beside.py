@@ -15,6 +15,7 @@ from delineate.data.formats import stem_of
 from delineate.data.legend import Legend, read_legend
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry, Kind, Twins, image_files, matched
+from delineate.data.problem import listed
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "img_dir", "x", "raw")
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation", "ann_dir", "y")
@@ -64,6 +65,19 @@ def subfolder(root: Path, names: Sequence[str]) -> Path | None:
     """The subfolder of the first of these names that is there, whatever its case."""
     inside = {p.name.lower(): p for p in sorted(root.iterdir()) if p.is_dir()}
     return next((inside[name] for name in names if name in inside), None)
+
+
+def unread(root: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """A note where further subfolders of these names hold something: only the first of them is read."""
+    chosen = subfolder(root, names)
+    others = [
+        p.name
+        for p in sorted(root.iterdir())
+        if p.is_dir() and p != chosen and p.name.lower() in names and any(p.iterdir())
+    ]
+    if chosen is None or not others:
+        return ()
+    return (f"{listed(others)} beside {chosen.name} {'is' if len(others) == 1 else 'are'} not read",)
 
 
 def legend_of(folder: Folder) -> Legend | None:
@@ -134,6 +148,7 @@ def labelled(root: Path, pictures: Path, *, part: str, legends: tuple[Path, ...]
         tuple(dict.fromkeys(lost)),
         twins,
         legends,
+        notes=(*unread(root, IMAGE_FOLDERS), *unread(root, MASK_FOLDERS), *unread(root, OBJECT_FOLDERS)),
         people=people,
         hands=counts if len(counts) > 1 else {},
     )
