@@ -167,6 +167,33 @@ def test_load_refuses_exactly_what_check_calls_serious(tmp_path: Path, what: str
         load(root)
 
 
+def test_pages_that_are_no_slices_are_told_what_to_do_about_them(tmp_path: Path) -> None:
+    pages, mask = np.stack([picture(7), picture(8)]).repeat(2, 1).repeat(2, 2), np.kron(SQUARE, [[1, 1]] * 2)
+    wrong = made(tmp_path, {"images/x.tif": pages, "masks/x.png": mask.astype(np.uint8)})
+    (problem,) = check(wrong).problems
+    assert problem.fact == "mask x.png is 12 x 16 but its image x.tif is 2 x 12 x 16"
+    assert problem.remedy == (
+        "if the pages of the image are channels, save it as OME-TIFF with its axes named, or with channels last; if they "
+        "are slices, give a mask of as many in the same kind of file"
+    )
+    tifffile.imwrite(tmp_path / "images/x.tif", pages, ome=True, metadata={"axes": "CYX"})
+    assert check(wrong).trainable
+    tifffile.imwrite(tmp_path / "images/x.tif", np.moveaxis(pages, 0, -1))
+    assert check(wrong).trainable
+    tifffile.imwrite(tmp_path / "images/x.tif", pages)
+    (tmp_path / "masks/x.png").unlink()
+    tifffile.imwrite(tmp_path / "masks/x.tif", np.stack([mask.astype(np.uint8)] * 2))
+    assert check(wrong).trainable
+
+
+def test_a_stack_of_masks_for_a_flat_image_is_told_what_to_do_about_it(tmp_path: Path) -> None:
+    (problem,) = check(
+        made(tmp_path, {"images/x.png": picture(0), "masks/x.tif": np.stack([SQUARE] * 2)})
+    ).problems
+    assert problem.fact == "mask x.tif is 2 x 6 x 8 but its image x.png is 6 x 8"
+    assert problem.remedy == "save the mask as one page, or give the image as the stack that it belongs to"
+
+
 def test_several_faults_are_told_at_once_the_serious_first(tmp_path: Path) -> None:
     found = check(
         made(tmp_path, GOOD | {"images/0.png": b"x", "masks/1.png": SQUARE * 0, "masks/2.png": SQUARE[:3]})

@@ -49,7 +49,16 @@ def fit_problem(
     if image.spatial == mask.spatial:
         return None
     fact = f"mask {mask_name} is {by(mask.spatial)} but its image {image_name} is {by(image.spatial)}"
-    return Problem(where, fact, "crop or resample one of them (masks by nearest neighbour)")
+    if len(image.spatial) == len(mask.spatial):
+        remedy = "crop or resample one of them (masks by nearest neighbour)"
+    elif len(image.spatial) > len(mask.spatial):
+        remedy = (
+            "if the pages of the image are channels, save it as OME-TIFF with its axes named, or with channels last; if they "
+            "are slices, give a mask of as many in the same kind of file"
+        )
+    else:
+        remedy = "save the mask as one page, or give the image as the stack that it belongs to"
+    return Problem(where, fact, remedy)
 
 
 def place_problem(image: Picture, mask: Picture, *, mask_name: str, where: str) -> Problem | None:
