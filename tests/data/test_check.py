@@ -113,7 +113,12 @@ PLANTED: dict[str, tuple[dict[str, Any], str, bool]] = {
             "classes.json": {"background": 0, "cell": 255, "dirt": 9},
             "masks/1.png": SQUARE + SQUARE // 255 * 8,
         },
-        "masks hold 7, which classes.json does not name",
+        "masks hold 7 (in 1.png), which classes.json does not name",
+        True,
+    ),
+    "one unknown value": (
+        {"masks/1.png": np.where(np.eye(6, 8) * SQUARE > 0, 77, SQUARE).astype(np.uint8)},
+        "masks hold 0, 77 and 255, and 255 may be a class or mean unlabelled",
         True,
     ),
     "ambiguous values": ({"masks/1.png": SQUARE // 255}, "some masks hold 0 and 1 and others 255", True),
@@ -154,6 +159,11 @@ def test_every_planted_fault_is_found_with_its_remedy(tmp_path: Path, what: str)
     assert told[0].serious is serious
     assert told[0].remedy
     assert found.trainable is not serious
+
+
+def test_the_file_of_an_unknown_value_is_named(tmp_path: Path) -> None:
+    (problem,) = check(made(tmp_path, GOOD | PLANTED["one unknown value"][0])).problems
+    assert problem.remedy.endswith(", or correct 77 (in 1.png) if that is a slip")
 
 
 @pytest.mark.parametrize("what", PLANTED)

@@ -428,7 +428,7 @@ def test_what_a_legend_does_not_name_on_most_pixels_of_scribbles_is_unlabelled()
 
 def test_0_is_no_second_background_beside_the_one_that_is_named() -> None:
     legend = Legend("classes.json", {1: "background", 2: "cell"})
-    with pytest.raises(DataError, match=r"masks hold 0, which classes\.json does not name"):
+    with pytest.raises(DataError, match=r"masks hold 0 \(in 0\.png\), which classes\.json does not name"):
         reading([[0, 1, 2]], legend=legend)
 
 
@@ -447,7 +447,7 @@ def test_a_legend_that_cannot_be_understood_is_refused(tmp_path: Path, text: str
 
 def test_a_value_the_legend_does_not_name_is_refused() -> None:
     legend = Legend("dataset.json", {0: "background", 1: "rim", 2: "core"})
-    with pytest.raises(DataError, match=r"masks hold 7, which dataset\.json does not name"):
+    with pytest.raises(DataError, match=r"masks hold 7 \(in 0\.png\), which dataset\.json does not name"):
         reading([[0, 1, 2, 7]], legend=legend)
 
 

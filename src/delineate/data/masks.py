@@ -62,7 +62,8 @@ def understand(
         total.update(seen.counts)
     most = next((v for v, n in total.items() if 2 * n > total.total() and v != CLEAR), None)
     clear = CLEAR in total
-    found = Values(tuple(sorted(total.keys() - {CLEAR})), noun, colour, apart, most, clear)
+    files = {v: [seen.where for seen in evidence if v in seen.counts] for v in total}
+    found = Values(tuple(sorted(total.keys() - {CLEAR})), noun, colour, apart, most, clear, files)
     known = legend is not None or (classes is not None and len(classes) > 2)
     if masks_are is None and kind in ("masks", "ids") and not colour and not known and _numbered(evidence):
         reading = "instances" if kind == "ids" else weigh(evidence)

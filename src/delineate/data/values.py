@@ -5,8 +5,8 @@ pixels, and says in words what it understood. `masks.understand` calls them in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from delineate.core import UNLABELLED, ClassTable, DataError
 from delineate.data.legend import Legend
@@ -21,7 +21,7 @@ class Values:
 
     noun: "masks" or "scribbles", as messages call them. colour: the values are packed colours.
     apart: no mask holds both 255 and another value above 0. most: the value of more than half of all pixels, or None.
-    clear: where nobody drew is transparent.
+    clear: where nobody drew is transparent. files: which hold a value, where known.
     """
 
     values: tuple[int, ...]
@@ -30,10 +30,16 @@ class Values:
     apart: bool = False
     most: int | None = None
     clear: bool = False
+    files: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
     def words(self, values: Iterable[int] | None = None) -> str:
         """Values, by default all, as a sentence has them."""
         return listed(named(v, colour=self.colour) for v in (self.values if values is None else values))
+
+    def where(self, values: Iterable[int]) -> str:
+        """The first file that holds one of the values, and how many more do, as brackets have it; "" where none is known."""
+        files = listed(dict.fromkeys(file for v in values for file in self.files.get(v, ())), most=1)
+        return f" (in {files})" if files else ""
 
 
 @dataclass(frozen=True)
@@ -72,10 +78,7 @@ def unlabelled_value(
         word = found.words([unlabelled])
         return unlabelled, f"{word} is read as unlabelled, as asked" if unlabelled in values else ""
     if legend is not None and legend.ignore is not None and legend.ignore in values:
-        return (
-            legend.ignore,
-            f"{found.words([legend.ignore])} is read as unlabelled, as {legend.source} says",
-        )
+        return legend.ignore, f"{found.words([legend.ignore])} is read as unlabelled, as {legend.source} says"
     most = found.most if noun == "scribbles" else None
     if legend is not None and most is not None and most not in (UNLABELLED, *legend.names):
         word = found.words([most])
@@ -161,9 +164,11 @@ def _reading_of_255(found: Values, *, many: bool) -> tuple[int | None, str]:
         return None, ""
     if found.noun == "scribbles" and found.most == 0:
         raise _either(found, 0)
+    odd = [v for v in others if v]
+    slip = f", or correct {found.words(odd)}{where} if that is a slip" if (where := found.where(odd)) else ""
     raise DataError(
-        f"{found.noun} hold {found.words()}, and 255 may be a class or mean unlabelled: "
-        'say --unlabelled 255 if it means unlabelled, or name the values in classes.json, as in {"background": 0, "cell": 255}'
+        f"{found.noun} hold {found.words()}, and 255 may be a class or mean unlabelled: say --unlabelled 255 if it means "
+        f'unlabelled, or name the values in classes.json, as in {{"background": 0, "cell": 255}}{slip}'
     )
 
 
@@ -183,8 +188,7 @@ def by_value(found: Values, *, chosen: bool) -> Meaning:
         return Meaning({0: 0}, BINARY)
     if len(values) == 1:
         raise DataError(
-            f"all labelled pixels of all {noun} hold {found.words()}: "
-            "there must be a second value to learn from"
+            f"all labelled pixels of all {noun} hold {found.words()}: there must be a second value to learn from"
         )
     if values[0] != 0 and not chosen:
         first, second = (f'"{named(v, colour=True)}"' if colour else v for v in values[:2])
@@ -228,7 +232,7 @@ def by_legend(found: Values, legend: Legend, *, classes: ClassTable | None) -> M
         names = {0: names[0], unknown[0]: names[1]}
     elif unknown:
         raise DataError(
-            f"{found.noun} hold {found.words(unknown)}, which {legend.source} does "
+            f"{found.noun} hold {found.words(unknown)}{found.where(unknown)}, which {legend.source} does "
             "not name: add them there or correct the masks"
         )
     if classes is None:
@@ -237,14 +241,12 @@ def by_legend(found: Values, legend: Legend, *, classes: ClassTable | None) -> M
         table, names = classes, {v: name for v, name in names.items() if v in found.values}
     index = {v: table.index(name) for v, name in names.items()}
     first = next((v for v, i in index.items() if i == 0), 0)
-    guess = (
-        ""
-        if first == 0 or legend.background or classes is not None
-        else (
+    guess = ""
+    if first != 0 and not legend.background and classes is None:
+        guess = (
             f"{names[first]} ({found.words([first])}) is taken for background: name another value background in {legend.source} "
             "if it is an object"
         )
-    )
     return Meaning(
         index, table, f"classes are those of {legend.source}: {_pairs(found, index, table)}", guess
     )
