@@ -162,6 +162,13 @@ def test_series_are_recognised_also_without_suffixes(scan, tmp_path):
         read_image(other)
 
 
+def test_notes_beside_the_slices_do_not_make_them_single_images(scan):
+    (scan / "readme.txt").write_text("scanned in May")
+    (scan / "Thumbs.db").write_bytes(b"x")
+    assert [entry.images for entry in images(scan)] == [(scan,)]
+    assert read_image(scan).spatial == (3, 3, 4)
+
+
 def test_x_rays_in_one_folder_are_images_of_their_own(tmp_path):
     for k, name in enumerate(("a", "b", "c")):
         slice_file(tmp_path / f"{name}.dcm", k, series=f"1.2.3.{k}")

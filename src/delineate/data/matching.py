@@ -20,6 +20,7 @@ MASK_ENDINGS = re.compile(
 )
 IMAGE_ENDINGS = re.compile(r"_(img|image|raw)$", re.IGNORECASE)
 CHANNEL = re.compile(r"_\d{4}$")
+NO_IMAGES = (".txt", ".xml", ".htm", ".html", ".pdf", ".db", ".ini", ".log")
 
 Kind = Literal["masks", "scribbles", "instances", "ids"]
 
@@ -58,13 +59,15 @@ def is_image(path: Path) -> bool:
 
 
 def is_series(path: Path) -> bool:
-    """Whether `path` is a folder that holds DICOM files only, and not one image (an X-ray) in each of them.
+    """Whether `path` is a folder that holds DICOM files only, and not one image (an X-ray) in each of them. Notes and what
+    desktops leave there (NO_IMAGES) do not count.
 
     The only question here that opens files: slices often have no suffix, and X-rays look like slices by name.
     """
     if not path.is_dir() or path.name.startswith("."):
         return False
     inside = [p for p in sorted(path.iterdir()) if not p.name.startswith(".") and p.name != "DICOMDIR"]
+    inside = [p for p in inside if p.suffix.lower() not in NO_IMAGES]
     return bool(inside) and all(map(is_dicom_file, inside)) and not single_images(inside)
 
 
