@@ -154,6 +154,13 @@ def test_metaimage_whose_voxels_are_cut_short_or_gone_is_refused(tmp_path, capfd
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_metaimage_that_is_cut_short_is_not_said_to_be_missing(tmp_path):
+    sitk.WriteImage(sitk.GetImageFromArray(counted(5, 6, 7)), str(tmp_path / "a.mha"))
+    (tmp_path / "a.mha").write_bytes((tmp_path / "a.mha").read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"cut short or not a \.mha file; copy or export it again"):
+        read_image(tmp_path / "a.mha")
+
+
 def test_axes_that_are_not_at_right_angles_are_refused_with_their_remedy(tmp_path):
     skewed = np.eye(4)
     skewed[0, 1] = 0.5

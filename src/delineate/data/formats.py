@@ -173,6 +173,8 @@ def _read(path: Path) -> Picture:
 def _cause(error: Exception, path: Path) -> str:
     """What a decoder says about a file, in brackets, where that is more than that it cannot read it."""
     said = re.sub(r"^.*ERROR: ", "", (str(error).strip().splitlines() or [""])[-1])
+    if "No such file" in said and path.suffix.lower() != ".mhd":
+        return ""  # ITK's reason for voxels that are cut short; only .mhd has them in another file
     return f" ({said})" if said and path.name not in said else ""
 
 
