@@ -190,6 +190,17 @@ def test_the_folder_of_a_dicom_series_is_one_image(laid: Laid) -> None:
     assert pairs(find_folder(root)) == {"p1": "masks/p1.nii.gz", "p2": None}
 
 
+def test_images_in_folders_of_patients_are_not_said_to_be_missing(laid: Laid) -> None:
+    root = laid("images/p1/a.png images/p2/b.png masks/p1/a.png masks/p2/b.png")
+    with pytest.raises(
+        DataError, match=r"only in folders of its own \(p1 and p2\): move the images into images/"
+    ):
+        find_folder(root)
+    for file in [*root.glob("*/p*/*.png")]:
+        file.rename(file.parent.parent / file.name)
+    assert pairs(find_folder(root)) == {"a": "masks/a.png", "b": "masks/b.png"}
+
+
 @pytest.mark.parametrize("files", ["", "notes.txt", "images/notes.txt masks/a.png"])
 def test_a_folder_without_images_says_what_to_give(laid: Laid, files: str) -> None:
     with pytest.raises(DataError, match=r"holds no image that can be read: give a folder with images/"):

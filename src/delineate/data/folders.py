@@ -63,6 +63,15 @@ def find_folder(path: str | Path, *, labels: LabelKind | None = None) -> Folder:
         raise DataError(f"{root} is a file: give the folder that holds images and masks")
     found = _nnunet(root) or _parted(root) or _split_inside(root) or _pair(root) or _flat(root)
     if found is None or not found.train:
+        pictures = subfolder(root, IMAGE_FOLDERS)
+        inside = (
+            [p.name for p in sorted(pictures.iterdir()) if p.is_dir() and image_files(p)] if pictures else []
+        )
+        if pictures and inside:
+            raise DataError(
+                f"{pictures} holds images only in folders of its own ({listed(inside, most=3)}): move the images into "
+                f"{pictures.name}/ itself, and their masks likewise"
+            )
         raise DataError(
             f"{root} holds no image that can be read: give a folder with images/ and masks/, or "
             f"with images of the kinds {listed(IMAGE_SUFFIXES, most=30)}"
