@@ -84,6 +84,12 @@ def test_shuffled_blocks_keep_any_size_and_their_tiles_equal_the_whole(size):
     torch.testing.assert_close(tile[:, :, net.halo : net.halo + 16], whole[:, :, 64:80], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+def test_an_empty_batch_gives_an_empty_answer(dims):
+    net = settled(UNet(2, 3, dims=dims, width=4, levels=2, shuffle=2))
+    assert net(torch.zeros(0, 2, *(6, 5, 7)[:dims]).double()).shape == (0, 3, *(6, 5, 7)[:dims])
+
+
 def test_shuffled_blocks_are_those_of_torch():
     image = torch.rand(2, 3, 6, 8)
     torch.testing.assert_close(blocks_to_channels(image, 2), F.pixel_unshuffle(image, 2))

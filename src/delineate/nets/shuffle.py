@@ -25,7 +25,8 @@ def blocks_to_channels(
     split = images.reshape(batch, channels, *(n for side in coarse for n in (side, factor)))
     places, within = range(2, 2 + 2 * dims, 2), range(3, 3 + 2 * dims, 2)
     layout = torch.channels_last if dims == 2 else torch.channels_last_3d
-    return split.permute(0, 1, *within, *places).reshape(batch, -1, *coarse).contiguous(memory_format=layout)
+    shuffled = split.permute(0, 1, *within, *places).reshape(batch, channels * factor**dims, *coarse)
+    return shuffled.contiguous(memory_format=layout)
 
 
 def channels_to_blocks(
@@ -39,8 +40,9 @@ def channels_to_blocks(
     """
     if factor == 1:
         return x
-    batch, _, *coarse = x.shape
+    batch, channels, *coarse = x.shape
     dims = len(coarse)
-    split = x.reshape(batch, -1, *(factor,) * dims, *coarse)
+    channels //= factor**dims
+    split = x.reshape(batch, channels, *(factor,) * dims, *coarse)
     order = [axis for place in range(2, 2 + dims) for axis in (place + dims, place)]
-    return split.permute(0, 1, *order).reshape(batch, -1, *(n * factor for n in coarse))
+    return split.permute(0, 1, *order).reshape(batch, channels, *(n * factor for n in coarse))
