@@ -137,6 +137,24 @@ def test_a_network_that_was_finished_but_not_judged_is_not_taught_again(tmp_path
     assert again.fit_seconds > 0.01  # of the training, not of loading
 
 
+def test_a_comparison_is_gone_on_with_on_the_same_images_and_labels_only(tmp_path):
+    def compared_on(learn_from, judged, **how):
+        return delineate.compare(learn_from, val=judged, out=tmp_path / "out", overrides=TINY, **how)
+
+    first = compared_on(LEARN_FROM, HELD_OUT, methods=["otsu"])
+    for learn_from, judged in (
+        (LEARN_FROM, [discs(3)]),
+        (LEARN_FROM[:1], HELD_OUT),
+        (LEARN_FROM, [replace(HELD_OUT[0], labels=1 - HELD_OUT[0].labels)]),
+    ):
+        with pytest.raises(DataError, match="begun with other images, labels"):
+            compared_on(learn_from, judged, methods=["otsu"], resume=True)
+    both = compared_on(LEARN_FROM, HELD_OUT, methods=["otsu", "unet"], steps=1, resume=True)
+    assert both["otsu"].dice == first["otsu"].dice
+    with pytest.raises(DataError, match="begun with other minutes, steps"):
+        compared_on(LEARN_FROM, HELD_OUT, methods=["unet"], steps=2, resume=True)
+
+
 def test_images_without_labels_teach_the_network_where_labels_are_weak(tmp_path):
     drawn = tuple(scribbled(case, share=0.05) for case in LEARN_FROM)
     mute = (replace(discs(5), labels=None, objects=None),)

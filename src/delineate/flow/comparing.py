@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delineate import data as files
-from delineate.core import Case, DataError, new_folder
+from delineate.core import Case, DataError, new_folder, written_whole
 from delineate.data import DataSet
+from delineate.data.fingerprint import fingerprint
 from delineate.data.masks import MasksAre
 from delineate.flow.answering import answered, keeps_apart
 from delineate.flow.methods import METHODS, Tell, data_set, finished, load, method_named, saved, to_judge_on
@@ -39,7 +42,8 @@ def compare(
     out: a new folder for compare.html, compare.json, compare.csv and methods/NAME/model. val: what to judge on; else the
     validation part of the data, else a quarter of the cases (whole groups). minutes (5 where neither is given) or
     steps, and overrides, are for the U-Net alone. resume: go on in an `out` that an interrupted comparison left behind.
-    Raises DataError for an unknown method, or where there is no full mask to judge on.
+    Raises DataError for an unknown method, where there is no full mask to judge on, or where what is gone on with was begun
+    with something else.
 
     >>> import tempfile
     >>> from delineate.data.samples import coins
@@ -77,6 +81,16 @@ def compare(
         new_folder(folder)
     if minutes is None and steps is None:
         minutes = 5.0
+    settings = {
+        "classes": list(found.classes.names),
+        "taught on": fingerprint([*cases, *found.unlabelled]),
+        "judged on": [fingerprint([case]) for case in judged],  # whose answers are kept in this order
+    }
+    _same(folder / "settings.json", settings, "images, labels or --seed")
+    if "unet" in chosen:
+        network = asdict(overrides) if overrides else {}
+        training = {"minutes": minutes, "steps": steps, "seed": seed, "overrides": network}
+        _same(folder / "unet.json", training, "minutes, steps, --seed or network for the U-Net")
 
     def fitted(name: str) -> Callable[[Path], Any]:
         def fit(home: Path) -> Any:
@@ -110,3 +124,15 @@ def compare(
         tell=say,
     )
     return write_comparison(list(entrants), judged, folder, conditions=CONDITIONS, tried=tried(judged))
+
+
+def _same(path: Path, settings: Mapping[str, Any], what: str) -> None:
+    """Keep what results rest on; raises DataError where an interrupted comparison was begun with something else."""
+    text = json.dumps(settings, indent=1)
+    if not path.is_file():
+        with written_whole(path) as beside:
+            beside.write_text(text)
+    elif path.read_text() != text:
+        raise DataError(
+            f"the comparison in {path.parent} was begun with other {what}: give the same, or another folder"
+        )
