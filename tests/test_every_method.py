@@ -121,6 +121,13 @@ def test_it_learns_to_tell_bright_boxes_from_the_ground(factory, kind, cases):
     assert (predicted == new.labels)[said].mean() > 0.95
 
 
+def test_an_image_of_booleans_is_an_image(factory):
+    grey = blobs(32, 32)
+    case = Case("bits", grey.image > 120, labels=grey.labels)
+    predicted = factory(CLASSES).fit([case]).predict(case.image).argmax(0)
+    assert (predicted == case.labels)[case.labels != 255].mean() > 0.9
+
+
 def test_it_gives_float32_probabilities_that_sum_to_one_and_keeps_odd_sizes(factory, kind, cases):
     method = fitted(factory, kind)
     odd = (*cases[0].spatial[:-2], 37, 29)

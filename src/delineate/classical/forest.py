@@ -77,7 +77,7 @@ class _PixelClassifier(Taught[Grown]):
             raise ModelError("the model has settings but no trees: load it again")
         count, spatial = len(self.classes), image.shape[:-1]
         answer = np.zeros((count, *spatial), np.float32)
-        if all(np.ptp(image[..., channel]) == 0 for channel in settings.bank.channels):
+        if all(plane.min() == plane.max() for plane in (image[..., i] for i in settings.bank.channels)):
             answer[0] = 1
             return answer
         planes = answer.reshape(count, -1, *spatial[-2:])

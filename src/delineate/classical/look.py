@@ -80,7 +80,7 @@ def distinct_channels(cases: Sequence[Case]) -> tuple[int, ...]:
     """The channels that say something of their own; the first where none does."""
     distinct: list[int] = []
     for channel in range(cases[0].channels):
-        varies = any(np.ptp(case.image[..., channel]) for case in cases)
+        varies = any(plane.min() < plane.max() for plane in (case.image[..., channel] for case in cases))
         repeats = any(
             all(np.array_equal(case.image[..., channel], case.image[..., other]) for case in cases)
             for other in distinct
