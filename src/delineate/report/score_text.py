@@ -33,6 +33,7 @@ def score_lines(table: ScoreTable, *, method: str = "") -> list[str]:
                 mean += f" {table.unit}"
             total = one.defined + one.undefined
             odd = f"; {one.missed} missed" if one.missed else ""
+            odd += f"; {one.spurious} spurious" if one.spurious else ""
             odd += f"; {one.infinite} infinite" if one.infinite else ""
             lines.append(f"{lead}{name} {score.name}: mean {mean} ({one.defined} of {total} defined{odd})")
     if table.objects is not None:
