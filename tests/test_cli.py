@@ -1,6 +1,7 @@
 """The command line from end to end, and every bad input: one sentence with its remedy, status 2, nothing lost."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,28 @@ def test_a_prediction_goes_on_where_it_was_interrupted(work, tmp_path):
     assert {k: v for k, v in files_under(out).items() if k != "prediction.json"} == {
         k: v for k, v in whole.items() if k != "prediction.json"
     }
+
+
+def test_a_prediction_does_not_go_on_with_other_images_of_the_same_names(work, tmp_path, capsys):
+    for folder in ("monday", "tuesday"):
+        shutil.copytree(work / "data" / "test" / "images", tmp_path / folder)
+    out = tmp_path / "out"
+    assert run("predict", work / "model", tmp_path / "monday", "-o", out) == 0
+    before = files_under(out)
+    assert run("predict", work / "model", tmp_path / "tuesday", "-o", out, "--resume") == 2
+    assert "holds the prediction of another" in capsys.readouterr().err
+    assert files_under(out) == before
+
+
+def test_a_class_that_is_drawn_where_there_is_none_is_counted_where_means_are_printed(tmp_path, capsys):
+    held = np.zeros((8, 8), np.uint8)
+    held[2:5, 2:5] = 1
+    for folder, masks in (("truth", (held, 0 * held)), ("drawn", (held, held))):
+        (tmp_path / folder).mkdir()
+        for name, mask in zip("ab", masks, strict=True):
+            Image.fromarray(mask).save(tmp_path / folder / f"{name}.png")
+    assert run("score", tmp_path / "drawn", tmp_path / "truth", "-o", tmp_path / "report") == 0
+    assert "dice: mean 0.500 (2 of 2 defined; 1 spurious)" in capsys.readouterr().out
 
 
 def test_what_the_means_leave_out_is_said_where_they_are_printed(tmp_path, capsys):

@@ -147,7 +147,7 @@ def predict(
             resume=resume,
         )
         how = How(objects, watershed, starts, probabilities, tta, tile, engine, foreground_above, shifts)
-        todo = [entry for entry in found if folder.written(entry.name) is None]
+        todo = [entry for entry in found if folder.written(entry.name, source=entry.images[0]) is None]
         parts = [entry for entry in todo if entry.name in large]
         whole = [entry for entry in todo if entry.name not in large]
         done = len(found) - len(todo)

@@ -117,9 +117,16 @@ class PredictionFolder(PredictionFiles):
             new_folder(folder)
             self._write_index()
 
-    def written(self, name: str) -> Path | None:
-        """The main label file of an image, or None where it has not been written."""
+    def written(self, name: str, *, source: Path | None = None) -> Path | None:
+        """The main label file of an image, or None where it has not been written.
+
+        Raises OutputError where it is that of another file than `source`.
+        """
         entry: dict[str, str] | None = self._about["files"].get(name)
+        if entry and source and entry.get("image") not in (None, str(source.resolve())):
+            raise OutputError(
+                f"{self.folder} holds the prediction of another {name}, {entry['image']}: choose another folder for {source}"
+            )
         if entry is None or not all((self.folder / entry[key]).exists() for key in entry if key != "image"):
             return None
         return self.folder / entry["objects" if self.objects else "labels"]
