@@ -93,6 +93,8 @@ def test_what_is_done_is_not_done_again_on_resume(spent, monkeypatch):
     assert again.spent == found.spent
     with pytest.raises(DataError, match="was begun with other steps"):
         flow.budget(LEARN_FROM, val=HELD_OUT, out=out, steps=2, overrides=TINY, resume=True)
+    with pytest.raises(DataError, match="was begun with other steps, minutes, images, labels"):
+        flow.budget(LEARN_FROM, val=[discs(8)], out=out, steps=1, overrides=TINY, resume=True)
 
 
 def test_fewer_images_are_among_the_more():

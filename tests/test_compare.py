@@ -64,6 +64,16 @@ def test_an_interrupted_comparison_goes_on_where_it_stopped(compared):
     assert again.page.is_file()
 
 
+@pytest.mark.parametrize("name", ["result.json", "answers.npz"])
+def test_a_damaged_result_is_named_with_what_to_do(tmp_path, name):
+    about = {"val": HELD_OUT, "out": tmp_path / "out", "methods": ["otsu"]}
+    delineate.compare(LEARN_FROM, **about)
+    damaged = tmp_path / "out" / "methods" / "otsu" / name
+    damaged.write_bytes(damaged.read_bytes()[:20])
+    again = delineate.compare(LEARN_FROM, **about, resume=True)
+    assert f"the result in {damaged.parent} cannot be read" in again["otsu"].refused
+
+
 def test_the_command_line_writes_the_page(tmp_path, monkeypatch, capsys):
     data = samples.write(tmp_path / "data")
     words = [

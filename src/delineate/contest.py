@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import UNLABELLED, Case, ClassTable, DelineateError, written_whole
+from delineate.core import UNLABELLED, Case, ClassTable, DataError, DelineateError, written_whole
 from delineate.data.conditions import CONDITIONS
 from delineate.report.entrants import Entrant
 from delineate.score import ScoreTable, components, dice, score_case
@@ -100,28 +101,34 @@ def _recorded_seconds(method: Any) -> float:
 
 
 def _entrant(name: str, home: Path, judged: Sequence[Case], *, classes: ClassTable) -> Entrant:
-    about = json.loads((home / "result.json").read_text())
+    try:
+        about = json.loads((home / "result.json").read_text())
+        with (home / "answers.npz").open("rb") as file, np.load(file) as answers:
+            arrays = dict(answers)
+    except (OSError, ValueError, BadZipFile) as error:
+        raise DataError(
+            f"the result in {home} cannot be read ({error}): remove that folder and go on with --resume"
+        ) from error
     scored, labels = [], []
-    with np.load(home / "answers.npz") as arrays:
-        for number, case in enumerate(judged):
-            truth, ids = case.labels, case.objects
-            if truth is None:
-                continue
-            predicted = arrays[f"labels{number}"]
-            labels.append(predicted)
-            scored.append(
-                score_case(
-                    truth,
-                    predicted,
-                    classes=classes,
-                    name=case.name,
-                    spacing=case.spacing,
-                    unit=case.unit,
-                    group=case.group,
-                    truth_objects=ids,
-                    predicted_objects=None if ids is None else arrays[f"ids{number}"],
-                )
+    for number, case in enumerate(judged):
+        truth, ids = case.labels, case.objects
+        if truth is None:
+            continue
+        predicted = arrays[f"labels{number}"]
+        labels.append(predicted)
+        scored.append(
+            score_case(
+                truth,
+                predicted,
+                classes=classes,
+                name=case.name,
+                spacing=case.spacing,
+                unit=case.unit,
+                group=case.group,
+                truth_objects=ids,
+                predicted_objects=None if ids is None else arrays[f"ids{number}"],
             )
+        )
     return Entrant(
         name,
         ScoreTable(classes, tuple(scored)),

@@ -335,11 +335,32 @@ def test_data_that_cannot_be_learnt_from_is_refused(name, sentence):
         Training(broken(name), classes=CLASSES, plan=plan, steps=1)
 
 
-@pytest.mark.parametrize("bounds", [{}, {"minutes": 1.0, "steps": 3}, {"steps": 0}, {"minutes": -1.0}])
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {},
+        {"minutes": 1.0, "steps": 3},
+        {"steps": 0},
+        {"minutes": -1.0},
+        *({"minutes": float(n)} for n in ("nan", "inf")),
+    ],
+)
 def test_exactly_one_positive_bound_is_asked_for(bounds):
     plan = planned([square(0)], overrides=SMALL)
     with pytest.raises(DataError, match="either minutes or steps"):
         Training([square(0)], classes=CLASSES, plan=plan, **bounds)
+
+
+def test_weights_beyond_all_numbers_are_not_saved(tmp_path, monkeypatch):
+    """As after a learning rate of 1e9, whose last loss may be finite all the same."""
+    monkeypatch.setattr(
+        module, "follow", lambda average, net, number: average.head.weight.data.fill_(float("inf"))
+    )
+    with pytest.raises(
+        TrainingError, match="a weight is nan at step 3: train again with a lower --learning-"
+    ):
+        list(training(tmp_path, steps=3))
+    assert not (tmp_path / "model.json").exists()
 
 
 def test_volumes_are_learnt_as_volumes_and_stacks_of_thick_slices_slice_by_slice():

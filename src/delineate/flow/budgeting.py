@@ -7,17 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from delineate import data as files
 from delineate.core import UNLABELLED, Case, DataError, new_folder, written_whole
 from delineate.data import DataSet
+from delineate.data.fingerprint import fingerprint
 from delineate.data.masks import MasksAre
 from delineate.data.scribbles import clicks, pointed, scribbled
 from delineate.data.sparse import barely_labelled
 from delineate.flow.methods import Tell, data_set, finished, load, to_judge_on
+from delineate.flow.settings import kept_settings
 from delineate.flow.teaching import train
 
 if TYPE_CHECKING:
@@ -100,13 +102,14 @@ def budget(
     folder = Path(out)
     if not (resume and folder.is_dir()):
         new_folder(folder)
-    _same_settings(
+    kept_settings(
         folder / "settings.json",
         {
             "training": cost,
             "overrides": asdict(overrides) if overrides else {},
-            "images": [len(cases), len(judged)],
+            "images": [fingerprint(cases), fingerprint(judged)],
         },
+        what=f"the budget in {folder} was begun with other steps, minutes, images, labels or network",
     )
     spent = []
     for number, labelling in enumerate(plan, start=1):
@@ -269,19 +272,6 @@ def _judge(
     )
     with written_whole(home / "result.json") as beside:
         beside.write_text(json.dumps(asdict(spent), indent=1))
-
-
-def _same_settings(path: Path, settings: dict[str, Any]) -> None:
-    """Keep what every training shares; raises DataError where an interrupted budget was begun with something else."""
-    text = json.dumps(settings, indent=1, default=str)
-    if not path.is_file():
-        with written_whole(path) as beside:
-            beside.write_text(text)
-    elif path.read_text() != text:
-        raise DataError(
-            f"the budget in {path.parent} was begun with other steps, minutes, images or network: give the same, or "
-            "another folder"
-        )
 
 
 def _read(home: Path) -> Spent:

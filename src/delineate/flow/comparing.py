@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delineate import data as files
-from delineate.core import Case, DataError, new_folder, written_whole
+from delineate.core import Case, DataError, new_folder
 from delineate.data import DataSet
 from delineate.data.fingerprint import fingerprint
 from delineate.data.masks import MasksAre
 from delineate.flow.answering import answered, keeps_apart
 from delineate.flow.methods import METHODS, Tell, data_set, finished, load, method_named, saved, to_judge_on
+from delineate.flow.settings import kept_settings
 
 if TYPE_CHECKING:
     from delineate.learn import Overrides, Step
@@ -86,11 +86,13 @@ def compare(
         "taught on": fingerprint([*cases, *found.unlabelled]),
         "judged on": [fingerprint([case]) for case in judged],  # whose answers are kept in this order
     }
-    _same(folder / "settings.json", settings, "images, labels or --seed")
+    begun = f"the comparison in {folder} was begun with other"
+    kept_settings(folder / "settings.json", settings, what=f"{begun} images, labels or --seed")
     if "unet" in chosen:
         network = asdict(overrides) if overrides else {}
         training = {"minutes": minutes, "steps": steps, "seed": seed, "overrides": network}
-        _same(folder / "unet.json", training, "minutes, steps, --seed or network for the U-Net")
+        what = f"{begun} minutes, steps, --seed or network for the U-Net"
+        kept_settings(folder / "unet.json", training, what=what)
 
     def fitted(name: str) -> Callable[[Path], Any]:
         def fit(home: Path) -> Any:
@@ -124,15 +126,3 @@ def compare(
         tell=say,
     )
     return write_comparison(list(entrants), judged, folder, conditions=CONDITIONS, tried=tried(judged))
-
-
-def _same(path: Path, settings: Mapping[str, Any], what: str) -> None:
-    """Keep what results rest on; raises DataError where an interrupted comparison was begun with something else."""
-    text = json.dumps(settings, indent=1)
-    if not path.is_file():
-        with written_whole(path) as beside:
-            beside.write_text(text)
-    elif path.read_text() != text:
-        raise DataError(
-            f"the comparison in {path.parent} was begun with other {what}: give the same, or another folder"
-        )

@@ -56,3 +56,15 @@ def follow(average: nn.Module, net: nn.Module, *, number: int) -> None:
     mean, now = average.state_dict(), net.state_dict()
     floats = [name for name, tensor in mean.items() if tensor.is_floating_point()]
     torch._foreach_lerp_([mean[name] for name in floats], [now[name] for name in floats], share)
+
+
+def finite(net: nn.Module) -> bool:
+    """Whether all weights and batch norm statistics are numbers.
+
+    >>> net = nn.Linear(1, 1)
+    >>> before = finite(net)
+    >>> _ = net.weight.data.fill_(float("inf"))
+    >>> before, finite(net)
+    (True, False)
+    """
+    return all(bool(tensor.isfinite().all()) for tensor in net.state_dict().values())

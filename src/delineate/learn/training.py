@@ -38,7 +38,7 @@ from delineate.learn.adversarial import hardened, unremembered
 from delineate.learn.answer import ready
 from delineate.learn.begun import origin, take_over
 from delineate.learn.checkpoint import NAME, check_interrupted, freeze, thaw
-from delineate.learn.descent import LEAST_RATE, follow, optimisers_of, share_of_rate
+from delineate.learn.descent import LEAST_RATE, finite, follow, optimisers_of, share_of_rate
 from delineate.learn.learnt import Learnt, Record, memory_layout, network, saved
 from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.pictures import pictures
@@ -120,7 +120,7 @@ class Training:
         times: Mapping[str, int] | None = None,
         start: Learnt | None = None,
     ) -> None:
-        if (minutes is None) == (steps is None) or (minutes or steps or 0) <= 0:
+        if (minutes is None) == (steps is None) or not 0 < (minutes or steps or 0) < math.inf:
             raise DataError("a training needs either minutes or steps, a positive number: give one of them")
         self.classes, self.plan, self.validation, self.judge, self.folder = (
             classes,
@@ -242,6 +242,7 @@ class Training:
             self._record = replace(self._record, data=self._record.data | {"kept_step": step_kept})
         if self._labelled:
             self._settle(self._labelled.shares)
+        self._check_finite()
         if self.folder and self.first:
             saved(self.learnt, self.folder)
             (self.folder / NAME).unlink(missing_ok=True)
@@ -327,6 +328,11 @@ class Training:
         with unremembered(net):
             return hardened(logits, images, labels, limits=limits, seed=self.seed, step=number)
 
+    def _check_finite(self) -> None:
+        """Raise where weights have grown beyond all numbers, which a loss need not show."""
+        if not finite(self._average):
+            raise self._lost("average of a weight", math.nan, self._record.steps - 1)
+
     def _lost(self, what: str, value: float, number: int) -> TrainingError:
         kept = self.folder is not None and (self.folder / "model.json").exists()
         return TrainingError(
@@ -382,6 +388,7 @@ class Training:
 
     def _checkpoint(self, folder: Path) -> None:
         """Everything needed to go on, and the model as it stands once there is one."""
+        self._check_finite()
         record = self._record
         done = {"steps": record.steps, "seconds": record.seconds, "history": record.history}
         freeze(folder, done=done, **self._frozen())
