@@ -36,6 +36,7 @@ PATHS = {
     "delineate, tiles of 512": "ours 512 torch",
     "delineate, tiles of 1024": "ours 1024 torch",
     "delineate, OpenVINO, 512": "ours 512 openvino",
+    "delineate, OpenVINO, 512 x 832": "ours 512x832 openvino",
     "delineate, OpenVINO, 512 x 1024": "ours 512x1024 openvino",
     "delineate, OpenVINO, 1024": "ours 1024 openvino",
     "delineate, OpenVINO, 2048": "ours 2048 openvino",
