@@ -146,6 +146,10 @@ def test_killed_before_the_first_checkpoint_it_can_be_resumed_all_the_same(tmp_p
     for step in training(tmp_path / "killed"):
         if step.number == 2:
             break
+    with pytest.raises(
+        ModelError, match="interrupted before the first save of a model: `train --resume` goes on"
+    ):
+        load(tmp_path / "killed")
     list(training(tmp_path / "killed", resume=True))
     assert weights(tmp_path / "killed") == weights(tmp_path / "through")
     with pytest.raises(OutputError, match="finished already"):

@@ -64,9 +64,9 @@ def load(folder: str | Path, *, tell: Tell | None = None) -> Any:
             return _onnx(path / "model.onnx", tell)
         name = about["method"]
     except FileNotFoundError as error:
-        raise ModelError(
-            f"{path} has no model.json: it is no model folder, or its training stopped before the first save"
-        ) from error
+        from delineate.learn.checkpoint import no_model
+
+        raise ModelError(no_model(path)) from error
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise ModelError(
             f"{path / 'model.json'} cannot be read ({error}): restore it from a copy or train again"

@@ -96,6 +96,17 @@ def thaw(
     return result
 
 
+def no_model(folder: Path) -> str:
+    """What to say of a folder without a `model.json`.
+
+    >>> no_model(Path("runs"))
+    'runs has no model.json: it is no model folder, or its training was interrupted before the first save'
+    """
+    if (folder / NAME).is_file():
+        return f"the training in {folder} was interrupted before the first save of a model: `train --resume` goes on with it"
+    return f"{folder} has no model.json: it is no model folder, or its training was interrupted before the first save"
+
+
 def check_interrupted(folder: Path) -> None:
     """Raise OutputError where there is no checkpoint to go on with in `folder`."""
     if not (folder / NAME).is_file():

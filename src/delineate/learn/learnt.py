@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save
 
 from delineate.core import ClassTable, ModelError, written_whole
 from delineate.inference.engines import Engine
+from delineate.learn.checkpoint import no_model
 from delineate.learn.plan import Plan
 from delineate.nets import UNet
 
@@ -202,9 +203,7 @@ def description(folder: Path) -> dict[str, Any]:
             f"there is no model folder {folder}: check its name, or train one with `delineate train`"
         )
     if not path.is_file():
-        raise ModelError(
-            f"{folder} has no model.json: it is no model folder, or its training was interrupted before the first save"
-        )
+        raise ModelError(no_model(folder))
     try:
         about = json.loads(path.read_text())
     except (ValueError, OSError) as error:
