@@ -131,6 +131,9 @@ def test_a_single_file_is_a_flat_image(scan, tmp_path):
     assert (picture.spacing, picture.unit) == ((0.65, 0.7), "mm")
     back = read_mask(write_labels(tmp_path / "a.dcm", pixels(1), like=picture))
     assert (back.array.shape, back.spacing) == ((3, 4), (0.65, 0.7))
+    file = pydicom.dcmread(tmp_path / "a.dcm")
+    np.testing.assert_allclose(file.ImagePositionPatient, START + 2.5 * ACROSS)
+    assert list(file.ImageOrientationPatient) == [*ROW, *COLUMN]
 
 
 def test_without_a_stated_spacing_a_pixel_is_a_pixel(tmp_path):

@@ -83,7 +83,11 @@ def read_dicom(path: Path) -> Picture:
         image = sitk.ReadImage(str(path))
     picture = picture_of(image, path, suffix=".dcm")
     if picture.array.shape[0] == 1 and picture.array.ndim == 4:
-        picture = replace(picture, array=picture.array[0], spacing=picture.spacing[1:], affine=None)
+        stated = all(image.HasMetaDataKey(tag) for tag in _PLACE)
+        place = tuple(image.GetMetaData(tag) for tag in _PLACE) if stated else ()
+        picture = replace(
+            picture, array=picture.array[0], spacing=picture.spacing[1:], affine=None, place=place
+        )
     return _with_known_unit(picture, stated=image.HasMetaDataKey(_PIXEL_SPACING))
 
 
@@ -170,6 +174,8 @@ def write_dicom(path: Path, picture: Picture) -> None:
         tags[_ORIENTATION] = _text([*directions[:, 0], *directions[:, 1]])
         tags["0018|0050"] = tags["0018|0088"] = _text([image.GetSpacing()[2]])
         path.mkdir()
+    else:
+        tags |= dict(zip(_PLACE, picture.place, strict=False))
     writer = sitk.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
     try:

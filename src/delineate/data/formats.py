@@ -272,7 +272,12 @@ def _written(
                 "crop or pad it"
             )
         picture = replace(
-            picture, spacing=like.spacing, unit=like.unit, affine=like.affine, header=like.header
+            picture,
+            spacing=like.spacing,
+            unit=like.unit,
+            affine=like.affine,
+            header=like.header,
+            place=like.place,
         )
     folder = suffix == ".dcm" and array.ndim == 4
     target = path.with_name(stem_of(path) + ("" if folder else suffix))

@@ -30,6 +30,7 @@ class Picture:
     notes: what was understood, one sentence each.
     palette: (n, 3) colours of the indices in `array`, where a mask file carries them.
     header: of a NIfTI file its 348 bytes, which may say twice where it lies, and not alike: whoever writes NIfTI keeps both.
+    place: of a single DICOM slice, position and orientation in the body, as its tags say them; a flat affine has no depth.
 
     >>> Picture(np.zeros((4, 5, 1)), (1.0, 1.0), "px", None, ".png", ()).spatial
     (4, 5)
@@ -43,6 +44,7 @@ class Picture:
     notes: tuple[str, ...]
     palette: NDArray[np.uint8] | None = None
     header: bytes = b""
+    place: tuple[str, ...] = ()
 
     @property
     def spatial(self) -> tuple[int, ...]:
