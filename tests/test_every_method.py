@@ -197,3 +197,8 @@ def test_an_image_with_another_channel_count_is_refused(factory):
     method = fitted(factory, "RGB")
     with pytest.raises(ModelError, match="channels"):
         method.predict(blobs(32, 32, channels=2).image)
+
+
+def test_a_grey_image_that_is_stored_in_colour_is_a_grey_image(factory):
+    method, grey = fitted(factory, "2D"), blobs(32, 32, seed=5).image
+    np.testing.assert_array_equal(method.predict(grey.repeat(3, axis=-1)), method.predict(grey))

@@ -113,7 +113,7 @@ class _Contour(Taught[S]):
         Raises DataError where the mask has another shape than the image, and as `predict` does.
         """
         settings = self.fitted()
-        self.check(image)
+        image = self.checked(image)
         moved = self.moved(self._grey(image, settings.start), np.asarray(start, bool), settings)
         return one_hot(moved.astype(np.uint8), 2)
 

@@ -26,6 +26,8 @@ from delineate.core import (
     made_folder,
     written_whole,
 )
+from delineate.data.grey import as_grey
+from delineate.data.problem import counted
 
 FORMAT, VERSION = "delineate-model", 2
 Settings = TypeVar("Settings")
@@ -86,18 +88,21 @@ class Taught(ABC, Generic[Settings]):
         has other channels than those fitted on, DataError where it holds NaN or infinite pixels.
         """
         settings = self.fitted()
-        self.check(image)
-        return self.likely(image, settings)
+        return self.likely(self.checked(image), settings)
 
-    def check(self, image: NDArray[Any]) -> None:
-        """Raise ModelError where the image (*spatial, channels) does not fit, DataError where it is not finite."""
+    def checked(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The image (*spatial, channels) as the method takes it: of a grey one that is stored in colour, one channel where
+        it was fitted on one. Raises ModelError where it does not fit, DataError where it is not finite.
+        """
         wanted = self.in_channels
+        image = as_grey(image) if wanted == 1 else image
         if image.ndim not in (3, 4) or image.shape[-1] != wanted:
             raise ModelError(
-                f"the image has shape {image.shape} but the model was fitted on {wanted} channels: "
+                f"the image has shape {image.shape} but the model was fitted on {counted(wanted, 'channel')}: "
                 "give (*spatial, channels) with as many"
             )
         check_finite(image, name="the image")
+        return image
 
     @property
     @abstractmethod

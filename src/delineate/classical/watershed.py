@@ -112,7 +112,7 @@ class Watershed(Taught[Basins]):
     def outline(self, image: NDArray[Any]) -> tuple[NDArray[np.float32], Ids]:
         """Probabilities (classes, *spatial) and object ids (*spatial), 0 for none; raises as `predict` does."""
         settings = self.fitted()
-        self.check(image)
+        image = self.checked(image)
         ids = _Ground(image, settings).of(settings)
         return one_hot((ids > 0).astype(np.uint8), 2), ids
 
