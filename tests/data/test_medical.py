@@ -10,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from delineate.core import DataError
+from delineate.data.faults import place_problem
 from delineate.data.formats import read_image, read_mask, write_image, write_labels
 from delineate.data.picture import Picture
 
@@ -33,6 +34,18 @@ def counted(*shape: int, dtype: type = np.int16) -> np.ndarray:
 def saved(array: np.ndarray, path, affine: np.ndarray | None = None):
     nibabel.save(nibabel.Nifti1Image(array, oblique() if affine is None else affine), path)
     return path
+
+
+def test_nifti_without_transforms_says_its_spacing_and_not_where_it_lies(tmp_path):
+    nowhere, somewhere = nibabel.Nifti1Image(counted(7, 6, 5), None), oblique()
+    nowhere.header.set_zooms((0.7, 0.65, 2.5))
+    nibabel.save(nowhere, tmp_path / "a.nii")
+    image, mask = (
+        read_image(tmp_path / "a.nii"),
+        read_image(saved(counted(7, 6, 5), tmp_path / "b.nii", somewhere)),
+    )
+    assert (image.spacing, image.unit, image.affine) == ((2.5, 0.65, 0.7), "mm", None)
+    assert place_problem(image, mask, mask_name="b.nii", where="b.nii") is None
 
 
 def test_a_voxel_lies_where_nibabel_says(tmp_path):

@@ -57,8 +57,8 @@ def read_volume(path: Path) -> Picture:
     """A NIfTI, NRRD or MetaImage file as ([depth,] height, width, channels), its spacing in mm.
 
     Vector images, and up to 8 volumes along a fourth axis, are channels. Voxels stay in the order of the
-    file; the affine says where they are. Raises DataError for more than 8 along the fourth axis, and for
-    skewed axes.
+    file; the affine says where they are, and is None for NIfTI that does not. Raises DataError for more than 8 along the
+    fourth axis, and for skewed axes.
     """
     import SimpleITK as sitk
 
@@ -74,6 +74,8 @@ def read_volume(path: Path) -> Picture:
             ) from error
         raise
     picture = replace(picture_of(image, path, suffix=suffix), header=header)
+    if header and not any(struct.unpack_from(_byte_order(header) + "2h", header, 252)):
+        picture = replace(picture, affine=None)  # neither transform is there: ITK makes one up
     if stored is None:
         return picture
     numbers = np.moveaxis(picture.array, -1, 0).copy()  # the order of the file: x fastest, channels slowest
