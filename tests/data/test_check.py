@@ -230,9 +230,9 @@ def test_a_mask_without_any_label_is_told(tmp_path: Path) -> None:
 def test_an_image_in_training_and_in_validation_is_told(tmp_path: Path) -> None:
     train, other = tmp_path / "train", tmp_path / "other"
     made(train, GOOD)
-    made(other, {"images/again.png": picture(2), "masks/again.png": SQUARE})
+    made(other, {"images/2.png": picture(2), "masks/2.png": SQUARE})
     found = check(train, val=other)
-    assert [f for f in facts(found) if "in training and in validation" in f]
+    assert "images/2.png in training and images/2.png in validation are the same image" in facts(found)
     assert (found.images, found.validation) == (4, 1)
 
 

@@ -144,7 +144,7 @@ def test_images_and_masks_inside_train_and_val(laid: Laid) -> None:
     root = laid("train/images/a.png train/masks/a.png val/images/b.png val/masks/b.png extra/images/c.png")
     found = find_folder(root)
     assert pairs(found) == {"a": "train/masks/a.png", "b": "val/masks/b.png"}
-    assert "extra beside train are not read" in found.notes
+    assert "extra beside train is not read" in found.notes
 
 
 def test_a_second_folder_of_masks_is_not_passed_over_in_silence(laid: Laid) -> None:

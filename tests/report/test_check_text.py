@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tifffile import imwrite
 
 from delineate.data import check
 from delineate.report.check_text import check_lines
@@ -33,6 +34,16 @@ def test_a_data_set_is_told_in_a_line_per_fact(tmp_path: Path) -> None:
         "note: masks hold 0 and 1: read as background and foreground",
         "ready to train",
     ]
+
+
+def test_spacings_that_no_file_tells_take_one_line(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    for name, grey in (("a", np.arange(64).reshape(8, 8)), ("b", np.arange(256).reshape(4, 8, 8))):
+        imwrite(tmp_path / "images" / f"{name}.tif", grey.astype(np.uint8), photometric="minisblack")
+        imwrite(tmp_path / "masks" / f"{name}.tif", (grey > 9).astype(np.uint8), photometric="minisblack")
+    told = [line for line in check_lines(check(tmp_path)) if line.startswith("spacing")]
+    assert told == ["spacing: not told by the files (2)"]
 
 
 def test_many_problems_of_one_kind_take_four_lines(tmp_path: Path) -> None:

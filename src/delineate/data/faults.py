@@ -198,7 +198,8 @@ def same_twice(prints: Mapping[bytes, Sequence[tuple[str, bool]]]) -> list[Probl
             continue
         names = listed([name for name, _ in same])
         if len({held_out for _, held_out in same}) > 1:
-            fact = f"{names} are the same image, in training and in validation"
+            sides = [f"{name} in {'validation' if held_out else 'training'}" for name, held_out in same]
+            fact = f"{listed(sides)} are the same image"
             remedy = "remove it from one of them; the validation score is too good otherwise"
         else:
             fact, remedy = f"{names} are the same image", "remove all but one"

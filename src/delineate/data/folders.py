@@ -122,7 +122,8 @@ def _split_inside(root: Path) -> Folder | None:
     read = {p.name for p in (train, validation) if p}
     others = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name not in read and p.name[0] != ".")
     if others:
-        found = replace(found, notes=(*found.notes, f"{listed(others)} beside {train.name} are not read"))
+        are = "are" if len(others) > 1 else "is"
+        found = replace(found, notes=(*found.notes, f"{listed(others)} beside {train.name} {are} not read"))
     shared = [
         tuple(p for p in tables_beside(root, names, "") if p.parent == root) for names in (POINTS, BOXES)
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from delineate.data import Check, Problem
 from delineate.data.problem import counted
 
@@ -36,10 +38,12 @@ def check_lines(found: Check) -> list[str]:
         lines.append(
             f"values: {values.dtype} from {values.low:g} to {values.high:g} ({counted(values.count, 'image')})"
         )
-    for (spacing, unit), count in found.spacings[:6]:
+    spacings: Counter[str] = Counter()
+    for (spacing, unit), count in found.spacings:
         stated = f"{' x '.join(f'{s:g}' for s in spacing)} {unit}"
         unknown = unit == "px" and all(s == 1 for s in spacing)
-        lines.append(f"spacing: {'not told by the files' if unknown else stated} ({count})")
+        spacings["not told by the files" if unknown else stated] += count
+    lines += [f"spacing: {told} ({count})" for told, count in spacings.most_common(6)]
     if not full:
         kinds = [f"{count} with {kind or 'none'}" for kind, count in found.kinds]
         lines.append(f"labels: {', '.join(kinds)}")
