@@ -23,9 +23,10 @@ def cross_entropy(
 ) -> Float[Tensor, ""]:
     """Mean of -log(probability of the true class) over the labelled pixels: 0 (perfect) and up.
 
-    logits: floats, before softmax, 2 classes or more. labels: class indices, uint8 or int64, UNLABELLED (255)
-    where nobody said. weights: one number >= 0 per class; a weighted mean then, so that weights that are all
-    equal change nothing. No labelled pixel (or only of weight 0): 0.0, with a gradient of zeros.
+    logits: finite floats, before softmax, 2 classes or more; one that is infinite or nan, on an unlabelled pixel too, may
+    make the loss nan. labels: class indices, uint8 or int64, UNLABELLED (255) where nobody said. weights: one number >= 0
+    per class; a weighted mean then, so that weights that are all equal change nothing. No labelled pixel (or only of weight 0):
+    0.0, with a gradient of zeros.
     Computed in float32, autocast or not; the gradient has the dtype of the logits. Differentiable once.
     Raises DataError where shapes, labels or weights do not fit.
 

@@ -44,7 +44,8 @@ def tally(
 ) -> Tally:
     """The sums over a batch; differentiable once with respect to `logits`.
 
-    logits: any floating dtype and memory format, 2 classes or more. labels: class indices, or UNLABELLED.
+    logits: any floating dtype and memory format, 2 classes or more, finite on unlabelled pixels too. labels: class
+    indices, or UNLABELLED.
     Computed in float32 (float64 for float64 logits), autocast or not. Raises DataError where shapes, dtypes or
     labels do not fit.
 
