@@ -347,6 +347,17 @@ def test_palette_files_are_read_by_index() -> None:
     assert understand([seen]).classes.names == ("background", "class_1", "class_2")
 
 
+def test_a_blurred_mask_that_was_given_a_palette_is_blurred() -> None:
+    rows, columns = np.mgrid[:96, :96]
+    disc = np.uint8(255) * ((rows - 48) ** 2 + (columns - 45) ** 2 < 600)
+    blurred = Image.fromarray(disc).resize((90, 90), Image.Resampling.BILINEAR).resize((96, 96))
+    quantised = blurred.convert("RGB").quantize(16)
+    palette = np.array(quantised.getpalette(), np.uint8).reshape(-1, 3)
+    assert look(mask(np.array(quantised), palette=palette), where="a.png").fringed
+    classes = np.repeat(np.arange(6, dtype=np.uint8), 16)[None].repeat(96, axis=0)
+    assert not look(mask(classes, palette=palette), where="a.png").fringed
+
+
 def test_palettes_in_different_orders_are_read_by_colour() -> None:
     one = mask([[0, 1]], palette=np.array([BLACK, WHITE], np.uint8))
     two = mask([[0, 1]], palette=np.array([WHITE, BLACK], np.uint8))

@@ -114,19 +114,19 @@ def look(mask: Picture, *, where: str, closely: bool = True, strokes: bool = Fal
     ints, colour = plain(mask, where=where, clear=CLEAR if strokes else 0)
     counts = count(ints)
     marks = [v for v in counts if v > 0 and (v != 255 or 254 in counts)]
+    inks = None
+    if mask.palette is not None:
+        packed = mask.palette.astype(np.int64) @ (1 << 16, 1 << 8, 1)
+        inks = {v: int(packed[v]) if v < len(packed) else 0 for v in counts}
     pieces, fringed, pen = (0, 0), False, ""
     if closely and len(marks) > 1:
         share = _largest_piece(ints)
         if not colour:
             pieces = (len(marks), sum(share[v] >= 0.95 for v in marks))
-        fringed = is_fringed(ints, counts, share)
+        fringed = is_fringed(ints, counts, share) or (inks is not None and _fringed_inks(ints, inks))
         pen = "" if colour else _pen(ints, counts)
     fringed |= mask.suffix in (".jpg", ".jpeg") and len(counts) > 2
     soft = strokes and not fringed and len(counts) >= SOFT_VALUES and is_soft(ints, counts)
-    inks = None
-    if mask.palette is not None:
-        packed = mask.palette.astype(np.int64) @ (1 << 16, 1 << 8, 1)
-        inks = {v: int(packed[v]) if v < len(packed) else 0 for v in counts}
     few = strokes and len(counts) <= MOST_STROKE_VALUES
     return Evidence(
         where,
@@ -196,6 +196,16 @@ def _transparent(array: NDArray[Any], *, where: str) -> NDArray[np.bool_]:
     if clear.all() and array[..., :3].any():
         return np.zeros(alpha.shape, bool)
     return np.asarray(clear, bool)
+
+
+def _fringed_inks(ints: NDArray[np.integer[Any]], inks: Mapping[int, int]) -> bool:
+    """Whether indices of a palette of greys line the edges of what is shown, as of a blurred mask that was given one."""
+    if any(ink % GREY for ink in inks.values()):
+        return False
+    levels = np.zeros(max(inks) + 1, np.int64)
+    levels[list(inks)] = [ink // GREY for ink in inks.values()]
+    shown = levels[ints]
+    return is_fringed(shown, count(shown), _largest_piece(shown))
 
 
 def _largest_piece(ints: NDArray[np.integer[Any]]) -> dict[int, float]:
