@@ -150,6 +150,12 @@ def test_ctrl_c_ends_all_audits(
     assert CALLS == []
 
 
+def test_a_training_without_a_model_yet_is_no_folder_of_predictions(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "training.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match="interrupted before the first save of a model"):
+        audit(tmp_path, data / "test", out=tmp_path / "out")
+
+
 def test_an_interrupted_audit_goes_on_where_it_was(model: Path, data: Path, tmp_path: Path) -> None:
     asked = {"data": data / "test", "out": tmp_path / "audit"}
     first = audit(model, **asked, only=["darkness"])

@@ -76,7 +76,7 @@ def load(folder: str | Path, *, tell: Tell | None = None) -> Any:
     method = method_named(name).load(path)
     learnt = getattr(method, "learnt", None)
     if tell and learnt is not None and (said := unfinished(learnt)):
-        tell(f"{path}: {said}" + ("; train --resume goes on with it" if _goes_on(path) else ""))
+        tell(f"{path}: {said}" + ("; train --resume goes on with it" if goes_on(path) else ""))
     return method
 
 
@@ -133,14 +133,14 @@ def finished(folder: Path) -> bool:
     """Whether a network was trained to the end in this folder: its model is there, and it was not saved on the way."""
     try:
         about = json.loads((folder / "model.json").read_text())
-        return not _goes_on(folder) and not about["record"]["data"].get("unfinished")
+        return not goes_on(folder) and not about["record"]["data"].get("unfinished")
     except FileNotFoundError:
         return False
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # `load` will say what is wrong
-        return not _goes_on(folder)
+        return not goes_on(folder)
 
 
-def _goes_on(folder: Path) -> bool:
+def goes_on(folder: Path) -> bool:
     """Whether there is a training in the folder that can be gone on with."""
     from delineate.learn.checkpoint import NAME
 

@@ -11,7 +11,7 @@ import numpy as np
 from delineate.core import Case, ClassTable, DataError, ModelError
 from delineate.data.masks import MasksAre
 from delineate.data.problem import listed
-from delineate.flow.methods import load
+from delineate.flow.methods import goes_on, load
 
 if TYPE_CHECKING:
     from delineate.audits import Subject
@@ -27,7 +27,8 @@ def opened(model: Any) -> Any:
     if not isinstance(model, (str, Path)):
         return model
     path = Path(model)
-    return path if path.is_dir() and not (path / "model.json").is_file() else load(path)
+    masks = path.is_dir() and not (path / "model.json").is_file() and not goes_on(path)
+    return path if masks else load(path)
 
 
 def subject_of(
