@@ -14,7 +14,7 @@ from delineate.data import DataSet
 from delineate.data.fingerprint import seen
 from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
-from delineate.data.problem import listed
+from delineate.data.problem import counted, listed
 from delineate.data.sparse import barely_labelled
 from delineate.flow.apart import split_off, validation_of
 from delineate.flow.balancing import balanced
@@ -139,9 +139,8 @@ def train(
         cases, validation = split_off(cases, seed=seed, known=known)
         say(f"{len(validation)} of {len(cases) + len(validation)} cases are held out for validation")
     elif not validation:
-        say(
-            f"with {len(cases) + len(found.large)} labelled images none is held out, so nothing is validated (--val gives others)"
-        )
+        count = counted(len(cases) + len(found.large), "labelled image")
+        say(f"with {count} none is held out, so nothing is validated (--val gives others)")
 
     met = seen(validation, known)
     if met:
