@@ -194,6 +194,17 @@ def test_images_that_were_not_seen_are_held_out():
     assert split_off(cases, seed=0, known=every) == split_off(cases, seed=0)
 
 
+def test_groups_of_which_nothing_was_seen_are_held_out_whole():
+    cases = [replace(square(i), group=f"patient{i // 2}") for i in range(12)]
+    known = [digest_of(case) for case in cases[:8:2]]
+    learn_from, held_out = split_off(cases, seed=0, known=known)
+    assert len(learn_from) + len(held_out) == 12
+    assert {case.group for case in held_out} in ({"patient4"}, {"patient5"})
+    every = [digest_of(case) for case in cases[:10]]  # one patient is new, and needed to learn from
+    assert split_off(cases, seed=0, known=every) == split_off(cases, seed=0)
+    assert split_off(cases, seed=0, known=every)[1]
+
+
 def test_validation_on_what_was_learnt_from_is_told_and_not_fitted_on(before, tmp_path):
     model = saved(before, tmp_path / "before")
     told = []

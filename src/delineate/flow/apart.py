@@ -48,15 +48,15 @@ def split_off(
 ) -> tuple[list[Case], list[Case]]:
     """The cases to learn from, and a tenth (about eight at most; whole groups) to validate on; none of fewer than five.
 
-    known: digests of images that were learnt from before. Where two or more others are there, as many of these as would be held
-    out otherwise are, but no more than half of them.
+    known: digests of images that were learnt from before. Where two or more groups hold none of these, as many of their cases
+    as would be held out otherwise are, but no more than half of them.
     """
     if len(cases) < 5:
         return list(cases), []
     share = min(HELD_OUT, MOST_HELD_OUT / len(cases))
-    met = {id(case) for case in seen(cases, known)}
-    unmet = [case for case in cases if id(case) not in met]
-    if not met or len(unmet) < 2:
+    met = {case.group for case in seen(cases, known)}
+    unmet = [case for case in cases if case.group not in met]
+    if not met or len({case.group for case in unmet}) < 2:
         learn_from, held_out = files.split(cases, share=share, seed=seed)
         return list(learn_from), list(held_out)
     _, held_out = files.split(unmet, share=min(0.5, share * len(cases) / len(unmet)), seed=seed)
