@@ -91,6 +91,17 @@ def test_images_of_other_channels_are_learnt_from_with_their_own_scale(before):
     assert training.learnt.net.in_channels == 3
 
 
+@pytest.mark.parametrize("robust", [None, ("stain",)])
+def test_colour_is_learnt_as_colour_though_the_model_is_shown_the_dye_of_it(before, robust):
+    rng = np.random.default_rng(0)
+    cases = [replace(square(i), image=rng.integers(0, 255, (48, 48, 3), np.uint8)) for i in range(2)]
+    start = replace(
+        before, plan=replace(before.plan, augmentation=replace(before.plan.augmentation, robust=("stain",)))
+    )
+    learnt = begun(start, cases, steps=1, robust=robust)
+    assert (learnt.net.in_channels, learnt.plan.normalisation.kind) == (3, "fixed")
+
+
 def test_classes_are_found_by_their_names(before):
     three = ClassTable(("square", "disc", "background"))
     net = network(before.plan, three, seed=7)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from delineate.core import Case, ClassTable, DataError
-from delineate.learn.answer import seen
+from delineate.data.grey import as_grey
 from delineate.learn.engine import weights_print
 from delineate.learn.learnt import Learnt
 from delineate.learn.plan import Overrides, Plan
@@ -47,8 +47,9 @@ def shaped_like(before: Plan, wanted: Overrides) -> Overrides:
 
 
 def shows_as_before(before: Plan, cases: Sequence[Case]) -> bool:
-    """Whether these images have the channels that the model saw."""
-    return all(seen(before, case.image).shape[-1] == before.channels for case in cases)
+    """Whether these images have the channels that the model learnt from; the dye of colour is seen in prediction alone."""
+    channels = {(as_grey(case.image) if before.grey else case.image).shape[-1] for case in cases}
+    return channels == {before.channels}
 
 
 def kept_classes(before: Learnt, classes: ClassTable) -> dict[int, int]:
