@@ -102,6 +102,19 @@ def test_colour_is_learnt_as_colour_though_the_model_is_shown_the_dye_of_it(befo
     assert (learnt.net.in_channels, learnt.plan.normalisation.kind) == (3, "fixed")
 
 
+def test_sixteen_bits_are_not_scaled_as_the_eight_of_the_model(before):
+    rng = np.random.default_rng(0)
+    colour = rng.integers(0, 255, (48, 48, 3), np.uint8)
+    eight, sixteen = (replace(square(0), image=image) for image in (colour, colour.astype(np.uint16) * 257))
+    start = planned([eight])
+    assert planned([eight], start=start).normalisation.kind == "fixed"
+    plan = planned([sixteen], start=start)
+    assert (plan.channels, plan.normalisation.kind) == (3, "percentiles")
+    assert "each is scaled by its own percentiles" in plan.reasons["normalisation"]
+    grey = planned([square(0, channels=3)], start=start)
+    assert (grey.channels, grey.reasons["channels"]) == (3, "as in the model that it begins from")
+
+
 def test_classes_are_found_by_their_names(before):
     three = ClassTable(("square", "disc", "background"))
     net = network(before.plan, three, seed=7)

@@ -61,7 +61,7 @@ def planned(
 
     unlabelled: how many images without labels are to join; with any, the training is weak unless overrides forbid it.
     start: the plan of the model that the training begins from, whose network it keeps, and its normalisation where the images
-    have as many channels.
+    have as many channels (and eight bits, if it is one of intensities as they are).
     Raises DataError where the cases do not fit together, an override names nothing known, or it wants another network than the
     model to begin from has.
 
@@ -86,8 +86,12 @@ def planned(
     dims = decisions.dims(cases, reasons) if wanted.dims is None else wanted.dims
     grey, channels = decisions.channels(cases, reasons)
     like_before = start is not None and shows_as_before(start, cases)
+    kept: list[str] = list(SHAPE)
     if start is not None and like_before:
         grey, channels = start.grey, start.channels
+        kept.append("channels")
+        if start.normalisation.kind != "fixed" or all(case.image.dtype == np.uint8 for case in cases):
+            kept.append("normalisation")
 
     sides = np.array([sorted(c.spatial[-dims:]) for c in cases])
     if dims == 2:
@@ -150,7 +154,7 @@ def planned(
         down=decisions.known("down", wanted.down or "max", DOWN),
         up=decisions.known("up", wanted.up or "linear", UP),
         normalisation=start.normalisation
-        if start is not None and like_before and wanted.normalisation is None
+        if start is not None and "normalisation" in kept and wanted.normalisation is None
         else decisions.normalisation(cases, channels, wanted.normalisation, reasons),
         augmentation=replace(
             decisions.chosen("augmentation", wanted.augmentation or "full", AUGMENTATIONS),
@@ -165,7 +169,7 @@ def planned(
         annotators=decisions.known("annotators", wanted.annotators or "one", ANNOTATORS),
         weak=decisions.weak(cases, wanted.weak, reasons, unlabelled=unlabelled),
         reasons=reasons
-        | (dict.fromkeys([*SHAPE, *(["normalisation"] if like_before else [])], AS_BEFORE) if start else {})
+        | (dict.fromkeys(kept, AS_BEFORE) if start else {})
         | {
             f.name: "as you asked"
             for f in fields(Overrides)
