@@ -13,7 +13,7 @@ from delineate.data.fingerprint import digest_of
 from delineate.flow.apart import split_off
 from delineate.flow.reseeding import reseeded
 from delineate.learn import Overrides, Training, UNetMethod, planned
-from delineate.learn.begun import take_over
+from delineate.learn.begun import kept_classes, take_over
 from delineate.learn.learnt import Learnt, Record, network, saved
 
 TWO = ClassTable(("background", "square"))
@@ -125,6 +125,16 @@ def test_classes_are_found_by_their_names(before):
     torch.testing.assert_close(new[:, [2, 0]], old[:, :2])
     torch.testing.assert_close(new[:, 3:], old[:, 2:])
     assert torch.equal(net.head.weight[4:8], fresh.head.weight[4:8])
+
+
+def test_of_two_classes_that_change_places_each_keeps_what_is_known_of_it(before):
+    start, turned = (
+        replace(before, classes=ClassTable(("membrane", "cell"))),
+        ClassTable(("cell", "membrane")),
+    )
+    assert kept_classes(start, turned) == {0: 1, 1: 0}
+    assert kept_classes(start, ClassTable(("background", "membrane"))) == {1: 0}
+    assert kept_classes(start, TWO) == {0: 0, 1: 1}
 
 
 def test_offsets_are_as_many_pixels_where_objects_are_larger(before):

@@ -54,7 +54,7 @@ def shows_as_before(before: Plan, cases: Sequence[Case]) -> bool:
 
 def kept_classes(before: Learnt, classes: ClassTable) -> dict[int, int]:
     """Which class of before each of `classes` is, by position: those of the same name, and the one beside background where both
-    know but one.
+    know but one, unless their names say otherwise.
 
     >>> from delineate.data.samples import coins
     >>> from delineate.learn import UNetMethod
@@ -63,9 +63,10 @@ def kept_classes(before: Learnt, classes: ClassTable) -> dict[int, int]:
     ({0: 0, 2: 1}, {0: 0, 1: 1})
     """
     places = {name: place for place, name in enumerate(before.classes.names)}
-    if len(classes) == len(before.classes) == 2:
+    named = {place: places[name] for place, name in enumerate(classes.names) if name in places}
+    if len(classes) == len(before.classes) == 2 and all(now == then for now, then in named.items()):
         return {0: 0, 1: 1}
-    return {place: places[name] for place, name in enumerate(classes.names) if name in places}
+    return named
 
 
 @torch.no_grad()
