@@ -176,6 +176,13 @@ def test_another_network_is_refused(before, changes, says):
         planned([square(1)], overrides=Overrides(**changes), start=before.plan)
 
 
+def test_a_network_too_deep_for_the_crops_is_told_what_can_be_changed(before):
+    deep = replace(before.plan, levels=6)
+    with pytest.raises(DataError, match="at level 6: give a larger --patch, or leave --from out"):
+        planned([square(1)], start=deep)
+    assert planned([square(1)], overrides=Overrides(patch=128), start=deep).levels == 6
+
+
 def test_flat_images_cannot_go_on_from_volumes(before):
     with pytest.raises(DataError, match="works on volumes but some images are flat: leave --from out"):
         planned([square(1)], start=replace(before.plan, dims=3))

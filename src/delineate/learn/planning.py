@@ -126,7 +126,8 @@ def planned(
 
     if places < 2**levels:
         raise DataError(
-            f"crops of {min(patch)} px leave nothing to see at level {levels}: give fewer levels or a larger patch"
+            f"crops of {min(patch)} px leave nothing to see at level {levels}: give "
+            + ("fewer levels or a larger patch" if start is None else "a larger --patch, or leave --from out")
         )
     objects = decisions.objects(cases, wanted.objects, reasons)
     sizes = decisions.object_sizes(cases, dims) if objects else np.zeros(0)
