@@ -8,6 +8,9 @@ import pytest
 import torch
 
 import delineate
+from delineate.audits.evidence import Evidence
+from delineate.audits.seeds import SeedsSettings, seeds
+from delineate.audits.subject import subject_of_method
 from delineate.core import Case, ClassTable, DataError, ModelError, OutputError
 from delineate.data.fingerprint import digest_of
 from delineate.flow.apart import split_off
@@ -268,6 +271,19 @@ def test_audit_and_calibration_know_the_images_of_both(before, tmp_path):
         delineate.calibrate(model, [square(0), square(10)])
     with pytest.raises(ModelError, match="began from another model"):
         reseeded(model, [square(10)], out=tmp_path / "seeds")
+
+
+def test_siblings_that_began_from_other_weights_are_said_to_be_none(before, tmp_path):
+    subject = subject_of_method(UNetMethod.of(begun(before, [square(10)], steps=1)))
+    evidence = Evidence(tuple(square(i) for i in range(20, 23)))
+
+    def notes(start, name):
+        one = begun(start, [square(10)], steps=1)
+        saved(replace(one, record=replace(one.record, seed=1)), tmp_path / name)
+        return seeds(subject, evidence, settings=SeedsSettings((str(tmp_path / name),))).notes
+
+    assert not any("began from" in note for note in notes(before, "same"))
+    assert any("began from other weights" in note for note in notes(None, "none"))
 
 
 def test_what_cannot_be_begun_from_is_refused(tmp_path):

@@ -221,6 +221,8 @@ def _odd(models: Sequence[Subject]) -> list[str]:
     ]  # before it was kept, fingerprints depended on the seed
     if len({one["fingerprint"] for one in comparable}) > 1:
         notes.append("The trainings had other data, so this is not the spread of seeds alone.")
+    if len({one.record.data.get("from", {}).get("weights") for one in learnt}) > 1:
+        notes.append("The trainings began from other weights, so this is not the spread of seeds alone.")
     if len({bool(one.record.data.get("validation")) for one in learnt if one.plan.weak}) > 1:
         notes.append(
             "Some trainings kept the best of their steps by images held out, others had none and kept their last."
