@@ -1,6 +1,6 @@
 """Convolutions, with a shorter way to the gradients of their weights on processors that have AVX2 alone.
 
-There oneDNN takes these gradients, of float32 maps whose channels lie last, at 10 to 30 GFLOP/s, where the other two passes
+There oneDNN takes these gradients, of float32 maps whose channels lie last, at 10 to 40 GFLOP/s, where the other two passes
 of the same convolution reach 60 to 90. From copies whose channels lie first it takes them at 40 to 55, which pays for the
 copies of maps that are not small. In volumes it is the other way round; on processors with AVX-512 it was not measured, and
 all is as torch has it.
