@@ -216,7 +216,9 @@ def test_killed_and_resumed_it_is_the_same_and_must_have_the_same_beginning(befo
     list(whole)
     halfway(before)
     for start in (None, other):
-        with pytest.raises(OutputError, match=r"had other data \(from\)"):
+        with pytest.raises(
+            OutputError, match=r"had other data \(from\): resume it with the same data, settings and --from"
+        ):
             Training(cases, **about, start=start, folder=tmp_path / "halves", resume=True)
     again = Training(cases, **about, start=before, folder=tmp_path / "halves", resume=True)
     list(again)

@@ -58,8 +58,8 @@ def reseeded(
     before = method.learnt
     if "from" in before.record.data:
         raise ModelError(
-            f"{model} began from another model, and so have its siblings to: train them with `delineate train DATA --from MODEL "
-            "--seed N`, each with another seed, and name them with --sibling"
+            f"{model} began from another model, and so have its siblings to: train them with `delineate train DATA --from` that "
+            "other one, each with another --seed, and name them with --sibling"
         )
     everybody: tuple[Case, ...] = ()
     joined = before.plan.weak is not None and "unlabelled" in before.record.data

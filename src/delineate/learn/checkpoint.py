@@ -80,8 +80,9 @@ def thaw(
         if "seed" in said:  # by which the images to validate on are chosen
             said = [one for one in said if not one.startswith("data")]
         changed = ", ".join(said)
+        same = "data, settings and --from" if "from" in changed else "data and settings"
         raise OutputError(
-            f"the interrupted training in {folder} had other {changed}: resume it with the same data and settings"
+            f"the interrupted training in {folder} had other {changed}: resume it with the same {same}"
         )
     try:
         for name, module in modules.items():
