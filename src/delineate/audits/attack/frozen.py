@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from delineate.nets import folded
+from delineate.nets.convolution import Convolution2d
 from delineate.nets.equivariant import layout_of
 from delineate.nets.sampling import Linear, Nearest
+
+PLAIN = (nn.Conv2d, nn.Conv3d, Convolution2d)  # others may compute something else
 
 
 def frozen(module: nn.Module) -> nn.Module:
@@ -95,7 +98,7 @@ def _whole_slope(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
 
 
 def _fits(module: nn.Module) -> bool:
-    if type(module) is not nn.Conv2d and type(module) is not nn.Conv3d:
+    if not isinstance(module, (nn.Conv2d, nn.Conv3d)) or type(module) not in PLAIN:
         return False
     if module._forward_pre_hooks or module._forward_hooks:  # such as compute the weights anew
         return False
