@@ -142,7 +142,7 @@ def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = See
             f"{counted(len(models) - 1, 'degree')} of freedom), and is wide with few trainings.",
             *(
                 [
-                    f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out."
+                    f"Left out, for no prediction fits: {counted(len(labelled) - len(known), 'labelled image')}."
                 ]
                 if len(known) < len(labelled)
                 else []

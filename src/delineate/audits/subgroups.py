@@ -140,7 +140,7 @@ def _cases(
     notes = []
     if len(known) < len(labelled):
         notes.append(
-            f"{len(labelled) - len(known)} labelled images have no prediction that fits, and are left out."
+            f"Left out, for no prediction fits: {counted(len(labelled) - len(known), 'labelled image')}."
         )
     if count < len(known):
         notes.append(f"{count} of {len(known)} cases are scored, evenly chosen.")
