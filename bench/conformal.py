@@ -138,7 +138,7 @@ def left_out(truth: list[np.ndarray], ahead: list[np.ndarray], *, alpha: float) 
 
 def held_out(model: Path, train: Path) -> list[files.Case]:
     """The cases that `delineate train` held out of a data folder, by the seed of the model."""
-    from delineate.flow.apart import split_off
+    from delineate.flow.holding_out import split_off
     from delineate.learn.learnt import description
 
     return split_off(files.load(train).cases, seed=description(model)["record"]["seed"])[1]

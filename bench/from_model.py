@@ -20,7 +20,7 @@ import numpy as np
 from delineate import data as files
 from delineate.core import Case, ClassTable
 from delineate.learn import Overrides, Training, UNetMethod, planned
-from delineate.learn.begun import kept_classes, shows_as_before
+from delineate.learn.from_model import kept_classes, shows_as_before
 from delineate.learn.learnt import Learnt, loaded
 from delineate.score import mean_dice
 

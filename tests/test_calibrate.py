@@ -20,20 +20,9 @@ from delineate.data import DataSet, read_mask
 from delineate.flow.calibrating import Calibrated
 from delineate.learn import Overrides
 from delineate.score import Temperature
+from pictures import discs
 
 TINY = Overrides(patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2)
-
-
-def discs(count: int, *, seed: int) -> list[Case]:
-    """Noisy pictures of a bright disc."""
-    draw = np.random.default_rng(seed)
-    cases = []
-    for number in range(count):
-        y, x = np.ogrid[:48, :40]
-        inside = (y - draw.integers(15, 33)) ** 2 + (x - draw.integers(12, 28)) ** 2 < draw.integers(40, 120)
-        image = np.clip(90 + 60 * inside + draw.normal(0, 40, inside.shape), 0, 255).astype(np.uint8)
-        cases.append(Case(f"d{number}", image[..., None], labels=inside.astype(np.uint8)))
-    return cases
 
 
 def run(*words: object) -> int:

@@ -128,7 +128,8 @@ def test_by_few_images_the_place_of_the_model_is_not_proven(count: int, verdict:
 @pytest.mark.parametrize("with_ids", [True, False])
 def test_who_left_half_of_each_image_unlabelled_has_left_out_nothing(with_ids: bool) -> None:
     def by_halves(case: Case) -> Case:
-        labels = case.labels.copy()  # type: ignore[union-attr]
+        assert case.labels is not None
+        labels = case.labels.copy()
         labels[:, 72:] = 255
         return replace(case, labels=labels, objects=case.objects if with_ids else None)
 

@@ -26,7 +26,8 @@ SCANNER = {case.name: "old" if i % 2 else "new" for i, case in enumerate(CASES)}
 def subject(*, worse_on: str = "") -> Subject:
     masks = {}
     for case in CASES:
-        labels = case.labels.copy()  # type: ignore[union-attr]
+        assert case.labels is not None
+        labels = case.labels.copy()
         if SCANNER[case.name] == worse_on:
             labels[20:] = 0  # one of two squares is missed
         masks[case.name] = labels

@@ -13,7 +13,7 @@ from delineate.data.balance import by_name
 from delineate.data.fingerprint import seen
 from delineate.data.masks import MasksAre
 from delineate.data.problem import counted
-from delineate.flow.apart import split_off, validation_of
+from delineate.flow.holding_out import split_off, validation_of
 from delineate.flow.methods import Tell, data_set, finished, load
 from delineate.flow.nearness import settled
 from delineate.flow.teaching import as_drawn, by_everybody

@@ -16,9 +16,9 @@ from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
 from delineate.data.problem import counted, listed
 from delineate.data.sparse import barely_labelled
-from delineate.flow.apart import split_off, validation_of
 from delineate.flow.balancing import balanced
-from delineate.flow.beginning import begun_from
+from delineate.flow.from_model import begun_from
+from delineate.flow.holding_out import split_off, validation_of
 from delineate.flow.methods import Tell, data_set, method_named, saved
 from delineate.flow.nearness import settled
 from delineate.score import mean_dice

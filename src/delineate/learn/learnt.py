@@ -34,7 +34,7 @@ class Record:
 
     history: one entry per validation, {"step", "seconds", "loss", "dice"}; data: {"cases", "validation",
     "fingerprint", "learnt"}, of which learnt tells the images that were learnt from, each by its digest, in their order;
-    {"unfinished": True} in a model that was saved on the way; {"from": ...} where it began from another, see `begun.origin`.
+    {"unfinished": True} in a model that was saved on the way; {"from": ...} where it began from another, see `from_model.origin`.
     """
 
     seed: int

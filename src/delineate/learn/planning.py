@@ -16,7 +16,7 @@ from delineate.core import Case, DataError
 from delineate.data.augment import Augmentation
 from delineate.data.robust import asked_families
 from delineate.learn import decisions
-from delineate.learn.begun import SHAPE, shaped_like, shows_as_before
+from delineate.learn.from_model import SHAPE, shaped_like, shows_as_before
 from delineate.learn.machine import memory_bytes
 from delineate.learn.plan import Overrides, Plan
 from delineate.nets import DOWN, UP

@@ -36,9 +36,9 @@ from delineate.data.augment import Batch, batch
 from delineate.data.large_case import LargeCase
 from delineate.learn.adversarial import hardened, unremembered
 from delineate.learn.answer import ready
-from delineate.learn.begun import origin, take_over
 from delineate.learn.checkpoint import NAME, check_interrupted, freeze, thaw
 from delineate.learn.descent import LEAST_RATE, finite, follow, optimisers_of, share_of_rate
+from delineate.learn.from_model import origin, take_over
 from delineate.learn.learnt import Learnt, Record, memory_layout, network, saved
 from delineate.learn.many import Crew, gathered, joined
 from delineate.learn.pictures import pictures

@@ -145,7 +145,8 @@ def _middle(values: NDArray[np.float64]) -> Interval:
 def _widened(interval: Interval, middle: float, groups: int) -> Interval:
     """As far from the middle as Student's t would have it of so few groups."""
     times = _student(groups - 1) / _student(math.inf) * math.sqrt(groups / (groups - 1))
-    return tuple(float(middle + times * (end - middle)) for end in interval)  # type: ignore[return-value]
+    low, high = (float(middle + times * (end - middle)) for end in interval)
+    return low, high
 
 
 def _student(freedom: float) -> float:

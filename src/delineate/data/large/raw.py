@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from delineate.data.large.box import Box
 from delineate.data.medical import nifti_head
 
 Window = Callable[[Box], NDArray[Any]]
+
+_ORDERS: dict[str, Literal["<", ">"]] = {"little": "<", "big": ">"}  # NRRD's words for the order of bytes
 
 
 def raw_windows(path: Path, spatial: tuple[int, ...], channels: int, dtype: np.dtype[Any]) -> Window | None:
@@ -70,8 +72,8 @@ def _nrrd(path: Path, spatial: tuple[int, ...], channels: int, dtype: np.dtype[A
     if other:
         path, offset = path.parent / other, 0
     offset = offset + skip if skip >= 0 else path.stat().st_size - math.prod(sizes) * dtype.itemsize
-    order = {"little": "<", "big": ">"}.get(fields.get("endian", "").lower(), "=")
-    stored = _mapped(path, offset, dtype.newbyteorder(order), (*spatial, channels))  # type: ignore[arg-type]
+    stated = dtype.newbyteorder(_ORDERS.get(fields.get("endian", "").lower(), "="))
+    stored = _mapped(path, offset, stated, (*spatial, channels))
     return lambda box: stored[box].astype(dtype, order="C")
 
 

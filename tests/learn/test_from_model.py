@@ -13,10 +13,10 @@ from delineate.audits.seeds import SeedsSettings, seeds
 from delineate.audits.subject import subject_of_method
 from delineate.core import Case, ClassTable, DataError, ModelError, OutputError
 from delineate.data.fingerprint import digest_of
-from delineate.flow.apart import split_off
+from delineate.flow.holding_out import split_off
 from delineate.flow.reseeding import reseeded
 from delineate.learn import Overrides, Training, UNetMethod, planned
-from delineate.learn.begun import kept_classes, take_over
+from delineate.learn.from_model import kept_classes, take_over
 from delineate.learn.learnt import Learnt, Record, network, saved
 
 TWO = ClassTable(("background", "square"))
