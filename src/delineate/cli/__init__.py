@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from delineate.cli.drawing import studio
 from delineate.cli.judging import audit, score
 from delineate.cli.labels import budget, check, next_, scribble
 from delineate.cli.models import calibrate, export, quantise
@@ -49,6 +50,7 @@ for verb in (
     demo,
     check,
     scribble,
+    studio,
     train,
     predict,
     next_,

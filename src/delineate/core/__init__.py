@@ -13,7 +13,7 @@ from delineate.core.errors import (
 from delineate.core.likely import foreground, labels_of, tempered
 from delineate.core.memory import available_bytes, keep_big_blocks, release_freed
 from delineate.core.method import Method
-from delineate.core.output import folder_to_fill, made_folder, new_folder, written_whole
+from delineate.core.output import folder_to_fill, linked, made_folder, new_folder, written_whole
 from delineate.core.overlap import Behind, ahead
 from delineate.core.seeds import checked_seed
 
@@ -36,6 +36,7 @@ __all__ = [
     "foreground",
     "keep_big_blocks",
     "labels_of",
+    "linked",
     "made_folder",
     "new_folder",
     "release_freed",

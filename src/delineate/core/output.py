@@ -1,12 +1,13 @@
 """Results appear whole or not at all, and nothing of the user's is overwritten.
 
 `written_whole` writes beside the target, then renames; `new_folder` refuses a folder that holds something,
-`made_folder` does not.
+`made_folder` does not; `linked` has a file in a second place.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,3 +88,23 @@ def folder_to_fill(path: Path) -> Iterator[Path]:
         if not there and not any(folder.iterdir()):
             folder.rmdir()
         raise
+
+
+def linked(source: Path, target: Path) -> Path:
+    """The file or folder `source` at `target` as well, without a copy where the disk allows it; gives the target back.
+
+    Raises OutputError where the system refuses.
+    """
+    try:
+        if source.is_dir():
+            shutil.copytree(source, target)
+            return target
+        try:
+            os.link(source.resolve(), target)
+        except OSError:  # another disk, or one without links
+            shutil.copy2(source, target)
+    except OSError as error:
+        raise OutputError(
+            f"cannot copy {source} to {target} ({error}): free space or choose another folder"
+        ) from error
+    return target

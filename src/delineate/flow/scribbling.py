@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from delineate.core import (
     UNLABELLED,
     DataError,
-    OutputError,
     checked_seed,
+    linked,
     made_folder,
     new_folder,
     written_whole,
@@ -98,7 +96,7 @@ def scribble(
             like = read_image(source)
             stem = stem_of(source)
             if like.array.shape[-1] == case.channels:
-                _linked(source, home / "images")
+                linked(source, home / "images" / source.name)
             else:  # channel files become one image
                 stem = case.name.rpartition("/")[2]
                 write_image(home / "images" / f"{stem}.tif", case.image, like=like)
@@ -121,22 +119,6 @@ def scribble(
         with written_whole(home / "classes.json") as beside:
             beside.write_text(json.dumps({name: i for i, name in enumerate(found.classes.names)}) + "\n")
     return folder
-
-
-def _linked(source: Path, folder: Path) -> None:
-    """A file or folder of a series under the same name in `folder`, without a copy where the disk allows it."""
-    try:
-        if source.is_dir():
-            shutil.copytree(source, folder / source.name)
-            return
-        try:
-            os.link(source, folder / source.name)
-        except OSError:  # another disk, or one without links
-            shutil.copy2(source, folder / source.name)
-    except OSError as error:
-        raise OutputError(
-            f"cannot copy {source} into {folder} ({error}): free space or choose another folder"
-        ) from error
 
 
 def _table(clicked: Iterable[tuple[str, Point]], names: tuple[str, ...]) -> str:

@@ -1,0 +1,164 @@
+"""How a project begins: images are linked, labels that lie beside them come along, classes get their names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from delineate import data as files
+from delineate.core import UNLABELLED, DataError, OutputError, folder_to_fill, linked, made_folder
+from delineate.data import DataSet, Entry
+from delineate.data.folders import find_folder
+from delineate.data.formats import label_suffix, stem_of, suffix_of, write_image, write_labels
+from delineate.data.kinds import kind_of
+from delineate.data.masks import MasksAre
+from delineate.data.places import places_of
+from delineate.data.problem import counted, listed
+from delineate.data.sparse import barely_labelled
+from delineate.flow.methods import Tell
+from delineate.studio.project import MARK, Project, named_classes, write_mark, write_names
+
+NAMES = ("background", "object")  # of the classes, where nobody named any
+
+
+def begun(
+    where: str | Path,
+    *,
+    out: str | Path | None = None,
+    names: Sequence[str] | None = None,
+    unlabelled: int | None = None,
+    masks_are: MasksAre | None = None,
+    tell: Tell | None = None,
+) -> Project:
+    """The project in `out` with the images at `where`; a new one, or that which is there, with the images that it lacks.
+
+    where: an image, a folder of any layout or a glob, as `delineate.data.images` takes them; its masks and strokes come
+    along. Or a project itself, without `out`. names: of the classes of a new project, background first. unlabelled,
+    masks_are: as in `delineate.data.load`.
+    Raises DataError as `load` does and where names do not go with the masks, OutputError where `out` holds something else.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import write
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     place = write(Path(scratch) / "coins") / "test" / "images"
+    ...     project = begun(place, out=Path(scratch) / "project", names=("background", "coin"))
+    ...     len(project.entries), project.classes.names, project.counts
+    (3, ('background', 'coin'), {})
+    """
+    say = tell or (lambda _: None)
+    if out is None:
+        if not (Path(where) / MARK).is_file():
+            raise DataError(f"{where} is no project yet: say with -o in which new folder it is to be kept")
+        return Project(Path(where))
+    folder, entries = Path(out), files.images(where)
+    named = _flat_names(entries)
+    if (folder / MARK).is_file():
+        if names is not None:
+            raise DataError(
+                f"the classes of {folder} have names: leave --classes out, and rename them on the page"
+            )
+        there = {entry.name for entry in files.images(folder / "images")}
+        entries = [entry for entry in entries if named[entry.images[0]] not in there]
+        for entry in entries:
+            _join(entry, named[entry.images[0]], folder)
+        if entries:
+            joined = "joins" if len(entries) == 1 else "join"
+            say(f"{counted(len(entries), 'new image')} {joined} the {len(there)} of {folder}")
+        return Project(folder)
+    found = _labelled(where, unlabelled=unlabelled, masks_are=masks_are)
+    if found is not None and names is not None and len(names) != len(found.classes):
+        raise DataError(
+            f"the labels of {where} have the classes {listed(found.classes.names)}: give as many names, or leave --classes out"
+        )
+    classes = named_classes(names or (found.classes.names if found else NAMES))
+    with folder_to_fill(folder), _whole(folder) as beside:
+        for entry in entries:
+            _join(entry, named[entry.images[0]], beside)
+        write_names(beside, classes.names)
+        write_mark(beside, source=Path(where).absolute())
+        if found is not None:
+            _bring_labels(Project(beside), found, named, say)
+    return Project(folder)
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """A folder beside the empty `folder`, which takes its place when the block ends without an error."""
+    beside = folder.with_name(f".{os.getpid()}.{folder.name}")
+    try:
+        yield made_folder(beside)
+        os.replace(beside, folder)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {folder}: {error.strerror or error}; free space or choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _labelled(where: str | Path, *, unlabelled: int | None, masks_are: MasksAre | None) -> DataSet | None:
+    """The labels that lie at `where`; None where there are none."""
+    if not Path(where).is_dir():
+        return None
+    try:
+        entries = find_folder(where).entries
+    except DataError:  # images of a layout in which no labels can lie, as there are images
+        return None
+    places = places_of(entries)
+    if not any(kind_of(entry, places) for entry in entries):
+        return None
+    return files.load(where, all_images=True, unlabelled=unlabelled, masks_are=masks_are)
+
+
+def _bring_labels(project: Project, found: DataSet, named: dict[Path, str], say: Tell) -> None:
+    """Write the labels of a data set into a project: full ones as masks, the others as strokes."""
+    full = drawn = 0
+    for case in (*found.cases, *found.validation):
+        name = named.get(found.sources.get(case.name, Path()))
+        if name is None or case.labels is None:
+            continue
+        picture = project.picture(name)
+        if barely_labelled(case):
+            planes = case.labels.reshape(-1, *case.labels.shape[-2:])
+            for z, plane in enumerate(planes):
+                if (plane != UNLABELLED).any():
+                    project.draw(name, plane, at=(z, 0, 0))
+            drawn += 1
+            continue
+        full += 1
+        suffix = label_suffix(suffix_of(project.entry(name).images[0]) or ".tif")
+        masks = made_folder(project.folder / "masks")
+        write_labels(masks / f"{name}{suffix}", case.labels, like=picture, colours=found.classes.colours)
+        if case.objects is not None:
+            objects = made_folder(project.folder / "instances")
+            write_labels(objects / f"{name}{suffix}", case.objects, like=picture)
+    for note in found.notes:
+        say(note)
+    if full:
+        say(f"{counted(full, 'full mask')} came along; the page shows such and leaves them as they are")
+    if drawn:
+        say(f"the strokes of {counted(drawn, 'image')} came along")
+
+
+def _flat_names(entries: Iterable[Entry]) -> dict[Path, str]:
+    """How each image is called in a project, by its (first) file; raises DataError for two of one name."""
+    named: dict[Path, str] = {}
+    for entry in entries:
+        name = entry.name.replace("/", "_")
+        if name in named.values():
+            raise DataError(f"two images are called {name}: rename one, or give them one folder at a time")
+        named[entry.images[0]] = name
+    return named
+
+
+def _join(entry: Entry, name: str, folder: Path) -> None:
+    """Put an image into a project; nnU-Net's channel files become one image."""
+    images, first = made_folder(folder / "images"), entry.images[0]
+    if len(entry.images) > 1:
+        picture = files.entry_image(entry)
+        write_image(images / f"{name}.tif", picture.array, like=picture)
+    else:
+        linked(first, images / f"{name}{first.name[len(stem_of(first)) :]}")

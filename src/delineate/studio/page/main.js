@@ -1,0 +1,353 @@
+// The page: which image is shown, what is drawn on it, what is being done with it. Read `refresh` and `open`.
+
+import { Refused, ask, bytes, picture, put, read, thumbnailAddress } from "./api.js";
+import { Easel } from "./easel.js";
+
+const byId = (id) => document.getElementById(id);
+const made = (kind, given = {}, ...inside) => {
+  const one = Object.assign(document.createElement(kind), given);
+  one.append(...inside);
+  return one;
+};
+const colour = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
+const TELLING = /\bDice\b|is kept|held out/;
+const BACKGROUND = [90, 150, 255]; // black strokes cannot be seen
+
+let state = null; // what the server last said
+let shown = { name: null, z: 0, about: null };
+let region = -1;
+let queue = Promise.resolve(), waiting = 0, failed = "";
+let opening = 0;
+let ended = 0; // number of the last work whose end was told
+const easel = new Easel(byId("stage"), { onDrawn: save, onWhere: (text) => { byId("where").textContent = text; }, onUndo: undoable });
+
+const colours = () => state.classes.map(({ colour: own }, label) => (label ? own : BACKGROUND));
+
+async function tried(work) {
+  try {
+    await work();
+    complain("");
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    complain(error.message);
+  }
+}
+
+function complain(sentence) {
+  byId("error").hidden = !sentence;
+  byId("error").textContent = sentence;
+}
+
+// ---- drawing, and keeping what is drawn
+
+function save(box, values) {
+  const { name, z } = shown;
+  waiting += 1;
+  said();
+  queue = queue.then(async () => {
+    try {
+      const { counts } = await put({ name, z, ...box }, values);
+      failed = "";
+      if (counts) state.counts[name] = counts; else delete state.counts[name];
+      listImages();
+    } catch (error) {
+      failed = error.message;
+    }
+    waiting -= 1;
+    said();
+  });
+}
+
+function said() {
+  byId("saved").textContent = failed ? `not saved: ${failed}` : waiting ? "saving" : state?.counts[shown.name] ? "saved" : "";
+  byId("saved").classList.toggle("bad", Boolean(failed));
+}
+
+function undoable(done, undone) {
+  byId("undo").disabled = !done;
+  byId("redo").disabled = !undone;
+}
+
+// ---- images
+
+function listImages() {
+  const list = byId("images");
+  if (list.childElementCount !== state.images.length) {
+    list.replaceChildren(...state.images.map((name) => {
+      const button = made("button", { title: name, onclick: () => tried(() => open(name)) },
+        made("img", { src: thumbnailAddress(name), loading: "lazy", alt: "" }), made("span", { className: "name", textContent: name }),
+        made("span", { className: "marks" }));
+      button.dataset.name = name;
+      return button;
+    }));
+  }
+  for (const button of list.children) {
+    const { name } = button.dataset, marks = button.lastElementChild;
+    button.setAttribute("aria-current", name === shown.name);
+    if (state.masked.includes(name)) { marks.textContent = "full mask"; continue; }
+    const drawn = (state.counts[name] ?? []).flatMap((count, label) => (count ? [label] : []));
+    marks.replaceChildren(...drawn.map((label) => {
+      const dot = made("i", { title: state.classes[label]?.name });
+      dot.style.background = colour(colours()[label]);
+      return dot;
+    }));
+  }
+}
+
+async function open(name, z = null) {
+  const turn = ++opening;
+  await queue;
+  const about = await read("image", { name });
+  const at = z ?? about.drawn[Math.floor(about.drawn.length / 2)] ?? Math.floor(about.depth / 2);
+  const [image, labels] = await Promise.all([picture(name, at), bytes("labels", { name, z: at })]);
+  if (turn !== opening) return; // something else was opened meanwhile
+  const keepView = name === shown.name;
+  shown = { name, z: at, about };
+  easel.show({ picture: image, labels, colours: colours(), locked: about.masked, keepView });
+  note(about.masked ? "This image has a full mask, which is left as it is." : "");
+  byId("slices").hidden = about.depth < 2;
+  Object.assign(byId("slice"), { max: about.depth - 1, value: at });
+  byId("slice-of").textContent = `${at + 1} of ${about.depth}`;
+  listImages();
+  document.querySelector("nav [aria-current=true]")?.scrollIntoView({ block: "nearest" });
+  said();
+  await look(turn);
+}
+
+// The outlines of the chosen round on what is shown.
+async function look(turn = opening) {
+  const number = Number(byId("round").value);
+  if (!number || !shown.name) return;
+  const { name, z, about } = shown, size = about.width * about.height;
+  note("the model looks at this image", true);
+  try {
+    const both = await bytes("predicted", { name, z, number });
+    if (turn === opening) easel.predicted(both.subarray(0, size), both.subarray(size));
+  } finally {
+    if (turn === opening) note(about.masked ? "This image has a full mask, which is left as it is." : "");
+  }
+}
+
+function note(text) {
+  document.querySelector(".note")?.remove();
+  if (text) byId("stage").append(made("div", { className: "note", textContent: text }));
+}
+
+// ---- classes
+
+function listClasses() {
+  const rows = state.classes.map(({ name }, label) => {
+    const input = made("input", { type: "text", value: name, ariaLabel: `name of class ${label}` });
+    const row = made("div", { className: "class" }, made("i"), input, made("kbd", { textContent: label < 9 ? label + 1 : "" }));
+    row.firstElementChild.style.background = colour(colours()[label]);
+    row.classList.toggle("on", label === easel.label && !easel.erasing);
+    row.onclick = () => choose(label);
+    input.onchange = () => rename(state.classes.map((one, i) => (i === label ? input.value : one.name)));
+    input.onkeydown = (event) => { if (event.key === "Enter") input.blur(); };
+    return row;
+  });
+  byId("classes").replaceChildren(...rows);
+}
+
+function rename(names) {
+  return tried(async () => {
+    try {
+      await queue;
+      take(await ask("classes", { names }));
+      easel.recolour(colours());
+    } finally {
+      listClasses();
+    }
+  });
+}
+
+function choose(label) {
+  easel.label = label;
+  erase(false);
+}
+
+function erase(erasing) {
+  easel.erasing = erasing;
+  byId("eraser").classList.toggle("on", erasing);
+  byId("brush").classList.toggle("on", !erasing);
+  for (const [label, row] of [...byId("classes").children].entries()) row.classList.toggle("on", label === easel.label && !erasing);
+}
+
+// ---- what is being done
+
+function take(next) {
+  const before = state;
+  state = next;
+  byId("folder").textContent = state.folder;
+  if (!before || JSON.stringify(before.classes) !== JSON.stringify(state.classes)) listClasses();
+  listImages();
+  showWork(before);
+  if (!before || before.rounds.length !== state.rounds.length) showRounds();
+  if (JSON.stringify(before?.regions) !== JSON.stringify(state.regions)) showRegions();
+  showResults();
+  tellRound();
+}
+
+function showWork(before) {
+  const { work } = state, running = Boolean(work?.running);
+  byId("work").hidden = !running;
+  byId("stop").hidden = !running;
+  for (const id of ["train", "outline", "judge", "audit"]) byId(id).disabled = running || (id !== "train" && !state.rounds.length);
+  for (const id of ["judge", "audit"]) byId(id).disabled ||= !state.test;
+  byId("from-last").disabled = !state.rounds.length;
+  byId("test").textContent = state.test ? `on ${state.test}` : "To test and audit, start with --test and a folder of other images with full masks.";
+  if (work && !running && work.number !== ended) {
+    if (before || work.error) complain(work.error);
+    ended = work.number;
+  }
+  if (!running) return;
+  byId("doing").textContent = work.now || work.what;
+  if (work.share === null) byId("share").removeAttribute("value"); else byId("share").value = work.share;
+  byId("curve").toggleAttribute("hidden", work.curve.length < 2);
+  drawCurve(work.curve);
+  const left = work.remaining === null ? "" : `${Math.floor(work.remaining / 60)}:${String(Math.floor(work.remaining % 60)).padStart(2, "0")} left`;
+  const last = work.curve.at(-1);
+  byId("numbers").textContent = [left, last && `step ${last[0]}, loss ${last[1].toFixed(3)}`,
+    work.dice !== null && `validation Dice ${work.dice.toFixed(3)}`].filter(Boolean).join(", ");
+}
+
+function drawCurve(curve) {
+  if (curve.length < 2) return;
+  const most = Math.max(...curve.map(([, loss]) => loss)), end = curve.at(-1)[0];
+  const points = curve.map(([step, loss]) => `${(260 * step / end).toFixed(1)},${(57 - 54 * loss / most).toFixed(1)}`);
+  document.querySelector("#curve polyline").setAttribute("points", points.join(" "));
+}
+
+function showRounds() {
+  const choice = byId("round");
+  choice.replaceChildren(...state.rounds.map(({ number }) => made("option", { value: number, textContent: number })).reverse());
+  tried(() => look());
+}
+
+function showRegions() {
+  region = -1;
+  byId("next").disabled = !state.regions.length;
+  byId("next").textContent = state.regions.length ? `Next of ${state.regions.length} regions` : "Next region";
+}
+
+// What the training of the chosen round said of its model, and all that was told.
+function tellRound() {
+  const chosen = state.rounds.find(({ number }) => number === Number(byId("round").value)), { work } = state;
+  const lines = work?.running ? work.lines : [...(chosen?.said ?? []), ...(work?.what === "training" ? [] : work?.lines ?? [])];
+  if (byId("lines").childElementCount !== lines.length) byId("lines").replaceChildren(...lines.map((text) => made("li", { textContent: text })));
+  if (chosen) byId("headline").textContent = chosen.said.filter((line) => TELLING.test(line)).slice(-2).join(". ");
+}
+
+function showResults() {
+  const items = state.rounds.flatMap(({ number, pages, outlined, model }) => [
+    made("li", {}, `Round ${number}: model in ${model}`),
+    ...outlined.map((folder) => made("li", {}, `masks in ${folder}`)),
+    ...Object.entries(pages).map(([name, path]) => made("li", {}, made("a", { href: `/rounds/${path}`, target: "_blank", textContent: `${name} of round ${number}` }))),
+  ]);
+  if (byId("results").childElementCount !== items.length) byId("results").replaceChildren(...items);
+}
+
+async function nextRegion() {
+  if (!state.regions.length) return;
+  region = (region + 1) % state.regions.length;
+  const { image, start, stop } = state.regions[region];
+  await open(image, start.length > 2 ? start[0] : 0);
+  easel.point(start.slice(-2), stop.slice(-2));
+  byId("next").textContent = `Next region (${region + 1} of ${state.regions.length})`;
+}
+
+function begin(what, wanted) {
+  return tried(async () => {
+    await queue;
+    take(await ask(what, wanted));
+    poll();
+  });
+}
+
+let polling = null;
+async function poll() {
+  clearTimeout(polling);
+  try {
+    take(await read("state"));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    complain(error.message);
+  }
+  if (state?.work?.running) polling = setTimeout(poll, 500);
+}
+
+// ---- what the person does
+
+const number = () => Number(byId("round").value) || null;
+byId("train").onclick = () => begin("train", { minutes: Number(byId("minutes").value), from_last: byId("from-last").checked && state.rounds.length > 0 });
+byId("stop").onclick = () => begin("stop");
+byId("outline").onclick = () => begin("outline", { number: number(), as: byId("as").value });
+byId("judge").onclick = () => begin("judge", { number: number() });
+byId("audit").onclick = () => begin("audit", { number: number() });
+byId("round").onchange = () => { byId("lines").replaceChildren(); tellRound(); tried(() => look()); };
+byId("next").onclick = () => tried(nextRegion);
+byId("brush").onclick = () => erase(false);
+byId("eraser").onclick = () => erase(true);
+byId("undo").onclick = () => easel.undo();
+byId("redo").onclick = () => easel.redo();
+byId("fit").onclick = () => easel.fit();
+byId("add-class").onclick = () => {
+  let count = state.classes.length;
+  while (state.classes.some(({ name }) => name === `class ${count}`)) count += 1;
+  rename([...state.classes.map(({ name }) => name), `class ${count}`]).then(() => byId("classes").lastElementChild?.querySelector("input").select());
+};
+for (const id of ["brightness", "contrast"]) byId(id).oninput = () => easel.light(byId("brightness").value, byId("contrast").value);
+for (const name of ["strokes", "outlines", "unsure"]) {
+  byId(`show-${name}`).onchange = () => easel.visible(name, byId(`show-${name}`).checked);
+  easel.visible(name, byId(`show-${name}`).checked);
+}
+function widen(size) {
+  byId("width").value = size;
+  easel.size = Number(byId("width").value);
+  byId("width-px").textContent = `${easel.size} px`;
+}
+byId("width").oninput = () => widen(byId("width").value);
+byId("slice").onchange = () => tried(() => open(shown.name, Number(byId("slice").value)));
+byId("slice").oninput = () => { byId("slice-of").textContent = `${Number(byId("slice").value) + 1} of ${shown.about.depth}`; };
+
+function stepTo(by) {
+  const at = state.images.indexOf(shown.name) + by;
+  if (state.images[at]) tried(() => open(state.images[at]));
+}
+
+function sliceTo(by) {
+  const z = shown.z + by;
+  if (shown.about && z >= 0 && z < shown.about.depth) tried(() => open(shown.name, z));
+}
+
+const KEYS = {
+  b: () => erase(false), e: () => erase(true), f: () => easel.fit(), n: () => tried(nextRegion),
+  "[": () => widen(easel.size - 1), "]": () => widen(easel.size + 1),
+  ArrowUp: () => stepTo(-1), ArrowDown: () => stepTo(1), PageUp: () => sliceTo(1), PageDown: () => sliceTo(-1),
+};
+document.addEventListener("keydown", (event) => {
+  if (["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName) && event.target.type !== "range" && event.target.type !== "checkbox") return;
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+    event.preventDefault();
+    if (event.shiftKey) easel.redo(); else easel.undo();
+  } else if (event.ctrlKey || event.metaKey || event.altKey) {
+    return;
+  } else if (event.key === " ") {
+    if (event.target.tagName !== "BUTTON") { event.preventDefault(); easel.holding = true; }
+  } else if (event.key === "h") {
+    for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, false);
+  } else if (/^[1-9]$/.test(event.key)) {
+    if (Number(event.key) <= state.classes.length) choose(Number(event.key) - 1);
+  } else if (KEYS[event.key] && event.target.type !== "range") {
+    event.preventDefault();
+    KEYS[event.key]();
+  }
+});
+document.addEventListener("keyup", (event) => {
+  if (event.key === " ") easel.holding = false;
+  if (event.key === "h") for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, byId(`show-${name}`).checked);
+});
+addEventListener("beforeunload", (event) => { if (waiting || failed) event.preventDefault(); });
+
+await poll();
+if (state) await tried(() => open(state.images.find((name) => state.counts[name]) ?? state.images[0]));
