@@ -17,7 +17,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from delineate import audits, classical, core, data, inference, learn, losses, nets, objects, report
+    from delineate import (
+        audits,
+        classical,
+        core,
+        data,
+        inference,
+        learn,
+        losses,
+        nets,
+        objects,
+        report,
+        studio,
+    )
     from delineate import score as score
     from delineate.core import UNLABELLED, Case, ClassTable, DelineateError
     from delineate.flow import (
@@ -70,6 +82,7 @@ _PACKAGES = (
     "objects",
     "report",
     "score",
+    "studio",
 )
 
 __all__ = [
@@ -101,6 +114,7 @@ __all__ = [
     "score",
     "score_several",
     "scribble",
+    "studio",
     "suggest",
     "train",
 ]

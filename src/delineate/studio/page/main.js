@@ -10,7 +10,7 @@ const made = (kind, given = {}, ...inside) => {
   return one;
 };
 const colour = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
-const TELLING = /\bDice\b|is kept|held out/;
+const TELLING = /\bDice\b|^the model of step|held out/;
 const BACKGROUND = [90, 150, 255]; // black strokes cannot be seen
 
 let state = null; // what the server last said
