@@ -10,7 +10,7 @@ from delineate import flow
 from delineate.cli import main
 from delineate.core import Case, ClassTable, DataError, OutputError
 from delineate.data import DataSet
-from delineate.data.balance import drawn_by_itself, times_alike
+from delineate.data.balance import by_digest, by_name, drawn_by_itself, times_alike
 from delineate.flow.balancing import balanced
 from delineate.learn import Overrides, Training, planned
 
@@ -83,6 +83,12 @@ def test_trainings_of_other_seeds_are_balanced_alike(table, tmp_path):
     first, second = (flow.load(folder).learnt.record.data["times"] for folder in (tmp_path / "model", other))
     assert first == second
     assert list(first.values()) == [4]
+
+
+def test_what_was_drawn_is_known_again_where_grey_images_were_stored_in_colour():
+    case = square(0)
+    in_colour = replace(case, image=case.image.repeat(3, axis=-1))
+    assert by_name(by_digest({"light0": 4}, [in_colour], ()), [case], ()) == {"light0": 4}
 
 
 def test_a_training_begun_without_balance_is_not_gone_on_with_balanced(table, tmp_path):

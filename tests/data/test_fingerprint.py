@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from delineate.core import Case
 from delineate.data.fingerprint import digest_of, fingerprint, fingerprint_of, seen
@@ -30,6 +31,25 @@ def test_an_image_is_recognised_under_another_name_and_with_other_labels() -> No
 def test_pixels_of_another_shape_are_another_image() -> None:
     flat = picture("a", 1)
     assert digest_of(flat) != digest_of(Case("a", flat.image.reshape(3, 2, 1)))
+
+
+@pytest.mark.parametrize(("then", "now"), [(1, 3), (3, 1), (1, 1), (3, 3)])
+def test_a_grey_image_is_recognised_however_it_is_stored(then: int, now: int) -> None:
+    grey = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
+    again = Case("again", np.repeat(grey, now, axis=-1))
+    other = Case("other", np.repeat(grey + 1, now, axis=-1))
+    assert seen([other, again], [digest_of(Case("a", np.repeat(grey, then, axis=-1)))]) == (again,)
+
+
+def test_a_recorded_digest_stays_that_of_the_pixels_as_they_were_stored() -> None:
+    grey = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
+    assert digest_of(Case("a", grey)) == "fc5dc2d9e0d6bd2a"
+    assert digest_of(Case("a", np.repeat(grey, 3, axis=-1))) == "be546dd3fe7272bc"
+
+
+def test_colours_are_not_the_grey_of_one_of_them() -> None:
+    colours = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    assert seen([Case("a", colours)], [digest_of(Case("a", colours[..., :1]))]) == ()
 
 
 def test_an_onnx_file_is_known_by_its_content_and_its_sidecar(tmp_path: Path) -> None:

@@ -185,6 +185,18 @@ def test_images_are_known_by_their_pixels_and_not_by_their_names(tmp_path):
     assert "1 of 2 images is left out, being labelled already" in said
 
 
+def test_a_labelled_image_that_is_stored_in_colour_is_known(tmp_path):
+    from PIL import Image
+
+    data = samples.write(tmp_path / "data")
+    asked = tmp_path / "asked"
+    asked.mkdir()
+    for file in (data / "test" / "images").iterdir():
+        Image.open(file).convert("RGB").save(asked / file.name)
+    with pytest.raises(DataError, match="holds no unlabelled image"):
+        flow.suggest(UNetMethod.of(LEARNT), asked, out=tmp_path / "next", labelled=data / "test")
+
+
 def test_regions_without_labels_of_a_labelled_image_are_asked_for(tmp_path):
     from PIL import Image
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from delineate.core import Case
-from delineate.data.fingerprint import digest_of
+from delineate.data.fingerprint import digest_of, digests_of
 from delineate.data.large_case import LargeCase
 
 MOST = 10  # times as often as others: beyond it a few images would be learnt by heart
@@ -43,16 +43,21 @@ def drawn_by_itself(spatial: Sequence[int], *, dims: int) -> float:
 
 def by_digest(times: Mapping[str, int], cases: Sequence[Case], large: Sequence[LargeCase]) -> dict[str, int]:
     """The same of these cases, known by their pixels: for a record that names no file."""
-    return {digest: times[name] for name, digest in _digests(cases, large) if name in times}
+    return {digest_of(look): times[name] for name, look in _looks(cases, large) if name in times}
 
 
 def by_name(times: Mapping[str, int], cases: Sequence[Case], large: Sequence[LargeCase]) -> dict[str, int]:
-    """`by_digest` undone, for the cases that are known."""
-    return {name: times[digest] for name, digest in _digests(cases, large) if digest in times}
+    """`by_digest` undone, for the cases that are known, however they were stored then."""
+    return {
+        name: times[digest]
+        for name, look in _looks(cases, large)
+        for digest in digests_of(look)
+        if digest in times
+    }
 
 
-def _digests(cases: Sequence[Case], large: Sequence[LargeCase]) -> list[tuple[str, str]]:
-    """Of a large case that of its last look, which shows its last class: background is alike on many slides."""
-    return [(case.name, digest_of(case)) for case in cases] + [
-        (one.name, digest_of(look)) for one in large for look in one.looks[-1:]
+def _looks(cases: Sequence[Case], large: Sequence[LargeCase]) -> list[tuple[str, Case]]:
+    """Of a large case its last look, which shows its last class: background is alike on many slides."""
+    return [(case.name, case) for case in cases] + [
+        (one.name, look) for one in large for look in one.looks[-1:]
     ]

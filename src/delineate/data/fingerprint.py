@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from delineate.core import Case
+from delineate.data.grey import as_grey
 
 
 def fingerprint(cases: Iterable[Case]) -> str:
@@ -32,12 +34,28 @@ def fingerprint(cases: Iterable[Case]) -> str:
 
 
 def digest_of(case: Case) -> str:
-    """16 hexadecimal digits that tell the pixels of an image from those of others, whatever its name and labels are."""
-    return hashlib.blake2b(_bytes(case.image), digest_size=8).hexdigest()
+    """16 hexadecimal digits that tell the pixels of an image from those of others, whatever its name and labels are.
+
+    They tell one channel from three that are equal as well; `digests_of` has both.
+    """
+    return _short(case.image)
+
+
+def digests_of(case: Case) -> tuple[str, ...]:
+    """All digests that an image may be known by: a grey one has those of one channel and of three, however it is stored.
+
+    >>> grey = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
+    >>> digests_of(Case("a", grey)) == digests_of(Case("a", grey.repeat(3, axis=-1)))
+    True
+    """
+    grey = as_grey(case.image)
+    if grey.shape[-1] != 1:
+        return (digest_of(case),)
+    return _short(grey), _short(np.repeat(grey, 3, axis=-1))
 
 
 def seen(cases: Iterable[Case], digests: Collection[str]) -> tuple[Case, ...]:
-    """The cases whose image is among those of these digests.
+    """The cases whose image is among those of these digests, however it was stored then.
 
     >>> from delineate.data.samples import coins
     >>> learnt, others = coins()
@@ -46,7 +64,7 @@ def seen(cases: Iterable[Case], digests: Collection[str]) -> tuple[Case, ...]:
     (True, ())
     """
     known = set(digests)
-    return tuple(case for case in cases if digest_of(case) in known) if known else ()
+    return tuple(case for case in cases if not known.isdisjoint(digests_of(case))) if known else ()
 
 
 def fingerprint_of(path: Path) -> str:
@@ -65,6 +83,10 @@ def fingerprint_of(path: Path) -> str:
     files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
     told = "".join(f"{one.name} {one.stat().st_size} {one.stat().st_mtime_ns}\n" for one in files)
     return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _short(image: NDArray[Any]) -> str:
+    return hashlib.blake2b(_bytes(image), digest_size=8).hexdigest()
 
 
 def _bytes(array: NDArray[Any]) -> bytes:

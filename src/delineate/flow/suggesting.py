@@ -11,7 +11,7 @@ import numpy as np
 
 from delineate import data as files
 from delineate.core import Case, DataError, ModelError, folder_to_fill, made_folder
-from delineate.data.fingerprint import digest_of
+from delineate.data.fingerprint import digests_of
 from delineate.data.large_case import is_too_large
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry
@@ -97,7 +97,7 @@ def _known(cases: Sequence[Case], learnt: Any, *, region_px: int) -> _Known:
             seen = survey(learnt, case.image, region_px=region_px)
             said = regions_with_labels(seen, case.labels, share=HARDLY)
             known.views.append((seen.look[said], seen.features[said]))
-            digest = digest_of(case)
+            digest = digests_of(case)[0]
             before = known.open.get(digest, seen).bounds
             known.open[digest] = only(seen, ~said & np.array([box in before for box in seen.bounds], bool))
     return known
@@ -125,7 +125,7 @@ def _surveyed(
             if is_too_large(entry):
                 raise DataError("it is too large to be looked at in memory: crop windows out of it")
             image = files.entry_image(entry).array
-            open_ = known.open.get(digest_of(Case(entry.name, image)))
+            open_ = known.open.get(digests_of(Case(entry.name, image))[0])
             if open_ is None:
                 seen = survey(learnt, image, region_px=region_px)
                 open_ = only(seen, np.ones(len(seen.bounds), bool))
