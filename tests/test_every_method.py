@@ -202,3 +202,8 @@ def test_an_image_with_another_channel_count_is_refused(factory):
 def test_a_grey_image_that_is_stored_in_colour_is_a_grey_image(factory):
     method, grey = fitted(factory, "2D"), blobs(32, 32, seed=5).image
     np.testing.assert_array_equal(method.predict(grey.repeat(3, axis=-1)), method.predict(grey))
+
+
+def test_what_learnt_from_grey_images_stored_in_colour_takes_grey_ones(factory):
+    method, grey = fitted(factory, "RGB"), blobs(32, 32, seed=5).image
+    np.testing.assert_array_equal(method.predict(grey), method.predict(grey.repeat(3, axis=-1)))

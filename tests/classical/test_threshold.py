@@ -164,7 +164,12 @@ def test_more_than_two_classes_are_refused():
 
 def test_images_of_different_channel_counts_are_refused():
     with pytest.raises(DataError, match="image b has 3 channels but a has 1"):
-        Otsu().fit([case(SQUARE, name="a"), case(np.stack([SQUARE] * 3, axis=-1), name="b")])
+        Otsu().fit([case(SQUARE, name="a"), case(np.stack([SQUARE, SQUARE, 0 * SQUARE], axis=-1), name="b")])
+
+
+def test_grey_images_are_learnt_from_together_however_they_are_stored():
+    in_colour = case(np.stack([SQUARE] * 3, axis=-1), name="b")
+    assert Otsu().fit([case(SQUARE, name="a"), in_colour]).settings.look.in_channels == 1
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin, get_type_hints
 
@@ -179,12 +179,18 @@ def restored(kind: Any, value: Any) -> Any:
 
 
 def labelled_cases(cases: Sequence[Case]) -> list[Case]:
-    """The cases with a labelled pixel; raises DataError where there is none, or where they do not fit together."""
+    """The cases with a labelled pixel, with one channel where all are grey pictures, however they are stored.
+
+    Raises DataError where there is none, or where they do not fit together.
+    """
     labelled = [case for case in cases if case.labels is not None and (case.labels != UNLABELLED).any()]
     if not labelled:
         raise DataError(
             f"none of {len(cases)} cases has a labelled pixel: label some, a few scribbles will do"
         )
+    grey = [replace(case, image=as_grey(case.image)) for case in labelled]
+    if all(case.channels == 1 for case in grey):
+        labelled = grey
     for case in labelled:
         if case.channels != labelled[0].channels:
             raise DataError(
