@@ -236,6 +236,31 @@ def test_an_image_in_training_and_in_validation_is_told(tmp_path: Path) -> None:
     assert (found.images, found.validation) == (4, 1)
 
 
+def test_problems_of_the_other_folder_of_validation_data_name_it(tmp_path: Path) -> None:
+    train, other = tmp_path / "train", tmp_path / "other"
+    made(train, GOOD)
+    same = picture(8)
+    files = {
+        "images/0.png": picture(7),
+        "masks/0.png": SQUARE[:4],
+        "images/1.png": same,
+        "masks/1.png": 0 * SQUARE,
+        "images/2.png": same,
+        "images/3.png": np.stack([picture(i) for i in range(4)], axis=-1),
+        "masks/3.png": SQUARE,
+    }
+    found = check(train, val=made(other, files))
+    told = facts(found)
+    assert f"in {other}, mask 0.png is 4 x 8 but its image 0.png is 6 x 8" in told
+    assert f"in {other}, mask 1.png is empty (background everywhere)" in told
+    assert f"in {other}, image 2.png has no mask" in told
+    assert "images/1.png and images/2.png in validation are the same image" in told
+    assert f"6 images have 1 channel but 1 has 4 ({other / '3.png'})" in told
+    where = {problem.fact: problem.where for problem in found.problems}
+    assert where[f"in {other}, image 2.png has no mask"] == str(other / "images" / "2.png")
+    assert not any(str(other) in fact for fact in facts(check(other)))
+
+
 def test_a_patient_in_training_and_in_validation_is_told(tmp_path: Path) -> None:
     files: dict[str, Any] = {}
     for i, name in enumerate(["train/x/p1_a", "train/x/p2_a", "val/x/p1_b"]):

@@ -111,6 +111,7 @@ def check(
     with_labels: set[str] = set()
     labelled, total = 0, sum(len(at.entries) for at in folders)
     for at in folders:
+        begun = len(seen.problems), len(seen.tables), len(seen.kinds)
         places = _opened_places(at, seen)
         masks: list[LookedAt] = []
         entries = [(e, at is not folders[0]) for e in at.train] + [(e, True) for e in at.validation]
@@ -173,6 +174,11 @@ def check(
             if len(counted) == len(places):  # else rows are wrong, and what they lack is not known
                 seen.problems += training_problems(counts[~np.array(held_out_rows, bool)], table, weak=weak)
         pixels = np.concatenate([pixels, counts])
+    names = [name for name, *_ in seen.kinds]
+    if val is not None:
+        seen.problems[begun[0] :] = [problem.within(at.path) for problem in seen.problems[begun[0] :]]
+        seen.tables[begun[1] :] = [problem.within(at.path) for problem in seen.tables[begun[1] :]]
+        names[begun[2] :] = [str(at.path / name) for name in names[begun[2] :]]
     seen.problems += [replace(p, serious=p.serious or not labelled) for p in seen.tables]
     if not labelled and not seen.tables:
         remedy = "put masks of the same names into a folder masks/ beside images/"
@@ -183,7 +189,7 @@ def check(
     taught = [i for i, (name, *_) in enumerate(seen.kinds) if name in with_labels] or range(len(seen.kinds))
     shown_grey = grey_note([seen.kinds[i][2] for i in taught], [seen.shown[i] for i in taught])
     notes += [shown_grey] if shown_grey else []
-    read_as = [(name, axes, 1 if shown_grey else n) for name, axes, n in (seen.kinds[i] for i in taught)]
+    read_as = [(names[i], seen.kinds[i][1], 1 if shown_grey else seen.kinds[i][2]) for i in taught]
     seen.problems += [*set_problems(read_as), *same_twice(seen.prints), *torn_groups(parts)]
     read = len(seen.kinds)
     notes += [note if n == read else f"{note} ({n} of {read} images)" for note, n in seen.notes.items()]

@@ -202,7 +202,8 @@ def same_twice(prints: Mapping[bytes, Sequence[tuple[str, bool]]]) -> list[Probl
             fact = f"{listed(sides)} are the same image"
             remedy = "remove it from one of them; the validation score is too good otherwise"
         else:
-            fact, remedy = f"{names} are the same image", "remove all but one"
+            side = " in validation" if same[0][1] else ""
+            fact, remedy = f"{names}{side} are the same image", "remove all but one"
         found.append(Problem(same[0][0], fact, remedy, serious=False))
     return found
 

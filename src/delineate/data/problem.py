@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from delineate.core import DataError, DelineateError
 
@@ -36,6 +38,18 @@ class Problem:
     def error(self) -> DataError:
         """The same, to be raised."""
         return DataError(str(self))
+
+    def within(self, folder: Path) -> Problem:
+        """The same, where files of another folder may have the same names.
+
+        >>> print(Problem("masks/a.png", "mask a.png is empty", "label it").within(Path("other")))
+        in other, mask a.png is empty: label it
+        """
+        said = [
+            f"{folder}{os.sep}" in text or text.endswith(f" {folder}") for text in (self.where, self.fact)
+        ]
+        where = self.where if said[0] else str(folder / self.where)
+        return replace(self, where=where, fact=self.fact if said[1] else f"in {folder}, {self.fact}")
 
     @classmethod
     def of(cls, error: DelineateError, *, where: str) -> Problem:
