@@ -413,6 +413,14 @@ def test_trainings_that_agree_pass_and_one_that_failed_is_found(tmp_path) -> Non
         seeds(subject_of_method(model), cases, settings=SeedsSettings((str(other), str(other))))
 
 
+def test_of_a_folder_of_predictions_no_other_trainings_are_asked_for() -> None:
+    cases = honest_cases(3)
+    masks = {case.name: case.labels for case in cases if case.labels is not None}
+    subject = Subject("masks", ClassTable.numbered(2), masks=masks)
+    with pytest.raises(ModelError, match=r"masks is a folder of predictions.*: audit the model itself"):
+        seeds(subject, Evidence(tuple(cases)))
+
+
 def test_trainings_that_find_nothing_differ_in_nothing(tmp_path) -> None:
     dark = [replace(case, image=np.zeros_like(case.image)) for case in honest_cases(3)]
     cases = [replace(dark[0], labels=np.zeros_like(dark[0].labels)), *dark[1:]]

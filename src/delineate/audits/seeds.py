@@ -49,9 +49,11 @@ class SeedsSettings:
 def seeds(subject: Subject, evidence: Evidence, *, settings: SeedsSettings = SeedsSettings()) -> Section:
     """The spread of Dice over trainings with other seeds, and where they disagree.
 
-    Raises DataError without siblings or truth and for two trainings with one seed, ModelError for siblings of another kind.
+    Raises DataError without siblings or truth and for two trainings with one seed, ModelError for siblings of another kind
+    and for a folder of predictions without siblings.
     """
     if not settings.siblings:
+        subject.asked()  # of predictions it is not known how they were trained
         raise DataError(
             "there is one training only: name others with --sibling, or have some trained with --seeds"
         )
