@@ -511,6 +511,31 @@ def test_a_truncated_file_is_refused_and_the_other_images_are_predicted(work, re
     assert len(json.loads((tmp_path / "o" / "prediction.json").read_text())["files"]) == 5
 
 
+def test_where_no_image_can_be_predicted_nothing_is_left_behind(work, refused, tmp_path):
+    bad, out, empty = tmp_path / "bad", tmp_path / "out", tmp_path / "empty"
+    bad.mkdir()
+    empty.mkdir()
+    (bad / "a.png").write_bytes(b"no picture")
+    refused("predict", work / "model", bad, "-o", out, says="a.png")
+    assert not out.exists()
+    (bad / "b.png").write_bytes(b"no picture either")
+    refused("predict", work / "model", bad, "-o", out, says="(2 of 2 images failed)")
+    refused("predict", work / "model", bad, "-o", empty, says="a.png")
+    assert empty.is_dir()
+    assert not list(empty.iterdir()), "the user's own folder stays"
+
+
+def test_what_was_predicted_before_stays_where_the_rest_fails(work, refused, tmp_path):
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    picture = next((work / "data" / "test" / "images").iterdir())
+    (data / "a.png").write_bytes(picture.read_bytes())
+    assert run("predict", work / "model", data, "-o", out) == 0
+    (data / "a.png").write_bytes(b"no picture")
+    (out / "a.png").unlink()
+    refused("predict", work / "model", data, "-o", out, "--resume", says="a.png", keeps=out)
+
+
 @pytest.mark.parametrize(
     "harm", ["missing weights", "missing json", "tampered weights", "tampered json", "torn json"]
 )

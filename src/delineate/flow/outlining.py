@@ -61,7 +61,7 @@ def predict(
     (None: the fastest that agrees with torch in float32 on a tile of the first image). guarantee: an alpha for which
     `calibrate` has chosen a threshold; pixels above it are foreground as well, with the engine that it was chosen with
     where none is named. resume: go on in an `out` that an interrupted run left behind.
-    An image that cannot be read does not stop the others; DataError names it at the end.
+    An image that cannot be read does not stop the others; DataError names it at the end. Where all fail, `out` is as before.
 
     Slides, OME-Zarr, HDF5 and whatever does not fit comfortably into memory are predicted in parts: within `memory`
     (gigabytes, for each process; None: 2, or less where less is free, see `footprint.sizes_for`), into files of the kind
@@ -181,11 +181,11 @@ def predict(
                 failures.append(told(source, error))
     count(len(todo))
     if failures:
+        folder.withdraw()
         for failure in failures[1:]:
             say(failure)
-        rest = (
-            f" ({len(failures)} of {len(found)} images failed, the others are done)" if len(found) > 1 else ""
-        )
+        others = ", the others are done" if len(failures) < len(found) else ""
+        rest = f" ({len(failures)} of {len(found)} images failed{others})" if len(found) > 1 else ""
         raise DataError(failures[0] + rest)
     return [path for entry in found if (path := folder.written(entry.name)) is not None]
 

@@ -97,6 +97,7 @@ class PredictionFolder(PredictionFiles):
         resume: bool = False,
     ) -> None:
         super().__init__(folder, classes=classes, objects=objects)
+        self._found, self._began = folder.exists(), not (folder / INDEX).exists()
         self._about: dict[str, Any] = {
             "format": "delineate-prediction",
             "version": 1,
@@ -141,6 +142,14 @@ class PredictionFolder(PredictionFiles):
         self._about["files"][name] = dict(entry)
         self._write_index()
         return self.folder / entry["objects" if self.objects else "labels"]
+
+    def withdraw(self) -> None:
+        """Where nothing came of a prediction that began here, take its index back, and the folder if it was made for it."""
+        there = {path.name for path in self.folder.iterdir()}
+        if self._began and not self._about["files"] and there == {INDEX}:
+            (self.folder / INDEX).unlink()
+            if not self._found:
+                self.folder.rmdir()
 
     def unfinished(self, name: str) -> Path:
         """Where the labels of an image grow that is larger than memory."""
