@@ -74,6 +74,31 @@ def test_a_damaged_result_is_named_with_what_to_do(tmp_path, name):
     assert f"the result in {damaged.parent} cannot be read" in again["otsu"].refused
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ({"fit_seconds": 1.0, "brittle": {}}, "(it lacks seconds_per_megapixel and labelled_pixels)"),
+        (7, "(argument of type 'int' is not iterable)"),
+    ],
+)
+def test_a_result_that_lacks_something_is_named_with_what_to_do(tmp_path, content, says):
+    about = {"val": HELD_OUT, "out": tmp_path / "out", "methods": ["otsu"]}
+    delineate.compare(LEARN_FROM, **about)
+    home = tmp_path / "out" / "methods" / "otsu"
+    (home / "result.json").write_text(json.dumps(content))
+    refused = delineate.compare(LEARN_FROM, **about, resume=True)["otsu"].refused
+    assert f"the result in {home} cannot be read {says}: remove that folder" in refused
+
+
+def test_answers_that_lack_an_image_are_named_with_what_to_do(tmp_path):
+    about = {"val": HELD_OUT, "out": tmp_path / "out", "methods": ["otsu"]}
+    delineate.compare(LEARN_FROM, **about)
+    home = tmp_path / "out" / "methods" / "otsu"
+    np.savez(home / "answers.npz", ids0=HELD_OUT[0].objects)
+    refused = delineate.compare(LEARN_FROM, **about, resume=True)["otsu"].refused
+    assert f"the result in {home} cannot be read (it lacks labels0): remove that folder" in refused
+
+
 def test_the_command_line_writes_the_page(tmp_path, monkeypatch, capsys):
     data = samples.write(tmp_path / "data")
     words = [

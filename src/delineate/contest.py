@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, DelineateError, written_whole
 from delineate.data.conditions import CONDITIONS
+from delineate.data.problem import listed
 from delineate.report.entrants import Entrant
 from delineate.score import ScoreTable, components, dice, score_case
 
@@ -26,6 +27,8 @@ Fit = Callable[[Path], Any]
 """Teach a method, save it into the folder, give it back."""
 Answer = Callable[[Any, NDArray[Any]], tuple[NDArray[Any], NDArray[Any] | None]]
 """Method and image to (probabilities, object ids or None)."""
+MEASURED = ("fit_seconds", "seconds_per_megapixel", "labelled_pixels", "brittle")
+"""What a result tells besides the answers."""
 MOST_TRIED, TRIED_PX = 8, 1.5e6  # cases that conditions are tried on
 
 
@@ -105,7 +108,11 @@ def _entrant(name: str, home: Path, judged: Sequence[Case], *, classes: ClassTab
         about = json.loads((home / "result.json").read_text())
         with (home / "answers.npz").open("rb") as file, np.load(file) as answers:
             arrays = dict(answers)
-    except (OSError, ValueError, BadZipFile) as error:
+        answered = [f"{what}{number}" for number in range(len(judged)) for what in ("labels", "ids")]
+        for held, wanted in ((about, MEASURED), (arrays, answered)):
+            if missing := [item for item in wanted if item not in held]:
+                raise ValueError(f"it lacks {listed(missing)}")
+    except (OSError, ValueError, TypeError, BadZipFile) as error:
         raise DataError(
             f"the result in {home} cannot be read ({error}): remove that folder and go on with --resume"
         ) from error
