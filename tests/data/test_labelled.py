@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,21 @@ def test_a_flat_folder_of_masks_may_hold_a_table_and_masks_of_a_part_say_so(tmp_
     (tmp_path / "points.csv").write_text("name,row,column\na,5,5\n")
     found = load_masks(tmp_path)
     assert list(found.files) == ["a"]
+    assert found.notes[0] == "points and boxes are not scored"
     assert found.notes[-1] == "30.0% of the pixels are labelled: scores are of these alone"
+
+
+def test_images_beside_a_table_of_points_are_not_taken_for_masks(tmp_path: Path) -> None:
+    image = 20 * np.hypot(*(np.indices((40, 48)) - 20))
+    (tmp_path / "points.csv").write_text("name,row,column\na,5,5\n")
+    told = (
+        f"^{re.escape(str(tmp_path))} holds points or boxes but no masks, for its files look like images .*"
+    )
+    for name, pixels in (("a.png", image.clip(0, 255).astype(np.uint8)), ("a.tif", image.astype(np.float32))):
+        Image.fromarray(pixels).save(tmp_path / name)
+        with pytest.raises(DataError, match=told + "scores are of masks: give the folder of the full masks"):
+            load_masks(tmp_path)
+        (tmp_path / name).unlink()
 
 
 def test_no_mask_at_all_is_told(tmp_path: Path) -> None:

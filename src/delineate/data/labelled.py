@@ -30,6 +30,7 @@ from delineate.data.matching import MASK_ENDINGS, Entry, Kind, is_series
 from delineate.data.reading import each
 
 PREDICTION = "prediction.json"
+NOT_SCORED = "points and boxes are not scored"
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +135,7 @@ def load_masks(
     looks = list(each(lambda file: _looked(file, closely=closely, strokes=strokes), paths))
     evidence = [seen for seen in looks if isinstance(seen, Evidence)]
     if not evidence and looks and isinstance(looks[0], DataError):
-        raise looks[0]
+        raise _no_mask(looks[0], folder)
     faults = {
         file: problem.error
         for file, seen in zip(paths, looks, strict=True)
@@ -142,7 +143,7 @@ def load_masks(
     }
     sharp = [seen for seen in evidence if not fringes(seen)]
     if faults and not (most and 2 * len(sharp) > len(evidence)):
-        raise next(iter(faults.values()))
+        raise _no_mask(next(iter(faults.values())), folder)
     legend = legend_of(folder)
     understood = partial(
         understand,
@@ -184,6 +185,17 @@ def load_masks(
     return LabelledSet(files, convention.classes, tuple(notes))
 
 
+def _no_mask(error: DataError, folder: Folder) -> DataError:
+    """What to say of files that were taken for masks: where points or boxes lie beside them, and no images, they may be these."""
+    if NOT_SCORED not in folder.notes or any(entry.images for entry in folder.entries):
+        return error
+    seen = str(error).rpartition(": ")[0].partition(", ")[0]
+    return DataError(
+        f"{folder.path} holds points or boxes but no masks, for its files look like images ({seen}), "
+        "and scores are of masks: give the folder of the full masks"
+    )
+
+
 def _fitting(
     evidence: Sequence[Evidence], understood: Callable[[Sequence[Evidence]], Convention]
 ) -> list[Evidence]:
@@ -221,7 +233,7 @@ def _mask_folder(root: Path) -> Folder:
     found = find_folder(root)
     placed = any(entry.points or entry.boxes or entry.discs for entry in found.entries)
     if placed:
-        found = replace(found, notes=(*found.notes, "points and boxes are not scored"))
+        found = replace(found, notes=(*found.notes, NOT_SCORED))
     if any(entry.labels for entry in found.entries):
         if found.kind == "scribbles":
             return found
@@ -240,7 +252,8 @@ def _mask_folder(root: Path) -> Folder:
         "instances" if where in OBJECT_FOLDERS else "scribbles" if where in SCRIBBLE_FOLDERS else "masks"
     )
     entries = tuple(Entry(name, (), entry.images[0]) for name, entry in zip(names, found.train, strict=True))
-    return Folder(root, entries, kind=kind, twins=found.twins, legends=(root, root.parent))
+    notes = (NOT_SCORED,) if placed else ()
+    return Folder(root, entries, kind=kind, twins=found.twins, legends=(root, root.parent), notes=notes)
 
 
 def _prediction(root: Path) -> LabelledSet:
