@@ -72,6 +72,34 @@ def test_grey_pictures_stored_as_colour_join_grey_ones(tmp_path: Path) -> None:
     assert "1 image without labels stay out: another kind, too large, or not readable" in found.notes
 
 
+def test_grey_pictures_join_grey_ones_that_are_stored_as_colour_and_true_colour_does_not(
+    tmp_path: Path,
+) -> None:
+    stored = {
+        "images/a.png": np.stack([noise(0)] * 3, -1),
+        "images/b.png": np.stack([noise(1)] * 3, -1),
+        "images/d.png": np.stack([noise(2), noise(1), noise(1)], -1),
+    }
+    found = load(made(tmp_path, {**THREE, **stored, "scribbles/a.png": STROKES, "scribbles/b.png": STROKES}))
+    assert [(case.name, case.channels) for case in (*found.cases, *found.unlabelled)] == [
+        ("a", 3),
+        ("b", 3),
+        ("c", 3),
+    ]
+    assert np.array_equal(found.unlabelled[0].image, np.stack([noise(2)] * 3, -1))
+    assert "1 image without labels stay out: another kind, too large, or not readable" in found.notes
+
+
+def test_grey_pictures_do_not_join_true_colour(tmp_path: Path) -> None:
+    colour = {"images/a.png": np.stack([noise(0), noise(1), noise(1)], -1)}
+    found = load(
+        made(
+            tmp_path, {**THREE, **colour, "images/b.png": colour["images/a.png"], "scribbles/a.png": STROKES}
+        )
+    )
+    assert [case.name for case in found.unlabelled] == ["b"]
+
+
 def test_images_without_a_mask_stay_out_of_a_full_set_unless_asked_for(tmp_path: Path) -> None:
     root = made(tmp_path, {**THREE, "masks/a.png": FULL, "masks/b.png": FULL})
     assert load(root).unlabelled == ()

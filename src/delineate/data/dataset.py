@@ -26,7 +26,7 @@ from delineate.data.faults import (
 )
 from delineate.data.folders import find_folder
 from delineate.data.formats import read_mask
-from delineate.data.grey import alike
+from delineate.data.grey import alike, as_grey
 from delineate.data.image_and_mask import case_of, drawn_labels, label_path
 from delineate.data.joining import joining
 from delineate.data.kinds import Meaning, form_problems, is_weak, kind_of, kinds_note, understand_all
@@ -192,7 +192,9 @@ def load(
             if e.name in to_train
         ]
         _learnable(outcomes[:count], meaning.classes, tallies, weak=weak)
-    joined, more = joining(joins, shapes[0][1:], group_of)
+    shown = [case.image for case in (*cases, *(look for c in large for look in c.looks))]
+    grey = all(as_grey(image).shape[-1] == 1 for image in shown)
+    joined, more = joining(joins, shapes[0][1:], group_of, grey=grey)
     return DataSet(
         cases[:count],
         (*cases[count:], *(look for c in large if c.name not in to_train for look in c.looks)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from delineate.core import Case, DataError
 from delineate.data.faults import image_problems
 from delineate.data.grey import as_grey
@@ -18,11 +20,12 @@ MOST_JOINING = 200
 
 
 def joining(
-    entries: Sequence[Entry], kind: tuple[int, int], group_of: Mapping[str, str]
+    entries: Sequence[Entry], kind: tuple[int, int], group_of: Mapping[str, str], *, grey: bool
 ) -> tuple[tuple[Case, ...], list[str]]:
     """Images without labels as cases, and notes on them.
 
-    kind: (spatial axes, channels) of the labelled ones. Those of another kind, or that cannot be read, and those beyond
+    kind: (spatial axes, channels) of the labelled ones. grey: whether these are grey pictures, however they are stored; so are
+    those that join, which are given as many channels. Those of another kind, or that cannot be read, and those beyond
     MOST_JOINING stay out.
     """
     chosen = [entries[i * len(entries) // MOST_JOINING] for i in range(min(len(entries), MOST_JOINING))]
@@ -35,10 +38,12 @@ def joining(
             picture = entry_image(entry)
         except DataError:
             return None
-        if kind[1] == 1:
-            picture = replace(picture, array=as_grey(picture.array))
-        bad = any(p.serious for p in image_problems(picture, name=entry.name, where=entry.name))
-        return None if bad or (len(picture.spatial), picture.array.shape[-1]) != kind else picture
+        shown = as_grey(picture.array) if grey else picture.array
+        if (len(picture.spatial), shown.shape[-1]) != (kind[0], 1 if grey else kind[1]):
+            return None
+        if any(p.serious for p in image_problems(picture, name=entry.name, where=entry.name)):
+            return None
+        return replace(picture, array=np.repeat(shown, kind[1], axis=-1) if grey else shown)
 
     for entry, picture in zip(readable, each(read, readable), strict=True):
         if picture is None:
