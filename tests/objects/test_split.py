@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
+from scipy.spatial.distance import cdist
 
 from delineate.objects import hills, numbered, split
+from delineate.objects.watershed import rim_distance
 
 
 def discs(*places, radius, shape):
@@ -59,3 +62,39 @@ def test_a_hill_counts_if_it_rises_far_enough_over_its_saddle():
 
 def test_numbers_have_no_gaps():
     np.testing.assert_array_equal(numbered(np.array([9, 0, 4, 9])), [2, 0, 1, 2])
+
+
+@pytest.mark.parametrize("spacing", [None, (2.0, 0.7), (3.0, 1.0, 0.5)])
+@pytest.mark.parametrize("piece_px", [0, 1_000_000])
+def test_the_rim_is_as_far_piece_by_piece_as_in_the_whole_picture(spacing, piece_px, monkeypatch):
+    monkeypatch.setattr("delineate.objects.watershed.PIECE_PX", piece_px)
+    rng = np.random.default_rng(0)
+    shape = (7, 13, 11) if spacing and len(spacing) == 3 else (24, 31)
+    for share in (0.02, 0.3, 0.9):
+        mask = rng.random(shape) > share
+        steps = np.array(spacing or (1, 1)) / min(spacing or (1,))
+        expected = cdist(np.argwhere(mask) * steps, np.argwhere(~mask) * steps).min(1)
+        found = rim_distance(mask, spacing=spacing, sigma_px=0.0)
+        np.testing.assert_allclose(found[mask], expected, rtol=1e-6)
+        assert not found[~mask].any()
+
+
+def test_pieces_are_measured_one_by_one_only_where_that_is_less_work(monkeypatch):
+    measured = []
+    monkeypatch.setattr(
+        "scipy.ndimage.distance_transform_edt",
+        lambda mask, **rest: measured.append(mask.shape) or distance_transform_edt(mask, **rest),
+    )
+    few = discs((20, 20), (70, 80), radius=9, shape=(100, 100))
+    rim_distance(few, spacing=None, sigma_px=0.0)
+    assert measured == [(19, 19), (19, 19)]
+    rim_distance(np.random.default_rng(0).random((100, 100)) > 0.9, spacing=None, sigma_px=0.0)
+    assert measured[2:] == [(100, 100)]
+
+
+def test_large_and_negative_ids_are_numbered_as_small_ones_are():
+    ids = np.array([[5, 5, 0], [2, 0, 5]])
+    expected = numbered(ids, smallest_px=2)
+    np.testing.assert_array_equal(expected, [[1, 1, 0], [0, 0, 1]])
+    for factor in (10**9, -1):
+        np.testing.assert_array_equal(numbered(ids * factor, smallest_px=2), expected)

@@ -111,20 +111,21 @@ class _Thresholding(Taught[Threshold]):
 
     def foreground(self, image: NDArray[Any], settings: Threshold) -> Mask:
         """Which pixels (*spatial) of an image (*spatial, channels) are objects; none of a constant image."""
-        return self._mask(settings.look.grey(image), settings)
+        return self.within(settings.look.grey(image), settings)
 
     def likely(self, image: NDArray[Any], settings: Threshold) -> NDArray[np.float32]:
         """Probabilities of 0 and 1, for a threshold knows no doubt."""
         return one_hot(self.foreground(image, settings).astype(np.uint8), 2)
 
-    def _mask(self, grey: Grey, settings: Threshold) -> Mask:
+    def within(self, grey: Grey, settings: Threshold) -> Mask:
+        """The same of a picture (*spatial) from 0 to 1, which is what `settings.look` makes of an image."""
         if np.ptp(grey) == 0:
             return np.zeros(grey.shape, bool)
         return self.above(grey if settings.bright else 1 - grey, settings)
 
     def _agreement(self, cases: Sequence[Case], greys: Sequence[Grey], settings: Threshold) -> float:
         return mean_defined(
-            overlap(known(case), self._mask(grey, settings)) for case, grey in zip(cases, greys, strict=True)
+            overlap(known(case), self.within(grey, settings)) for case, grey in zip(cases, greys, strict=True)
         )
 
 

@@ -122,7 +122,7 @@ class _Ground:
 
     def __init__(self, image: NDArray[Any], settings: Basins) -> None:
         grey = settings.threshold.look.grey(image)
-        self.foreground = Otsu().foreground(image, settings.threshold)
+        self.foreground = Otsu().within(grey, settings.threshold)
         self.bright: Grey = grey if settings.threshold.bright else 1 - grey
         alike = len(settings.spacing) != grey.ndim
         self.spacing = (1.0,) * grey.ndim if alike else settings.spacing

@@ -60,8 +60,10 @@ def joined(
     order = np.argsort(-height, kind="stable")
     pairs = np.minimum(first, second) * (number + 1) + np.maximum(first, second)
     order = order[np.sort(np.unique(pairs[order], return_index=True)[1])]  # of each pair the highest saddle
-    peaks = np.full(number + 1, -np.inf)
-    np.maximum.at(peaks, basins.ravel(), hills.ravel())
+    inside = basins > 0
+    peaks = np.full(number + 1, -np.inf, hills.dtype)
+    np.maximum.at(peaks, basins[inside].astype(np.intp), hills[inside])
+    tops = peaks.astype(float).tolist()
     head = list(range(number + 1))
 
     def top(basin: int) -> int:
@@ -70,10 +72,12 @@ def joined(
             basin = head[basin]
         return basin
 
-    for a, b, saddle in zip(first[order].astype(int), second[order].astype(int), height[order], strict=True):
-        one, other = top(a), top(b)
-        lower, higher = sorted((one, other), key=lambda basin: (peaks[basin], -basin))
-        if one != other and peaks[lower] - saddle < least:
+    for a, b, saddle in zip(*(part[order].tolist() for part in (first, second, height)), strict=True):
+        one, other = top(int(a)), top(int(b))
+        if one == other:
+            continue
+        lower, higher = (one, other) if (tops[one], -one) < (tops[other], -other) else (other, one)
+        if tops[lower] - saddle < least:
             head[lower] = higher
     return np.array([top(basin) for basin in range(number + 1)], np.int32)
 
@@ -84,6 +88,11 @@ def numbered(ids: NDArray[np.integer[Any]], *, smallest_px: int = 0) -> NDArray[
     >>> numbered(np.array([[7, 7, 0, 3]]), smallest_px=2)
     array([[1, 1, 0, 0]], dtype=int32)
     """
+    if ids.size and ids.min() >= 0 and ids.max() <= ids.size:  # few enough to be counted without being sorted
+        counts = np.bincount(ids.ravel())
+        kept = counts >= max(smallest_px, 1)
+        kept[0] = False
+        return np.asarray(np.where(kept, np.cumsum(kept), 0).astype(np.int32)[ids])
     names, inverse, counts = np.unique(ids, return_inverse=True, return_counts=True)
     kept = (names != 0) & (counts >= smallest_px)
     new = np.where(kept, np.cumsum(kept), 0).astype(np.int32)

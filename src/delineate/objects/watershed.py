@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from delineate.objects.hills import hills, numbered
 
 SIGMA_PX, RATIO = 1.0, 1.3
+PIECE_PX = 1000  # as many pixels take as long as what it takes to begin with one more piece
 
 
 def split(
@@ -53,7 +55,28 @@ def rim_distance(
     from scipy import ndimage
 
     steps = np.ones(foreground.ndim) if spacing is None else np.asarray(spacing, float) / min(spacing)
-    distance = ndimage.distance_transform_edt(foreground, sampling=steps).astype(np.float32)
+    distance = _depths(foreground, steps)
     if sigma_px > 0:
         distance = np.where(foreground, ndimage.gaussian_filter(distance, sigma_px / steps), np.float32(0))
     return np.asarray(distance, np.float32)
+
+
+def _depths(foreground: NDArray[np.bool_], steps: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Distance to the rim (*spatial), 0 outside; piece by piece where that is less work, for on the way to whatever
+    background is nearest no other piece is met.
+    """
+    from scipy import ndimage
+
+    pieces, _ = ndimage.label(foreground, np.ones((3,) * foreground.ndim))
+    boxes = [
+        tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box)
+        for box in ndimage.find_objects(pieces)
+    ]
+    work = sum(PIECE_PX + math.prod(side.stop - side.start for side in box) for box in boxes)
+    if work >= foreground.size:
+        return np.asarray(ndimage.distance_transform_edt(foreground, sampling=steps), np.float32)
+    depths = np.zeros(foreground.shape, np.float32)
+    for number, box in enumerate(boxes, 1):
+        inside = pieces[box] == number
+        depths[box][inside] = ndimage.distance_transform_edt(foreground[box], sampling=steps)[inside]
+    return depths
