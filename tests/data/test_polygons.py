@@ -82,3 +82,27 @@ def test_polygons_count_from_the_corner_that_they_are_given(tmp_path):
     )
     (feature,) = json.loads(path.read_text())["features"]
     assert feature["geometry"]["coordinates"] == [[[5, 30], [8, 30], [8, 32], [5, 32], [5, 30]]]
+
+
+@pytest.mark.parametrize("side", [8, 2048])
+def test_neighbours_that_are_read_together_have_the_outlines_that_each_has_alone(tmp_path, monkeypatch, side):
+    monkeypatch.setattr("delineate.data.large.polygons._TOGETHER", side)
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).random((60, 70)), 1.2)
+    stripes = np.indices(noise.shape)[1] // 9 + 1  # cut pieces into objects that touch
+    pieces = ndimage.label(noise > np.quantile(noise, 0.4))[0] * 100
+    found = np.unique(np.where(pieces > 0, pieces + stripes, 0), return_inverse=True)[1]
+    found = found.reshape(noise.shape).astype(np.uint32)
+    boxes = ndimage.find_objects(found)
+    ids = LabelStore.create(
+        tmp_path / "a.ome.zarr", LargeImage.of(np.zeros((60, 70, 1))), classes=None, dims=2, dtype=np.uint32
+    )
+    ids.write((slice(0, 60), slice(0, 70)), found)
+    start, stop = ([[getattr(one, end) for one in box] for box in boxes] for end in ("start", "stop"))
+    sizes = np.bincount(found.ravel())[1:]
+    table = ObjectTable(np.ones(len(boxes), np.uint8), sizes, np.array(start), np.array(stop))
+    path = write_geojson(tmp_path / "a.geojson", ids, table, classes=ClassTable.numbered(2), detections=False)
+    features = json.loads(path.read_text())["features"]
+    assert len(features) == len(boxes) > 10
+    for feature in features:
+        alone = geometry(rings(found == feature["properties"]["measurements"]["id"]), top=0, left=0)
+        assert feature["geometry"] == json.loads(json.dumps(alone))
