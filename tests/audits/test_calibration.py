@@ -224,13 +224,13 @@ def test_too_few_cases_promise_nothing() -> None:
     assert "guarantee.excess" not in judged(section)
 
 
-def untaught(*, seed: int = 0) -> Learnt:
+def untaught(*, seed: int = 0, levels: int = 2) -> Learnt:
     """A tiny network that was not taught but has opinions."""
     draw = np.random.default_rng(0)
     case = Case("a", draw.random((64, 64, 1)), labels=np.ones((64, 64), np.uint8))
     plan = planned(
         [case],
-        overrides=Overrides(width=4, levels=2, shuffle=1, patch=32, objects=False, precision="32-true"),
+        overrides=Overrides(width=4, levels=levels, shuffle=1, patch=32, objects=False, precision="32-true"),
     )
     net = network(plan, CLASSES, seed=seed).eval()
     with torch.no_grad():
@@ -280,7 +280,7 @@ def test_an_onnx_file_is_cut_into_tiles_and_opened_with_other_threads(tmp_path, 
     from delineate.inference.onnx import write_onnx
     from delineate.learn.foreign import OnnxModel
 
-    path = write_onnx(untaught().net, tmp_path / "a.onnx", example=torch.zeros(1, 1, 32, 32))
+    path = write_onnx(untaught(levels=1).net, tmp_path / "a.onnx", example=torch.zeros(1, 1, 32, 32))
     opened = []
     session = onnxruntime.session
     monkeypatch.setattr(
@@ -299,7 +299,7 @@ def test_an_exported_folder_is_the_onnx_file_in_it(tmp_path) -> None:
     from delineate import flow
     from delineate.flow.subject import opened, subject_of
 
-    UNetMethod.of(untaught()).save(tmp_path / "model")
+    UNetMethod.of(untaught(levels=1)).save(tmp_path / "model")
     flow.export(tmp_path / "model", out=tmp_path / "exported", onnx=True)
     cases = honest_cases(1)
     folder, classes = tmp_path / "exported", ClassTable.numbered(2)

@@ -151,7 +151,7 @@ def test_full_masks_stay_as_they_are(tmp_path, monkeypatch, mask):
 
 def test_one_corner_that_is_outlined_does_not_keep_strokes_from_being_spread(tmp_path, monkeypatch):
     monkeypatch.setattr("delineate.data.large_case.LOADED", 0.0)
-    mask = discs((1100, 1100), number=150)
+    mask = discs((820, 820), number=85)
     drawn = strokes(mask)
     drawn[:300, :300] = mask[:300, :300]
     (spread,) = prepared([windowed(folder(tmp_path / "data", seen(mask), drawn))], Weak())
@@ -160,7 +160,7 @@ def test_one_corner_that_is_outlined_does_not_keep_strokes_from_being_spread(tmp
 
 def test_volumes_stay_as_they_are(tmp_path, monkeypatch, mask):
     monkeypatch.setattr("delineate.data.large_case.LOADED", 0.0)
-    image, drawn = (np.stack([each] * 40) for each in (seen(mask), strokes(mask)))
+    image, drawn = (np.stack([each] * 12) for each in (seen(mask), strokes(mask)))
     data = folder(tmp_path / "data", image, drawn)
     volume = windowed(data, dims=3)
     assert volume.barely_labelled

@@ -19,24 +19,27 @@ from delineate.data.sample import Sample
 from delineate.learn.many import Crew, JointBatchNorm, gathered, joined
 
 TEACH = """
-import json, sys
 from delineate import flow
 from delineate.data.samples import coins
 from delineate.learn import Overrides
 
-losses = []
-overrides = Overrides(patch=32, batch=4, width=4, levels=2, precision="32-true")
-def watch(step):
-    losses.append(step.loss)
-flow.train(coins()[0], out=sys.argv[1], steps=6, overrides=overrides, watch=watch)
+def learnt(out):
+    losses = []
+    overrides = Overrides(patch=32, batch=4, width=4, levels=2, precision="32-true")
+    flow.train(coins()[0], out=out, steps=6, overrides=overrides, watch=lambda step: losses.append(step.loss))
+    return losses
+"""
+TELL = """
+import json, sys
+losses = learnt(sys.argv[1])
 if losses:
     print("LOSSES", json.dumps(losses))
 """
 
 
 def taught(tmp_path, name: str, *launcher: str) -> tuple[list[float], dict[str, torch.Tensor]]:
-    """Losses of a training in its own processes, and the weights that it saved."""
-    (tmp_path / "teach.py").write_text(TEACH)
+    """Losses of a training in processes of its own, and the weights that it saved."""
+    (tmp_path / "teach.py").write_text(TEACH + TELL)
     said = subprocess.run(
         [sys.executable, *launcher, str(tmp_path / "teach.py"), str(tmp_path / name)],
         capture_output=True,
@@ -49,11 +52,18 @@ def taught(tmp_path, name: str, *launcher: str) -> tuple[list[float], dict[str, 
     return json.loads(lines[0].removeprefix("LOSSES")), load_file(tmp_path / name / "weights.safetensors")
 
 
+def learnt_here(folder) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """The same of a training in this process."""
+    namespace = {}
+    exec(TEACH, namespace)
+    return namespace["learnt"](folder), load_file(folder / "weights.safetensors")
+
+
 def test_two_processes_over_gloo_have_the_loss_curve_of_one_with_the_joint_batch(tmp_path):
     """Takes seconds, for processes have to start."""
     launcher = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517")
     losses, weights = taught(tmp_path, "two", *launcher)
-    alone, expected = taught(tmp_path, "one")
+    alone, expected = learnt_here(tmp_path / "one")
     np.testing.assert_allclose(losses, alone, rtol=1e-4)
     assert alone[-1] != pytest.approx(alone[0], rel=0.01), "something was learnt"
     for name, tensor in expected.items():
