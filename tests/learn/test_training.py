@@ -22,6 +22,7 @@ from delineate.flow.methods import finished, load
 from delineate.learn import Overrides, Training, UNetMethod, planned
 from delineate.learn import training as module
 from delineate.learn.checkpoint import NAME, freeze, thaw
+from delineate.learn.learnt import network
 
 CLASSES = ClassTable(("background", "square"))
 SMALL = Overrides(patch=32, batch=4, width=4, levels=2, shuffle=1)
@@ -59,6 +60,17 @@ def test_a_square_is_learnt():
     assert overlap > 0.9
     _, ids = method.outline(new.image)
     assert ids.max() == 1
+
+
+@pytest.mark.parametrize(("weak", "said"), [(False, np.log([0.75, 0.25])), (True, np.zeros(2))])
+def test_before_its_first_step_a_network_knows_how_common_classes_are_unless_strokes_say_so(weak, said):
+    labels = np.tile(np.array([0, 0, 0, 1], np.uint8), (48, 12))  # a quarter of any crop
+    case = Case("stripes", labels[..., None] * 90, labels=labels)
+    wanted = Overrides(patch=32, batch=2, width=4, levels=2, shuffle=1, augmentation="none", weak=weak)
+    plan = planned([case], overrides=wanted)
+    fresh = network(plan, ClassTable.numbered(2), seed=0).head.bias
+    begun = Training([case], classes=ClassTable.numbered(2), plan=plan, steps=1).learnt.net.head.bias
+    np.testing.assert_allclose((begun - fresh)[:2].detach(), said, atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path):

@@ -15,7 +15,7 @@ from delineate.learn.muon import Muon, parted
 
 MUON_RATE = 0.02 / 3e-3  # learning rate of Muon over that of AdamW
 LEAST_RATE = 1e-6  # so that the last steps are steps
-WARM_UP = 50  # steps over which the learning rate rises
+WARM_UP = 10  # steps over which the learning rate rises
 AVERAGE = 0.99  # of the moving average of the weights, once it has run in
 
 
@@ -36,8 +36,8 @@ def share_of_rate(number: int, progress: float) -> float:
 
     It rises over WARM_UP steps and falls to zero along a cosine.
 
-    >>> [round(share_of_rate(number, progress), 2) for number, progress in ((0, 0.0), (49, 0.0), (500, 0.5), (999, 1.0))]
-    [0.02, 1.0, 0.5, 0.0]
+    >>> [round(share_of_rate(number, progress), 2) for number, progress in ((0, 0.0), (9, 0.0), (500, 0.5), (999, 1.0))]
+    [0.1, 1.0, 0.5, 0.0]
     """
     return min(1.0, (number + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * progress))
 

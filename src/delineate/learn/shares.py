@@ -22,6 +22,7 @@ from delineate.data.sparse import HALF
 from delineate.nets import UNet
 
 ROUNDS = 100  # of expectation and maximisation; it has long converged
+RARE = 0.01  # share of the rarest class in a first guess
 FURTHEST = 30.0  # times by which a class may be rarer or more common than its labels tell
 TRUSTED = 1.25  # times by which it may misjudge a class among its labelled pixels, where the share is known, to be believed
 BEYOND = 3.0  # times by which it may be rarer or more common than the mean answer: a poor network shall not run away
@@ -51,6 +52,20 @@ class Labelled(nn.Module):
         """Of each class among all that was learnt from; equal ones before anything was."""
         counted = self.counted.cpu().numpy()
         return counted / counted.sum() if counted.sum() else np.full(len(counted), 1 / len(counted))
+
+
+def first_guess(labels: Tensor, classes: int) -> Tensor:
+    """What logits say of all pixels alike that know how common each class is, and nothing else: the logarithm of its share.
+
+    A network that begins there need not learn first that most of a picture is background (Lin et al. 2017,
+    doi:10.1109/ICCV.2017.324). No class begins rarer than RARE, so that what is rare can still be found.
+
+    >>> first_guess(torch.tensor([0, 0, 0, 1, UNLABELLED]), 3).exp().round(decimals=4).tolist()
+    [0.75, 0.25, 0.01]
+    """
+    seen = Labelled(classes)
+    seen.count(labels)
+    return torch.from_numpy(seen.shares).clamp(min=RARE).log()
 
 
 def shares_in_images(likely: NDArray[Any], labelled: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -45,7 +45,7 @@ from delineate.learn.pictures import pictures
 from delineate.learn.plan import Plan
 from delineate.learn.prepare import check_learnable
 from delineate.learn.provenance import provenance
-from delineate.learn.shares import Labelled, correct
+from delineate.learn.shares import Labelled, correct, first_guess
 from delineate.learn.validation import Judge, Previews, validated
 from delineate.learn.weak import Weak, decayed, held_out, leads
 from delineate.losses import colour_smoothness, cross_entropy_and_dice, smooth_l1
@@ -164,6 +164,8 @@ class Training:
         net: Any = network(plan, classes, seed=seed)
         if start is not None:
             take_over(net, start, plan=plan, classes=classes)
+        elif plan.weak is None:  # strokes do not tell how common classes are
+            net.shift_logits(first_guess(self._crops(0, share=(0, 1)).labels, len(classes)))
         net = joined(net) if self._crew.size > 1 else net
         net = net.to(memory_format=memory_layout(plan.dims))
         self._average = copy.deepcopy(net)
@@ -273,8 +275,8 @@ class Training:
         """A number as the first process has it."""
         return float(self._fabric.broadcast(number)) if self._crew.size > 1 else number
 
-    def _crops(self, number: int) -> Batch:
-        """What a step learns from; cut and changed in a thread of its own while the step before it is made."""
+    def _crops(self, number: int, *, share: tuple[int, int] | None = None) -> Batch:
+        """What a step learns from, or this process's share of it; cut in a thread of its own while the step before is made."""
         return batch(
             self._samples,
             size=self.plan.batch,
@@ -282,7 +284,7 @@ class Training:
             augmentation=self.plan.augmentation,
             seed=self.seed,
             step=number,
-            share=(self._crew.rank, self._crew.size),
+            share=share or (self._crew.rank, self._crew.size),
             everybody=self.plan.annotators == "soft",
         )
 
