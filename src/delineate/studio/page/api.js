@@ -7,7 +7,7 @@ async function answered(address, options) {
   try {
     answer = await fetch(address, options);
   } catch {
-    throw new Refused("the server does not answer: was it ended in the terminal? Start it again; what was drawn until then is kept");
+    throw new Refused("the server does not answer: was it ended in the terminal? Start it again and open the new address: what waits here is saved then");
   }
   if (answer.ok) return answer;
   const said = await answer.text();

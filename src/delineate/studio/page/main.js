@@ -1,7 +1,8 @@
 // The page: which image is shown, what is drawn on it, what is being done with it. Read `refresh` and `open`.
 
-import { Refused, ask, bytes, picture, put, read, thumbnailAddress } from "./api.js";
+import { Refused, ask, bytes, picture, read, thumbnailAddress } from "./api.js";
 import { Easel } from "./easel.js";
+import { Strokes } from "./strokes.js";
 
 const byId = (id) => document.getElementById(id);
 const made = (kind, given = {}, ...inside) => {
@@ -16,9 +17,9 @@ const BACKGROUND = [90, 150, 255]; // black strokes cannot be seen
 let state = null; // what the server last said
 let shown = { name: null, z: 0, about: null };
 let region = -1;
-let queue = Promise.resolve(), waiting = 0, failed = "";
 let opening = 0;
 let ended = 0; // number of the last work whose end was told
+const strokes = new Strokes({ onKept: kept, onChange: said });
 const easel = new Easel(byId("stage"), { onDrawn: save, onWhere: (text) => { byId("where").textContent = text; }, onUndo: undoable });
 
 const colours = () => state.classes.map(({ colour: own }, label) => (label ? own : BACKGROUND));
@@ -41,25 +42,17 @@ function complain(sentence) {
 // ---- drawing, and keeping what is drawn
 
 function save(box, values) {
-  const { name, z } = shown;
-  waiting += 1;
-  said();
-  queue = queue.then(async () => {
-    try {
-      const { counts } = await put({ name, z, ...box }, values);
-      failed = "";
-      if (counts) state.counts[name] = counts; else delete state.counts[name];
-      listImages();
-    } catch (error) {
-      failed = error.message;
-    }
-    waiting -= 1;
-    said();
-  });
+  strokes.add({ name: shown.name, z: shown.z, ...box }, values);
+}
+
+function kept(name, counts) {
+  if (counts) state.counts[name] = counts; else delete state.counts[name];
+  listImages();
 }
 
 function said() {
-  byId("saved").textContent = failed ? `not saved: ${failed}` : waiting ? "saving" : state?.counts[shown.name] ? "saved" : "";
+  const { failed, waiting } = strokes;
+  byId("saved").textContent = failed ? `not saved: ${failed}` : waiting.length ? "saving" : state?.counts[shown.name] ? "saved" : "";
   byId("saved").classList.toggle("bad", Boolean(failed));
 }
 
@@ -96,7 +89,7 @@ function listImages() {
 
 async function open(name, z = null) {
   const turn = ++opening;
-  await queue;
+  await strokes.arrived();
   const about = await read("image", { name });
   const at = z ?? about.drawn[Math.floor(about.drawn.length / 2)] ?? Math.floor(about.depth / 2);
   const [image, labels] = await Promise.all([picture(name, at), bytes("labels", { name, z: at })]);
@@ -152,7 +145,7 @@ function listClasses() {
 function rename(names) {
   return tried(async () => {
     try {
-      await queue;
+      await strokes.arrived();
       take(await ask("classes", { names }));
       easel.recolour(colours());
     } finally {
@@ -258,7 +251,7 @@ async function nextRegion() {
 
 function begin(what, wanted) {
   return tried(async () => {
-    await queue;
+    if (what !== "stop") await strokes.arrived();
     take(await ask(what, wanted));
     poll();
   });
@@ -347,7 +340,7 @@ document.addEventListener("keyup", (event) => {
   if (event.key === " ") easel.holding = false;
   if (event.key === "h") for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, byId(`show-${name}`).checked);
 });
-addEventListener("beforeunload", (event) => { if (waiting || failed) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (strokes.waiting.length) event.preventDefault(); });
 
 await poll();
 if (state) await tried(() => open(state.images.find((name) => state.counts[name]) ?? state.images[0]));
