@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -97,7 +98,7 @@ def test_the_key_leaves_the_address(browser: httpx.Client) -> None:
 
 
 def test_every_file_that_the_page_names_is_served(browser: httpx.Client) -> None:
-    for name in ("page.css", "main.js", "api.js", "easel.js", "layers.js"):
+    for name in ("page.css", "main.js", "api.js", "easel.js", "layers.js", "strokes.js"):
         assert browser.get(f"/static/{name}").status_code == 200
 
 
@@ -225,3 +226,8 @@ def test_a_training_that_cannot_begin_ends_in_a_sentence(tmp_path: Path) -> None
     session.work.wait(60)
     assert "no mask for any of them" in session.work.error
     assert session.rounds == []
+
+
+def test_a_browser_that_is_quicker_than_the_server_waits_for_it() -> None:
+    with listening(None) as listener, socket.create_connection(listener.getsockname(), timeout=5):
+        pass

@@ -92,12 +92,13 @@ def _coins(
 
 
 def listening(port: int | None) -> socket.socket:
-    """A socket on this machine: at `port`, or else at PORT or any that is free."""
+    """A socket that listens on this machine: at `port`, or else at PORT or any that is free."""
     for wanted in (PORT, 0) if port is None else (port,):
         listener = socket.socket()
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((HOST, wanted))
+            listener.listen()  # from now on: a browser that is quicker than the server waits
             return listener
         except OSError as error:
             listener.close()
