@@ -12,6 +12,7 @@ from delineate import data as files
 from delineate.core import UNLABELLED, DataError, OutputError
 from delineate.data.formats import read_mask, write_image, write_labels
 from delineate.studio import Project, begun
+from delineate.studio.project import KEEP
 
 NAMES = ("background", "cell")
 
@@ -49,6 +50,12 @@ def test_strokes_are_there_when_the_project_is_opened_again(project: Project) ->
     again = Project(project.folder)
     assert again.counts == {"a": [0, 2]}
     assert (again.labels("a") == project.labels("a")).all()
+
+
+def test_a_stroke_leaves_what_another_page_drew_beside_it(project: Project) -> None:
+    project.draw("a", np.array([[1, 1]], np.uint8), at=(0, 0, 0))
+    project.draw("a", np.array([[KEEP, 0], [KEEP, UNLABELLED]], np.uint8), at=(0, 0, 0))
+    assert project.labels("a")[:2, :2].tolist() == [[1, 0], [UNLABELLED, UNLABELLED]]
 
 
 def test_erasing_the_last_stroke_takes_the_label_file_away(project: Project) -> None:

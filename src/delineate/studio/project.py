@@ -39,6 +39,8 @@ from delineate.data.matching import image_files
 
 T = TypeVar("T")
 
+KEEP = 254  # in what is drawn: leave what is said there; no class has this number
+
 MARK = "studio.json"
 MOST_PIXELS = 25_000_000  # of a picture or a slice: a browser keeps four layers of it
 KEPT = 3  # pictures and label arrays in memory
@@ -114,7 +116,7 @@ class Project:
     def draw(self, name: str, values: NDArray[np.uint8], *, at: tuple[int, int, int]) -> None:
         """Put labels `values` (height, width) where (slice, row, column) is their upper left corner, and keep them on disk.
 
-        In a picture the slice is 0. Where nothing is drawn any more there is no label file. Raises DataError for an image
+        In a picture the slice is 0. What is said where `values` are KEEP stays. Where nothing is drawn any more there is no label file. Raises DataError for an image
         with a full mask, for a place outside the image, and for labels of no class.
         """
         if name in self.masked:
@@ -131,10 +133,11 @@ class Project:
                 raise DataError(f"the strokes leave {name}, which is {labels.shape}: load the page again")
             if not values.size:
                 return
-            said = values[values != UNLABELLED]
+            said = values[(values != UNLABELLED) & (values != KEEP)]
             if said.size and int(said.max()) >= len(self._names):
                 raise DataError(f"there is no class {int(said.max())} in the project: load the page again")
-            planes[z, row : row + height, column : column + width] = values
+            box = planes[z, row : row + height, column : column + width]
+            box[values != KEEP] = values[values != KEEP]
             counts = _counted(labels)
             path = self._drawn.get(name)
             if counts.sum():

@@ -1,6 +1,6 @@
 // The picture one draws on: layers of the size of the image, moved and scaled together; pen, eraser, undo.
 
-import { UNLABELLED, cut, joined, paintOutlines, paintStrokes, paintUnsure, pasted, stamp } from "./layers.js";
+import { KEEP, UNLABELLED, cut, joined, paintOutlines, paintStrokes, paintUnsure, pasted, stamp } from "./layers.js";
 
 const LAYERS = ["picture", "unsure", "outlines", "strokes"];
 const MOST_UNDONE = 100;
@@ -193,7 +193,9 @@ export class Easel {
       this.drawing = null;
       if (!drawn?.box) return;
       const after = cut(this.labels, this.width, drawn.box), before = cut(drawn.before, this.width, drawn.box);
-      if (after.every((value, i) => value === before[i])) return;
+      const changed = after.map((value, i) => value !== before[i]);
+      if (!changed.includes(1)) return;
+      for (const patch of [before, after]) patch.forEach((_, i) => { if (!changed[i]) patch[i] = KEEP; }); // others may draw in this box
       this.done.push({ box: drawn.box, before, after });
       if (this.done.length > MOST_UNDONE) this.done.shift();
       this.undone = [];

@@ -1,6 +1,6 @@
 // Labels as colours: (height * width) bytes in, pixels out. No state.
 
-export const UNLABELLED = 255;
+export const UNLABELLED = 255, KEEP = 254; // KEEP in a patch: as it is
 const STROKE = 150; // of 255: strokes let the image through
 const INSIDE = 46;
 const NO_CLASS = [255, 255, 255];
@@ -79,6 +79,8 @@ export function pasted(labels, width, box, values) {
   const across = box.right - box.left;
   for (let row = box.top; row < box.bottom; row++) {
     const from = (row - box.top) * across;
-    labels.set(values.subarray(from, from + across), row * width + box.left);
+    for (let column = 0; column < across; column++) {
+      if (values[from + column] !== KEEP) labels[row * width + box.left + column] = values[from + column];
+    }
   }
 }
