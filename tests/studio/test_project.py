@@ -129,6 +129,30 @@ def test_full_masks_and_ids_come_along_and_are_not_drawn_on(tmp_path: Path) -> N
     assert found.cases[0].objects.max() == 2
 
 
+def test_a_mask_that_is_taken_away_while_the_page_is_open_makes_room_for_strokes(tmp_path: Path) -> None:
+    picture(tmp_path / "data" / "images" / "a.png")
+    (tmp_path / "data" / "masks").mkdir()
+    write_labels(tmp_path / "data" / "masks" / "a.png", np.eye(6, 8, dtype=np.uint8))
+    project = begun(tmp_path / "data", out=tmp_path / "project")
+    assert project.labels("a")[5, 5] == 1
+    (project.folder / "masks" / "a.png").unlink()
+    project.draw("a", np.array([[1]], np.uint8), at=(0, 0, 0))
+    assert project.counts == {"a": [0, 1]}
+    assert project.labels("a")[5, 5] == UNLABELLED
+
+
+def test_a_project_that_is_open_twice_loses_no_stroke(project: Project) -> None:
+    twin = Project(project.folder)
+    for name in ("a", "b"):
+        project.labels(name), twin.labels(name)
+    for column, one in enumerate((project, twin, project, twin)):
+        one.draw("a", np.array([[1]], np.uint8), at=(0, 0, column))
+    project.draw("b", np.array([[1]], np.uint8), at=(0, 0, 0))
+    twin.draw("b", np.array([[UNLABELLED]], np.uint8), at=(0, 0, 0))
+    project.labels("a"), project.labels("b")  # as the page does when it shows an image
+    assert Project(project.folder).counts == project.counts == {"a": [0, 4]}
+
+
 def test_strokes_of_another_convention_come_along(tmp_path: Path) -> None:
     picture(tmp_path / "data" / "images" / "a.png")
     (tmp_path / "data" / "scribbles").mkdir()

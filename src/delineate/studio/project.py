@@ -57,12 +57,17 @@ class Project:
         self._lock = threading.RLock()
         self.source = _mark(folder)["source"]
         self.entries: dict[str, Entry] = {entry.name: entry for entry in files.images(folder / "images")}
-        self.masked = {stem_of(p) for p in _files_in(folder / "masks")}
         self._drawn = {stem_of(p): p for p in _files_in(folder / "scribbles")}
         self._names = tuple(_names_in(folder))
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._labels: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()
         self._counts = {name: _counted(_read(path)) for name, path in self._drawn.items()}
+        self._seen: dict[str, int | None] = {}  # when the file of labels was written that is in memory
+
+    @property
+    def masked(self) -> set[str]:
+        """The images that have a full mask at this moment: somebody may take one away while the page is open."""
+        return {stem_of(path) for path in _files_in(self.folder / "masks")}
 
     @property
     def classes(self) -> ClassTable:
@@ -72,7 +77,7 @@ class Project:
     @property
     def counts(self) -> dict[str, list[int]]:
         """How many pixels of each class are drawn, for each image that has a stroke."""
-        return {name: counts[: len(self._names)].tolist() for name, counts in self._counts.items()}
+        return {name: counts[: len(self._names)].tolist() for name, counts in list(self._counts.items())}
 
     def entry(self, name: str) -> Entry:
         """The image of that name; raises DataError where there is none."""
@@ -98,11 +103,10 @@ class Project:
     def labels(self, name: str) -> NDArray[np.uint8]:
         """What is said of an image: (*spatial) class indices, UNLABELLED where nothing is. Not to be written to."""
         with self._lock:
-            if name not in self._labels:
+            path = self._path(name)
+            written = path.stat().st_mtime_ns if path is not None else None
+            if name not in self._labels or self._seen.get(name) != written:  # another program may have drawn
                 shape = self.picture(name).spatial
-                path = self._drawn.get(name)
-                if name in self.masked:
-                    path = next(p for p in _files_in(self.folder / "masks") if stem_of(p) == name)
                 labels = np.full(shape, UNLABELLED, np.uint8)
                 if path is not None:
                     labels = _read(path)
@@ -110,14 +114,17 @@ class Project:
                     raise DataError(
                         f"{path} is {labels.shape} but its image is {shape}: remove it, or put the image back as it was"
                     )
+                if name not in self.masked:
+                    self._note(name, path, labels)
+                self._seen[name] = written
                 _keep(self._labels, name, labels)
             return _keep(self._labels, name, self._labels[name])
 
     def draw(self, name: str, values: NDArray[np.uint8], *, at: tuple[int, int, int]) -> None:
         """Put labels `values` (height, width) where (slice, row, column) is their upper left corner, and keep them on disk.
 
-        In a picture the slice is 0. What is said where `values` are KEEP stays. Where nothing is drawn any more there is no label file. Raises DataError for an image
-        with a full mask, for a place outside the image, and for labels of no class.
+        In a picture the slice is 0. What is said where `values` are KEEP stays. Where nothing is drawn any more there is no
+        label file. Raises DataError for an image with a full mask, for a place outside the image, and for labels of no class.
         """
         if name in self.masked:
             raise DataError(
@@ -138,19 +145,19 @@ class Project:
                 raise DataError(f"there is no class {int(said.max())} in the project: load the page again")
             box = planes[z, row : row + height, column : column + width]
             box[values != KEEP] = values[values != KEEP]
-            counts = _counted(labels)
             path = self._drawn.get(name)
-            if counts.sum():
-                self._drawn[name] = write_labels(
+            if _counted(labels).any():
+                path = write_labels(
                     path or self._target(name),
                     labels,
                     like=self.picture(name),
                     colours=self.classes.colours,
                 )
-                self._counts[name] = counts
             elif path is not None:
                 path.unlink(missing_ok=True)
-                del self._drawn[name], self._counts[name]
+                path = None
+            self._note(name, path, labels)
+            self._seen[name] = path.stat().st_mtime_ns if path is not None else None
             _keep(self._labels, name, labels)
 
     def name_classes(self, names: Sequence[str]) -> None:
@@ -168,6 +175,20 @@ class Project:
                 )
             write_names(self.folder, table.names)
             self._names = table.names
+
+    def _path(self, name: str) -> Path | None:
+        """The file that says something of an image, as the folders are now: its mask, else its strokes."""
+        given = next((p for p in _files_in(self.folder / "masks") if stem_of(p) == name), None)
+        drawn = self._drawn.get(name)
+        if drawn is None or not drawn.exists():
+            drawn = next((p for p in _files_in(self.folder / "scribbles") if stem_of(p) == name), None)
+        return given or drawn
+
+    def _note(self, name: str, path: Path | None, labels: NDArray[np.uint8]) -> None:
+        """Remember where the strokes of an image are, and how many of each class."""
+        self._drawn.pop(name, None), self._counts.pop(name, None)
+        if path is not None:
+            self._drawn[name], self._counts[name] = path, _counted(labels)
 
     def _target(self, name: str) -> Path:
         """Where the strokes of an image go: the same name, in a kind of file that viewers know."""
