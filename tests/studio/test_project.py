@@ -192,6 +192,24 @@ def test_a_beginning_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
 
 
+def test_a_project_begins_in_the_folder_one_stands_in_and_behind_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "seen" / "a.png")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far", target_is_directory=True)
+    (tmp_path / "far").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for out in (".", "../link"):
+        assert list(begun("../seen", out=out).entries) == ["a"]
+    for folder in ("here", "far"):
+        assert sorted(path.name for path in (tmp_path / folder).iterdir()) == [
+            "classes.json",
+            "images",
+            "studio.json",
+        ]
+
+
 def test_without_a_folder_to_keep_it_in_a_project_is_asked_for(tmp_path: Path) -> None:
     picture(tmp_path / "seen" / "a.png")
     with pytest.raises(DataError, match="say with -o"):

@@ -86,11 +86,12 @@ def begun(
 
 @contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
-    """A folder beside the empty `folder`, which takes its place when the block ends without an error."""
-    beside = folder.with_name(f".{os.getpid()}.{folder.name}")
+    """A folder within the empty `folder`, whose content goes up, the mark last, when the block ends without an error."""
+    beside = folder / f".{os.getpid()}.begun"
     try:
         yield made_folder(beside)
-        os.replace(beside, folder)
+        for path in sorted(beside.iterdir(), key=lambda path: path.name == MARK):
+            os.replace(path, folder / path.name)
     except OSError as error:
         raise OutputError(
             f"cannot write {folder}: {error.strerror or error}; free space or choose another folder"
