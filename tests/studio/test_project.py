@@ -174,6 +174,40 @@ def test_beginning_again_adds_the_images_that_are_new(project: Project, tmp_path
     assert told == [f"1 new image joins the 2 of {project.folder}"]
 
 
+def test_labels_beside_images_that_are_added_come_along(project: Project, tmp_path: Path) -> None:
+    picture(tmp_path / "more" / "images" / "c.png")
+    (tmp_path / "more" / "masks").mkdir()
+    write_labels(tmp_path / "more" / "masks" / "c.png", np.eye(6, 8, dtype=np.uint8))
+    told: list[str] = []
+    again = begun(tmp_path / "more", out=project.folder, tell=told.append)
+    assert again.masked == {"c"}
+    assert (again.labels("c") == np.eye(6, 8)).all()
+    assert any("1 full mask came along" in sentence for sentence in told)
+
+
+def test_labels_of_other_classes_do_not_come_along_and_that_is_said(project: Project, tmp_path: Path) -> None:
+    picture(tmp_path / "more" / "images" / "c.png")
+    (tmp_path / "more" / "masks").mkdir()
+    write_labels(
+        tmp_path / "more" / "masks" / "c.png", 2 * np.eye(6, 8, dtype=np.uint8) + np.eye(6, 8, 2, np.uint8)
+    )
+    told: list[str] = []
+    again = begun(tmp_path / "more", out=project.folder, masks_are="classes", tell=told.append)
+    assert again.masked == set()
+    assert "stay out" in told[-1]
+
+
+def test_another_image_of_a_name_that_is_there_is_left_out_and_that_is_said(
+    project: Project, tmp_path: Path
+) -> None:
+    picture(tmp_path / "more" / "a.png", value=10)
+    told: list[str] = []
+    assert list(begun(tmp_path / "more", out=project.folder, tell=told.append).entries) == ["a", "b"]
+    assert told == [
+        "the project has other images of these names, so they are left out: a; rename them to add them"
+    ]
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     picture(tmp_path / "seen" / "a.png")
     (tmp_path / "mine").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -60,14 +61,30 @@ def begun(
             raise DataError(
                 f"the classes of {folder} have names: leave --classes out, and rename them on the page"
             )
-        there = {entry.name for entry in files.images(folder / "images")}
-        entries = [entry for entry in entries if named[entry.images[0]] not in there]
-        for entry in entries:
+        there = {entry.name: entry.images[0] for entry in files.images(folder / "images")}
+        new = [entry for entry in entries if named[entry.images[0]] not in there]
+        found = _labelled(where, unlabelled=unlabelled, masks_are=masks_are) if new else None
+        for entry in new:
             _join(entry, named[entry.images[0]], folder)
-        if entries:
-            joined = "joins" if len(entries) == 1 else "join"
-            say(f"{counted(len(entries), 'new image')} {joined} the {len(there)} of {folder}")
-        return Project(folder)
+        if new:
+            joined = "joins" if len(new) == 1 else "join"
+            say(f"{counted(len(new), 'new image')} {joined} the {len(there)} of {folder}")
+        others = [e for e in entries if e not in new and not _alike(e, there[named[e.images[0]]])]
+        if others:
+            say(
+                f"the project has other images of these names, so they are left out: {listed([e.name for e in others])}; "
+                "rename them to add them"
+            )
+        project = Project(folder)
+        if found is not None and len(found.classes) != len(project.classes):
+            say(
+                f"the labels of {where} stay out: they have the classes {listed(found.classes.names)}, "
+                f"the project {listed(project.classes.names)}"
+            )
+        elif found is not None:
+            _bring_labels(project, found, {e.images[0]: named[e.images[0]] for e in new}, say)
+            project = Project(folder)
+        return project
     found = _labelled(where, unlabelled=unlabelled, masks_are=masks_are)
     if found is not None and names is not None and len(names) != len(found.classes):
         raise DataError(
@@ -153,6 +170,12 @@ def _flat_names(entries: Iterable[Entry]) -> dict[Path, str]:
             raise DataError(f"two images are called {name}: rename one, or give them one folder at a time")
         named[entry.images[0]] = name
     return named
+
+
+def _alike(entry: Entry, there: Path) -> bool:
+    """Whether a file of the project is this image; one that was put together or is a folder passes for it."""
+    (first, *more) = entry.images
+    return bool(more) or first.is_dir() or first.samefile(there) or filecmp.cmp(first, there, shallow=False)
 
 
 def _join(entry: Entry, name: str, folder: Path) -> None:
