@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from delineate.core import UNLABELLED
+from delineate.core import UNLABELLED, DataError
 from delineate.data import samples
 from delineate.studio import Session, begun
 from delineate.studio.app import app
@@ -218,13 +218,30 @@ def test_rounds_are_there_when_the_project_is_opened_again(taught: Session) -> N
     assert (again.predicted(NAME)[0] == taught.predicted(NAME)[0]).all()
 
 
+def test_who_stops_the_look_for_regions_is_told_that_the_model_is_there(
+    taught: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(taught.project)
+
+    def asked_to_stop(*_: object, progress: Callable[[int, int], None], **__: object) -> None:
+        session.stop()
+        progress(1, 2)
+
+    monkeypatch.setattr("delineate.studio.session.flow.suggest", asked_to_stop)
+    session.train(steps=1)
+    assert session.work is not None
+    session.work.wait(120)
+    assert (
+        session.work.error
+        == f"looking for regions was stopped; the model of round {session.round().number} is there"
+    )
+
+
 def test_a_training_that_cannot_begin_ends_in_a_sentence(tmp_path: Path) -> None:
     place = samples.write(tmp_path / "coins")
     session = Session(begun(place / "train" / "images", out=tmp_path / "project"))
-    session.train(steps=1)
-    assert session.work is not None
-    session.work.wait(60)
-    assert "no mask for any of them" in session.work.error
+    with pytest.raises(DataError, match="nothing is drawn of background and object yet: draw a few strokes"):
+        session.train(steps=1)
     assert session.rounds == []
 
 

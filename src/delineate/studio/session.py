@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from delineate import flow
 from delineate.core import DataError, DelineateError
+from delineate.data.problem import listed
 from delineate.studio.project import Project
 from delineate.studio.rounds import Round, begun_round, rounds_in
-from delineate.studio.work import Work
+from delineate.studio.work import Stopped, Work
 
 REGIONS = 12  # to draw in next, after each training
 KEPT = 12  # predictions in memory
@@ -53,8 +54,10 @@ class Session:
     ) -> None:
         """Teach a model on what is drawn, then look for the regions where strokes would help most.
 
-        from_last: begin from the model of the last round. Raises DataError where something else is being done.
+        from_last: begin from the model of the last round. Raises DataError where something else is being done, and where
+        nothing is drawn of a class.
         """
+        self._all_classes_drawn()
         before = self.round().model if from_last else None
 
         def do(work: Work) -> None:
@@ -76,6 +79,19 @@ class Session:
 
         self._start("training", do)
 
+    def _all_classes_drawn(self) -> None:
+        """Raise DataError where a class has no stroke; what masks hold is known to the training alone."""
+        project = self.project
+        if project.masked:
+            return
+        names, counts = project.classes.names, project.counts.values()
+        lacking = [name for i, name in enumerate(names) if not any(count[i] for count in counts)]
+        if lacking:
+            also = ", or take the last class away with - class" if lacking == list(names[2:])[-1:] else ""
+            raise DataError(
+                f"nothing is drawn of {listed(lacking)} yet: draw a few strokes of each class{also}, then train"
+            )
+
     def _suggest(self, now: Round, method: Any, work: Work) -> None:
         """Rank the regions in which nobody drew; where there is none, or one image alone is in the way, that is told."""
         work.share = work.remaining = None
@@ -89,6 +105,10 @@ class Session:
                 labelled=self.project.folder,
                 progress=work.progress,
             )
+        except Stopped:
+            raise Stopped(
+                f"looking for regions was stopped; the model of round {now.number} is there"
+            ) from None
         except DelineateError as error:
             work.tell(f"no region is proposed: {error}")
 

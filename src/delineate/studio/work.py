@@ -102,8 +102,8 @@ class Work:
     def _run(self, do: Callable[[Work], None]) -> None:
         try:
             do(self)
-        except Stopped:
-            self.error = f"{self.what} was stopped"
+        except Stopped as stopped:
+            self.error = str(stopped) or f"{self.what} was stopped"
         except DelineateError as error:
             self.error = str(error)
         except Exception as error:  # a mistake of ours: the page goes on, the terminal has all of it

@@ -140,6 +140,7 @@ function listClasses() {
     return row;
   });
   byId("classes").replaceChildren(...rows);
+  byId("take-class").disabled = state.classes.length < 3;
 }
 
 function rename(names) {
@@ -289,6 +290,7 @@ byId("add-class").onclick = () => {
   while (state.classes.some(({ name }) => name === `class ${count}`)) count += 1;
   rename([...state.classes.map(({ name }) => name), `class ${count}`]).then(() => byId("classes").lastElementChild?.querySelector("input").select());
 };
+byId("take-class").onclick = () => rename(state.classes.slice(0, -1).map(({ name }) => name)).then(() => choose(Math.min(easel.label, state.classes.length - 1)));
 for (const id of ["brightness", "contrast"]) byId(id).oninput = () => easel.light(byId("brightness").value, byId("contrast").value);
 for (const name of ["strokes", "outlines", "unsure"]) {
   byId(`show-${name}`).onchange = () => easel.visible(name, byId(`show-${name}`).checked);
