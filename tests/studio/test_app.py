@@ -20,6 +20,7 @@ from delineate.core import UNLABELLED, DataError
 from delineate.data import samples
 from delineate.studio import Session, begun
 from delineate.studio.app import app
+from delineate.studio.rounds import begun_round
 from delineate.studio.serving import listening
 
 KEY = "known"
@@ -216,6 +217,12 @@ def test_rounds_are_there_when_the_project_is_opened_again(taught: Session) -> N
     assert [one.number for one in again.rounds] == [1]
     assert again.rounds[0].said == taught.rounds[0].said
     assert (again.predicted(NAME)[0] == taught.predicted(NAME)[0]).all()
+
+
+def test_a_training_that_left_nothing_does_not_count_as_a_round(tmp_path: Path) -> None:
+    assert begun_round(tmp_path / "rounds").number == begun_round(tmp_path / "rounds").number == 1
+    (tmp_path / "rounds" / "1" / "model").mkdir()
+    assert begun_round(tmp_path / "rounds").number == 2
 
 
 def test_who_stops_the_look_for_regions_is_told_that_the_model_is_there(

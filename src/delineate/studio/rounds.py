@@ -79,7 +79,8 @@ def rounds_in(folder: Path) -> list[Round]:
 
 
 def begun_round(folder: Path) -> Round:
-    """A new round after all that are there, be they finished or not."""
-    there = [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+    """A new round after all that hold something, be they finished or not."""
+    tried = [path for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+    there = [int(path.name) for path in tried if any(path.iterdir())]
     number = max(there, default=0) + 1
     return Round(number, made_folder(folder / str(number)))
