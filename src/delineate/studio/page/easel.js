@@ -18,6 +18,7 @@ export class Easel {
     this.size = 3; this.label = 1; this.erasing = false; this.locked = true;
     this.scale = 1; this.x = this.y = 0;
     this.done = []; this.undone = [];
+    this.pointer = null;
     this.#listen();
   }
 
@@ -153,7 +154,8 @@ export class Easel {
     const { stage } = this;
     stage.addEventListener("contextmenu", (event) => event.preventDefault());
     stage.addEventListener("pointerdown", (event) => {
-      if (!this.width || this.drawing || this.moving) return;
+      if (!this.width || this.drawing || this.moving || [3, 4].includes(event.button)) return; // these two go back and forward
+      this.pointer = event.pointerId;
       stage.focus(); stage.setPointerCapture(event.pointerId);
       if (event.button === 1 || this.holding || event.shiftKey) {
         event.preventDefault();
@@ -162,12 +164,12 @@ export class Easel {
         return;
       }
       if (this.locked) return;
-      const erase = this.erasing || event.button === 2;
+      const erase = this.erasing || event.button === 2 || event.button === 5; // the other end of a pen
       this.drawing = { label: erase ? UNLABELLED : this.label, before: this.labels.slice(), box: null, last: this.#spot(event) };
       this.#line(this.drawing.last, this.drawing.last);
     });
     stage.addEventListener("pointermove", (event) => {
-      if (!this.width) return;
+      if (!this.width || (this.pointer !== null && event.pointerId !== this.pointer)) return; // a second finger
       const [x, y] = this.#spot(event);
       this.pen.hidden = this.locked || Boolean(this.moving);
       const around = this.size / 2;
@@ -186,7 +188,8 @@ export class Easel {
         }
       }
     });
-    const end = () => {
+    this.end = () => {
+      this.pointer = null;
       stage.classList.remove("moving");
       this.moving = null;
       const drawn = this.drawing;
@@ -201,8 +204,10 @@ export class Easel {
       this.undone = [];
       this.#tell(drawn.box, after);
     };
-    stage.addEventListener("pointerup", end);
-    stage.addEventListener("pointercancel", end);
+    const lifted = (event) => { if (event.pointerId === this.pointer) this.end(); };
+    stage.addEventListener("pointerup", lifted);
+    stage.addEventListener("pointercancel", lifted);
+    stage.addEventListener("lostpointercapture", lifted);
     stage.addEventListener("pointerleave", () => { this.pen.hidden = true; });
     stage.addEventListener("wheel", (event) => {
       event.preventDefault();

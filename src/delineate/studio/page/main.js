@@ -17,7 +17,7 @@ const BACKGROUND = [90, 150, 255]; // black strokes cannot be seen
 let state = null; // what the server last said
 let shown = { name: null, z: 0, about: null };
 let region = -1;
-let opening = 0;
+let opening = 0, looking = 0, wanted = null;
 let ended = 0; // number of the last work whose end was told
 const strokes = new Strokes({ onKept: kept, onChange: said });
 const easel = new Easel(byId("stage"), { onDrawn: save, onWhere: (text) => { byId("where").textContent = text; }, onUndo: undoable });
@@ -89,12 +89,16 @@ function listImages() {
 
 async function open(name, z = null) {
   const turn = ++opening;
+  wanted = name;
   await strokes.arrived();
+  const before = strokes.count;
   const about = await read("image", { name });
   const at = z ?? about.drawn[Math.floor(about.drawn.length / 2)] ?? Math.floor(about.depth / 2);
   const [image, labels] = await Promise.all([picture(name, at), bytes("labels", { name, z: at })]);
   if (turn !== opening) return; // something else was opened meanwhile
   const keepView = name === shown.name;
+  easel.end(); // a stroke that is being drawn belongs to what was shown until now
+  if (strokes.count > before && name === shown.name) return open(name, z); // it may lack in these labels
   shown = { name, z: at, about };
   easel.show({ picture: image, labels, colours: colours(), locked: about.masked, keepView });
   note(about.masked ? "This image has a full mask, which is left as it is." : "");
@@ -104,20 +108,22 @@ async function open(name, z = null) {
   listImages();
   document.querySelector("nav [aria-current=true]")?.scrollIntoView({ block: "nearest" });
   said();
-  await look(turn);
+  await look();
 }
 
 // The outlines of the chosen round on what is shown.
-async function look(turn = opening) {
+async function look() {
+  const turn = ++looking;
   const number = Number(byId("round").value);
   if (!number || !shown.name) return;
   const { name, z, about } = shown, size = about.width * about.height;
-  note("the model looks at this image", true);
+  note("the model looks at this image");
+  easel.predicted(null, null);
   try {
     const both = await bytes("predicted", { name, z, number });
-    if (turn === opening) easel.predicted(both.subarray(0, size), both.subarray(size));
+    if (turn === looking) easel.predicted(both.subarray(0, size), both.subarray(size));
   } finally {
-    if (turn === opening) note(about.masked ? "This image has a full mask, which is left as it is." : "");
+    if (turn === looking) note(about.masked ? "This image has a full mask, which is left as it is." : "");
   }
 }
 
@@ -129,6 +135,7 @@ function note(text) {
 // ---- classes
 
 function listClasses() {
+  const typing = [...byId("classes").querySelectorAll("input")].findIndex((input) => input === document.activeElement);
   const rows = state.classes.map(({ name }, label) => {
     const input = made("input", { type: "text", value: name, ariaLabel: `name of class ${label}` });
     const row = made("div", { className: "class" }, made("i"), input, made("kbd", { textContent: label < 9 ? label + 1 : "" }));
@@ -140,6 +147,7 @@ function listClasses() {
     return row;
   });
   byId("classes").replaceChildren(...rows);
+  byId("classes").querySelectorAll("input")[typing]?.select();
   byId("take-class").disabled = state.classes.length < 3;
 }
 
@@ -306,7 +314,7 @@ byId("slice").onchange = () => tried(() => open(shown.name, Number(byId("slice")
 byId("slice").oninput = () => { byId("slice-of").textContent = `${Number(byId("slice").value) + 1} of ${shown.about.depth}`; };
 
 function stepTo(by) {
-  const at = state.images.indexOf(shown.name) + by;
+  const at = state.images.indexOf(wanted) + by; // from what was asked for last: one that cannot be read is passed
   if (state.images[at]) tried(() => open(state.images[at]));
 }
 
@@ -321,6 +329,7 @@ const KEYS = {
   ArrowUp: () => stepTo(-1), ArrowDown: () => stepTo(1), PageUp: () => sliceTo(1), PageDown: () => sliceTo(-1),
 };
 document.addEventListener("keydown", (event) => {
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName) && event.target.type !== "range" && event.target.type !== "checkbox") return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
     event.preventDefault();
@@ -328,19 +337,23 @@ document.addEventListener("keydown", (event) => {
   } else if (event.ctrlKey || event.metaKey || event.altKey) {
     return;
   } else if (event.key === " ") {
-    if (event.target.tagName !== "BUTTON") { event.preventDefault(); easel.holding = true; }
-  } else if (event.key === "h") {
+    if (event.target === document.body || byId("stage").contains(event.target)) { event.preventDefault(); easel.holding = true; }
+  } else if (key === "h") {
     for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, false);
   } else if (/^[1-9]$/.test(event.key)) {
     if (Number(event.key) <= state.classes.length) choose(Number(event.key) - 1);
-  } else if (KEYS[event.key] && event.target.type !== "range") {
+  } else if (KEYS[key] && event.target.type !== "range") {
     event.preventDefault();
-    KEYS[event.key]();
+    KEYS[key]();
   }
 });
 document.addEventListener("keyup", (event) => {
   if (event.key === " ") easel.holding = false;
-  if (event.key === "h") for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, byId(`show-${name}`).checked);
+  if (event.key.toLowerCase() === "h") for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, byId(`show-${name}`).checked);
+});
+addEventListener("blur", () => {
+  easel.holding = false;
+  for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, byId(`show-${name}`).checked);
 });
 addEventListener("beforeunload", (event) => { if (strokes.waiting.length) event.preventDefault(); });
 

@@ -8,10 +8,11 @@ export class Strokes {
   // onKept(name, counts) after each that arrived; onChange() when there is something new to say.
   constructor({ onKept, onChange }) {
     Object.assign(this, { onKept, onChange });
-    this.waiting = []; this.failed = ""; this.sending = null; this.timer = null;
+    this.count = 0; this.waiting = []; this.failed = ""; this.sending = null; this.timer = null;
   }
 
   add(where, values) {
+    this.count += 1;
     this.waiting.push([where, values]);
     this.#send();
     this.onChange();
