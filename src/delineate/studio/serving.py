@@ -69,6 +69,7 @@ def serve(
             pass
         finally:
             if session.work is not None and session.work.running:
+                say(f"{session.work.what} is being ended; Ctrl-C again ends it at once")
                 session.stop()
                 session.work.wait(30)
 
