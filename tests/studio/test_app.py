@@ -92,6 +92,18 @@ def test_another_page_cannot_speak_to_this_one_under_its_own_name(browser: httpx
     assert browser.get("/api/state", headers={"Host": "elsewhere.example:8421"}).status_code == 403
 
 
+def test_a_page_at_another_port_of_this_machine_changes_nothing(browser: httpx.Client) -> None:
+    for origin in ("http://127.0.0.1:8888", "http://elsewhere.example", "null"):
+        assert browser.post("/api/stop", headers={"Origin": origin}).status_code == 403
+    own = f"http://127.0.0.1:{browser.base_url.port}"
+    assert browser.post("/api/stop", headers={"Origin": own}).status_code == 200
+
+
+def test_who_comes_to_the_address_from_another_page_is_let_in(browser: httpx.Client) -> None:
+    answer = browser.get("/", params={"key": KEY}, follow_redirects=False)
+    assert "samesite=lax" in answer.headers["set-cookie"].lower()
+
+
 def test_the_key_leaves_the_address(browser: httpx.Client) -> None:
     answer = browser.get("/", params={"key": KEY})
     assert answer.url.query == b""

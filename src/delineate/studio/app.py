@@ -70,6 +70,11 @@ def app(session: Session, *, key: str) -> FastAPI:
         host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
         if host not in HOSTS:
             return JSONResponse({"error": "the page is for this machine alone"}, status_code=403)
+        origin = request.headers.get(
+            "origin"
+        )  # which page it is that asks; browsers say so in all that changes something
+        if origin is not None and origin.partition("//")[2] != request.headers.get("host"):
+            return JSONResponse({"error": "another page asks: open this one by its address"}, status_code=403)
         given = request.query_params.get("key") or request.cookies.get(_cookie(request)) or ""
         if not secrets.compare_digest(given.encode(), key.encode()):
             return Response(
@@ -88,7 +93,7 @@ def app(session: Session, *, key: str) -> FastAPI:
     def index(request: Request) -> Response:
         if "key" in request.query_params:  # the address shall not hold it
             response: Response = RedirectResponse("/", status_code=303)
-            response.set_cookie(_cookie(request), key, httponly=True, samesite="strict")
+            response.set_cookie(_cookie(request), key, httponly=True, samesite="lax")
             return response
         return FileResponse(str(page / "index.html"))
 
