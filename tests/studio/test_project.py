@@ -208,6 +208,16 @@ def test_another_image_of_a_name_that_is_there_is_left_out_and_that_is_said(
     ]
 
 
+def test_labels_of_which_none_has_the_name_of_an_image_are_named(tmp_path: Path) -> None:
+    picture(tmp_path / "data" / "images" / "a.png")
+    picture(tmp_path / "data" / "masks" / "other.png")
+    told: list[str] = []
+    assert begun(tmp_path / "data", out=tmp_path / "project", tell=told.append).masked == set()
+    assert told == [
+        "labels stay out, as none has the name of an image: other.png; call them as their images are called"
+    ]
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     picture(tmp_path / "seen" / "a.png")
     (tmp_path / "mine").mkdir()

@@ -63,7 +63,7 @@ def begun(
             )
         there = {entry.name: entry.images[0] for entry in files.images(folder / "images")}
         new = [entry for entry in entries if named[entry.images[0]] not in there]
-        found = _labelled(where, unlabelled=unlabelled, masks_are=masks_are) if new else None
+        found = _labelled(where, unlabelled=unlabelled, masks_are=masks_are, say=say) if new else None
         for entry in new:
             _join(entry, named[entry.images[0]], folder)
         if new:
@@ -85,7 +85,7 @@ def begun(
             _bring_labels(project, found, {e.images[0]: named[e.images[0]] for e in new}, say)
             project = Project(folder)
         return project
-    found = _labelled(where, unlabelled=unlabelled, masks_are=masks_are)
+    found = _labelled(where, unlabelled=unlabelled, masks_are=masks_are, say=say)
     if found is not None and names is not None and len(names) != len(found.classes):
         raise DataError(
             f"the labels of {where} have the classes {listed(found.classes.names)}: give as many names, or leave --classes out"
@@ -117,16 +117,23 @@ def _whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _labelled(where: str | Path, *, unlabelled: int | None, masks_are: MasksAre | None) -> DataSet | None:
-    """The labels that lie at `where`; None where there are none."""
+def _labelled(
+    where: str | Path, *, unlabelled: int | None, masks_are: MasksAre | None, say: Tell
+) -> DataSet | None:
+    """The labels that lie at `where`; None where there are none, and where none has the name of an image, which is said."""
     if not Path(where).is_dir():
         return None
     try:
-        entries = find_folder(where).entries
+        folder = find_folder(where)
     except DataError:  # images of a layout in which no labels can lie, as there are images
         return None
-    places = places_of(entries)
-    if not any(kind_of(entry, places) for entry in entries):
+    places = places_of(folder.entries)
+    if not any(kind_of(entry, places) for entry in folder.entries):
+        if folder.strays:
+            strays = listed([path.name for path in folder.strays], most=3)
+            say(
+                f"labels stay out, as none has the name of an image: {strays}; call them as their images are called"
+            )
         return None
     return files.load(where, all_images=True, unlabelled=unlabelled, masks_are=masks_are)
 
