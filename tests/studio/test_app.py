@@ -208,6 +208,8 @@ def test_two_things_are_not_done_at_once(browser: httpx.Client, taught: Session)
         answer = browser.post("/api/outline", json={})
         assert answer.status_code == 409
         assert "training goes on" in answer.json()["error"]
+        answer = browser.post("/api/classes", json={"names": ["table", "coin"]})
+        assert "rename classes when it has ended" in answer.json()["error"]
     finally:
         browser.post("/api/stop")
         assert taught.work is not None

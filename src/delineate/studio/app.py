@@ -149,7 +149,7 @@ def app(session: Session, *, key: str) -> FastAPI:
 
     @made.post("/api/classes")
     def classes(wanted: Names) -> dict[str, Any]:
-        project.name_classes(wanted.names)
+        session.name_classes(wanted.names)
         return session.state()
 
     @made.post("/api/train")

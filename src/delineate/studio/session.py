@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -166,6 +166,16 @@ class Session:
             work.tell(f"audit: {found.page}")
 
         self._start("auditing", do)
+
+    def name_classes(self, names: Sequence[str]) -> None:
+        """Name the classes of the project, or add some. Raises DataError as it does, and for other names during a training."""
+        there = self.project.classes.names
+        training = self.work is not None and self.work.running and self.work.what == "training"
+        if training and tuple(names[: len(there)]) != there:
+            raise DataError(
+                "a training goes on under these names: rename classes when it has ended, or stop it"
+            )
+        self.project.name_classes(names)
 
     def stop(self) -> None:
         """Ask what is being done to end; strokes and finished rounds stay."""
