@@ -203,6 +203,7 @@ function showWork(before) {
     ended = work.number;
   }
   if (!running) return;
+  ended = 0; // a server that was started again counts from 1 again
   byId("doing").textContent = work.now || work.what;
   if (work.share === null) byId("share").removeAttribute("value"); else byId("share").value = work.share;
   byId("curve").toggleAttribute("hidden", work.curve.length < 2);
