@@ -238,7 +238,8 @@ function tellRound() {
   const chosen = state.rounds.find(({ number }) => number === Number(byId("round").value)), { work } = state;
   const lines = work?.running ? work.lines : [...(chosen?.said ?? []), ...(work?.what === "training" ? [] : work?.lines ?? [])];
   if (byId("lines").childElementCount !== lines.length) byId("lines").replaceChildren(...lines.map((text) => made("li", { textContent: text })));
-  if (chosen) byId("headline").textContent = chosen.said.filter((line) => TELLING.test(line)).slice(-2).join(". ");
+  if (chosen) byId("headline").textContent = chosen.said.filter((line) => TELLING.test(line)).slice(-2) // without options of the command line
+    .map((line) => line.replace(/ \(--[^)]*\)$/, "")).join(". ");
 }
 
 function showResults() {
