@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 import threading
 import time
@@ -21,7 +23,7 @@ from delineate.data import samples
 from delineate.studio import Session, begun
 from delineate.studio.app import app
 from delineate.studio.rounds import begun_round
-from delineate.studio.serving import listening
+from delineate.studio.serving import _is_no_ending, listening
 
 KEY = "known"
 NAME = "coins_y000_x077"
@@ -269,3 +271,11 @@ def test_a_training_that_cannot_begin_ends_in_a_sentence(tmp_path: Path) -> None
 def test_a_browser_that_is_quicker_than_the_server_waits_for_it() -> None:
     with listening(None) as listener, socket.create_connection(listener.getsockname(), timeout=5):
         pass
+
+
+def test_an_answer_that_an_end_cuts_off_is_no_traceback() -> None:
+    def line(error: BaseException) -> logging.LogRecord:
+        return logging.LogRecord("", logging.ERROR, "", 0, "failed", (), (type(error), error, None))
+
+    assert not _is_no_ending(line(asyncio.CancelledError()))
+    assert _is_no_ending(line(ValueError()))

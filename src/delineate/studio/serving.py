@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
 import socket
 from collections.abc import Sequence
@@ -63,6 +65,7 @@ def serve(
 
             webbrowser.open(address)
         settings = uvicorn.Config(app(session, key=key), log_level="warning", timeout_graceful_shutdown=1)
+        logging.getLogger("uvicorn.error").addFilter(_is_no_ending)
         try:
             uvicorn.Server(settings).run(sockets=[listener])
         except KeyboardInterrupt:
@@ -72,6 +75,12 @@ def serve(
                 say(f"{session.work.what} is being ended; Ctrl-C again ends it at once")
                 session.stop()
                 session.work.wait(30)
+
+
+def _is_no_ending(record: logging.LogRecord) -> bool:
+    """Whether a line of the server is worth telling: that Ctrl-C cut off an answer is not."""
+    cut_off = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cut_off and "timeout graceful shutdown exceeded" not in record.getMessage()
 
 
 def _coins(
