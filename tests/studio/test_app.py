@@ -5,27 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 
 from delineate.core import UNLABELLED, DataError
 from delineate.data import samples
 from delineate.studio import Session, begun
-from delineate.studio.app import app
 from delineate.studio.rounds import begun_round
 from delineate.studio.serving import _is_no_ending, listening
+from served import KEY, served
 
-KEY = "known"
 NAME = "coins_y000_x077"
 
 
@@ -43,25 +38,6 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Session:
     session.train(steps=2)
     ended(session)
     return session
-
-
-@contextmanager
-def served(session: Session) -> Iterator[httpx.Client]:
-    """Somebody who has not said the key yet."""
-    listener = listening(None)
-    server = uvicorn.Server(uvicorn.Config(app(session, key=KEY), log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    try:
-        with httpx.Client(base_url=address, follow_redirects=True, timeout=60) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 @pytest.fixture(scope="module")

@@ -296,7 +296,7 @@ byId("undo").onclick = () => easel.undo();
 byId("redo").onclick = () => easel.redo();
 byId("fit").onclick = () => easel.fit();
 byId("add-class").onclick = () => {
-  let count = state.classes.length;
+  let count = state.classes.length + 1; // its key
   while (state.classes.some(({ name }) => name === `class ${count}`)) count += 1;
   rename([...state.classes.map(({ name }) => name), `class ${count}`]).then(() => byId("classes").lastElementChild?.querySelector("input").select());
 };
