@@ -1,17 +1,12 @@
-// The page: which image is shown, what is drawn on it, what is being done with it. Read `refresh` and `open`.
+// The page: which image is shown, what is drawn on it, what is being done with it. Read `open` and `take`.
 
 import { Refused, ask, bytes, picture, read, thumbnailAddress } from "./api.js";
+import { byId, colour, made } from "./dom.js";
 import { Easel } from "./easel.js";
+import { listen } from "./keys.js";
+import { showProgress, showResults, showSaid } from "./panels.js";
 import { Strokes } from "./strokes.js";
 
-const byId = (id) => document.getElementById(id);
-const made = (kind, given = {}, ...inside) => {
-  const one = Object.assign(document.createElement(kind), given);
-  one.append(...inside);
-  return one;
-};
-const colour = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
-const TELLING = /\bDice\b|^the model of step|held out/;
 const BACKGROUND = [90, 150, 255]; // black strokes cannot be seen
 
 let state = null; // what the server last said
@@ -87,7 +82,8 @@ function listImages() {
   }
 }
 
-async function open(name, z = null) {
+// An image, at a slice (null: one that is drawn on), and a region to go to, where there is one.
+async function open(name, z = null, frame = null) {
   const turn = ++opening;
   wanted = name;
   await strokes.arrived();
@@ -98,9 +94,10 @@ async function open(name, z = null) {
   if (turn !== opening) return; // something else was opened meanwhile
   const keepView = name === shown.name;
   easel.end(); // a stroke that is being drawn belongs to what was shown until now
-  if (strokes.count > before && name === shown.name) return open(name, z); // it may lack in these labels
+  if (strokes.count > before && name === shown.name) return open(name, z, frame); // it may lack in these labels
   shown = { name, z: at, about };
   easel.show({ picture: image, labels, colours: colours(), locked: about.masked, keepView });
+  if (frame) easel.point(...frame);
   note(about.masked ? "This image has a full mask, which is left as it is." : "");
   byId("slices").hidden = about.depth < 2;
   Object.assign(byId("slice"), { max: about.depth - 1, value: at });
@@ -186,8 +183,8 @@ function take(next) {
   showWork(before);
   if (!before || before.rounds.length !== state.rounds.length) showRounds();
   if (JSON.stringify(before?.regions) !== JSON.stringify(state.regions)) showRegions();
-  showResults();
-  tellRound();
+  showResults(state.rounds);
+  showSaid(chosen(), state.work);
 }
 
 function showWork(before) {
@@ -204,21 +201,7 @@ function showWork(before) {
   }
   if (!running) return;
   ended = 0; // a server that was started again counts from 1 again
-  byId("doing").textContent = work.now || work.what;
-  if (work.share === null) byId("share").removeAttribute("value"); else byId("share").value = work.share;
-  byId("curve").toggleAttribute("hidden", work.curve.length < 2);
-  drawCurve(work.curve);
-  const left = work.remaining === null ? "" : `${Math.floor(work.remaining / 60)}:${String(Math.floor(work.remaining % 60)).padStart(2, "0")} left`;
-  const last = work.curve.at(-1);
-  byId("numbers").textContent = [left, last && `step ${last[0]}, loss ${last[1].toFixed(3)}`,
-    work.dice !== null && `validation Dice ${work.dice.toFixed(3)}`].filter(Boolean).join(", ");
-}
-
-function drawCurve(curve) {
-  if (curve.length < 2) return;
-  const most = Math.max(...curve.map(([, loss]) => loss)), end = curve.at(-1)[0];
-  const points = curve.map(([step, loss]) => `${(260 * step / end).toFixed(1)},${(57 - 54 * loss / most).toFixed(1)}`);
-  document.querySelector("#curve polyline").setAttribute("points", points.join(" "));
+  showProgress(work);
 }
 
 function showRounds() {
@@ -233,30 +216,13 @@ function showRegions() {
   byId("next").textContent = state.regions.length ? `Next of ${state.regions.length} regions` : "Next region";
 }
 
-// What the training of the chosen round said of its model, and all that was told.
-function tellRound() {
-  const chosen = state.rounds.find(({ number }) => number === Number(byId("round").value)), { work } = state;
-  const lines = work?.running ? work.lines : [...(chosen?.said ?? []), ...(work?.what === "training" ? [] : work?.lines ?? [])];
-  if (byId("lines").childElementCount !== lines.length) byId("lines").replaceChildren(...lines.map((text) => made("li", { textContent: text })));
-  if (chosen) byId("headline").textContent = chosen.said.filter((line) => TELLING.test(line)).slice(-2) // without options of the command line
-    .map((line) => line.replace(/ \(--[^)]*\)$/, "")).join(". ");
-}
-
-function showResults() {
-  const items = state.rounds.flatMap(({ number, pages, outlined, model }) => [
-    made("li", {}, `Round ${number}: model in ${model}`),
-    ...outlined.map((folder) => made("li", {}, `masks in ${folder}`)),
-    ...Object.entries(pages).map(([name, path]) => made("li", {}, made("a", { href: `/rounds/${path}`, target: "_blank", textContent: `${name} of round ${number}` }))),
-  ]);
-  if (byId("results").childElementCount !== items.length) byId("results").replaceChildren(...items);
-}
+const chosen = () => state.rounds.find(({ number }) => number === Number(byId("round").value));
 
 async function nextRegion() {
   if (!state.regions.length) return;
   region = (region + 1) % state.regions.length;
   const { image, start, stop } = state.regions[region];
-  await open(image, start.length > 2 ? start[0] : 0);
-  easel.point(start.slice(-2), stop.slice(-2));
+  await open(image, start.length > 2 ? start[0] : 0, [start.slice(-2), stop.slice(-2)]);
   byId("next").textContent = `Next region (${region + 1} of ${state.regions.length})`;
 }
 
@@ -288,7 +254,7 @@ byId("stop").onclick = () => begin("stop");
 byId("outline").onclick = () => begin("outline", { number: number(), as: byId("as").value });
 byId("judge").onclick = () => begin("judge", { number: number() });
 byId("audit").onclick = () => begin("audit", { number: number() });
-byId("round").onchange = () => { byId("lines").replaceChildren(); tellRound(); tried(() => look()); };
+byId("round").onchange = () => { byId("lines").replaceChildren(); showSaid(chosen(), state.work); tried(() => look()); };
 byId("next").onclick = () => tried(nextRegion);
 byId("brush").onclick = () => erase(false);
 byId("eraser").onclick = () => erase(true);
@@ -302,10 +268,8 @@ byId("add-class").onclick = () => {
 };
 byId("take-class").onclick = () => rename(state.classes.slice(0, -1).map(({ name }) => name)).then(() => choose(Math.min(easel.label, state.classes.length - 1)));
 for (const id of ["brightness", "contrast"]) byId(id).oninput = () => easel.light(byId("brightness").value, byId("contrast").value);
-for (const name of ["strokes", "outlines", "unsure"]) {
-  byId(`show-${name}`).onchange = () => easel.visible(name, byId(`show-${name}`).checked);
-  easel.visible(name, byId(`show-${name}`).checked);
-}
+for (const name of ["strokes", "outlines", "unsure"]) byId(`show-${name}`).onchange = () => peek(false);
+peek(false);
 function widen(size) {
   byId("width").value = size;
   easel.size = Number(byId("width").value);
@@ -325,37 +289,21 @@ function sliceTo(by) {
   if (shown.about && z >= 0 && z < shown.about.depth) tried(() => open(shown.name, z));
 }
 
-const KEYS = {
-  b: () => erase(false), e: () => erase(true), f: () => easel.fit(), n: () => tried(nextRegion),
-  "[": () => widen(easel.size - 1), "]": () => widen(easel.size + 1),
-  ArrowUp: () => stepTo(-1), ArrowDown: () => stepTo(1), PageUp: () => sliceTo(1), PageDown: () => sliceTo(-1),
-};
-document.addEventListener("keydown", (event) => {
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName) && event.target.type !== "range" && event.target.type !== "checkbox") return;
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
-    event.preventDefault();
-    if (event.shiftKey) easel.redo(); else easel.undo();
-  } else if (event.ctrlKey || event.metaKey || event.altKey) {
-    return;
-  } else if (event.key === " ") {
-    if (event.target === document.body || byId("stage").contains(event.target)) { event.preventDefault(); easel.holding = true; }
-  } else if (key === "h") {
-    for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, false);
-  } else if (/^[1-9]$/.test(event.key)) {
-    if (Number(event.key) <= state.classes.length) choose(Number(event.key) - 1);
-  } else if (KEYS[key] && event.target.type !== "range") {
-    event.preventDefault();
-    KEYS[key]();
-  }
-});
-document.addEventListener("keyup", (event) => {
-  if (event.key === " ") easel.holding = false;
-  if (event.key.toLowerCase() === "h") for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, byId(`show-${name}`).checked);
-});
-addEventListener("blur", () => {
-  easel.holding = false;
-  for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, byId(`show-${name}`).checked);
+function peek(beneath) {
+  for (const name of ["strokes", "outlines", "unsure"]) easel.visible(name, !beneath && byId(`show-${name}`).checked);
+}
+
+listen({
+  keys: {
+    b: () => erase(false), e: () => erase(true), f: () => easel.fit(), n: () => tried(nextRegion),
+    "[": () => widen(easel.size - 1), "]": () => widen(easel.size + 1),
+    ArrowUp: () => stepTo(-1), ArrowDown: () => stepTo(1), PageUp: () => sliceTo(1), PageDown: () => sliceTo(-1),
+  },
+  choose: (label) => { if (label < state.classes.length) choose(label); },
+  undo: () => easel.undo(),
+  redo: () => easel.redo(),
+  hold: (held) => { easel.holding = held; },
+  peek,
 });
 addEventListener("beforeunload", (event) => { if (strokes.waiting.length) event.preventDefault(); });
 
