@@ -164,6 +164,19 @@ def test_strokes_of_another_convention_come_along(tmp_path: Path) -> None:
     assert project.labels("a")[4, 2] == 1
 
 
+def test_strokes_beside_full_masks_come_along_where_they_are_asked_for(tmp_path: Path) -> None:
+    picture(tmp_path / "data" / "images" / "a.png")
+    full = np.zeros((6, 8), np.uint8)
+    full[2:4] = 1
+    strokes = np.full((6, 8), UNLABELLED, np.uint8)
+    strokes[0, :3], strokes[3, :2] = 0, 1
+    for kind, labels in (("masks", full), ("scribbles", strokes)):
+        (tmp_path / "data" / kind).mkdir()
+        Image.fromarray(labels).save(tmp_path / "data" / kind / "a.png")
+    assert begun(tmp_path / "data", out=tmp_path / "one").masked == {"a"}
+    assert begun(tmp_path / "data", out=tmp_path / "other", labels="scribbles").counts == {"a": [3, 2]}
+
+
 def test_beginning_again_adds_the_images_that_are_new(project: Project, tmp_path: Path) -> None:
     project.draw("a", np.array([[1]], np.uint8), at=(0, 0, 0))
     picture(tmp_path / "seen" / "c.png")

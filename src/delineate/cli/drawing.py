@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from delineate.cli.options import MasksAre, Unlabelled, masks_are_known
+from delineate.cli.options import Labels, MasksAre, Unlabelled, labels_known, masks_are_known
 from delineate.cli.progress import tell_below
 
 
@@ -33,6 +33,7 @@ def studio(
     browse: Annotated[
         bool, typer.Option("--browse/--no-browse", help="Open the page in the browser.")
     ] = True,
+    labels: Labels = None,
     unlabelled: Unlabelled = None,
     masks_are: MasksAre = None,
 ) -> None:
@@ -46,6 +47,7 @@ def studio(
         test=test,
         port=port,
         browse=browse,
+        labels=labels_known(labels),
         unlabelled=unlabelled,
         masks_are=masks_are_known(masks_are),
         tell=tell_below,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from delineate import data as files
@@ -15,6 +16,7 @@ from delineate.data import DataSet, Entry
 from delineate.data.folders import find_folder
 from delineate.data.formats import label_suffix, stem_of, suffix_of, write_image, write_labels
 from delineate.data.kinds import kind_of
+from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
 from delineate.data.places import places_of
 from delineate.data.problem import counted, listed
@@ -30,6 +32,7 @@ def begun(
     *,
     out: str | Path | None = None,
     names: Sequence[str] | None = None,
+    labels: LabelKind | None = None,
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
     tell: Tell | None = None,
@@ -37,7 +40,7 @@ def begun(
     """The project in `out` with the images at `where`; a new one, or that which is there, with the images that it lacks.
 
     where: an image, a folder of any layout or a glob, as `delineate.data.images` takes them; its masks and strokes come
-    along. Or a project itself, without `out`. names: of the classes of a new project, background first. unlabelled,
+    along. Or a project itself, without `out`. names: of the classes of a new project, background first. labels, unlabelled,
     masks_are: as in `delineate.data.load`.
     Raises DataError as `load` does and where names do not go with the masks, OutputError where `out` holds something else.
 
@@ -54,50 +57,76 @@ def begun(
         if not (Path(where) / MARK).is_file():
             raise DataError(f"{where} is no project yet: say with -o in which new folder it is to be kept")
         return Project(Path(where))
-    folder, entries = Path(out), files.images(where)
-    named = _flat_names(entries)
-    if (folder / MARK).is_file():
-        if names is not None:
-            raise DataError(
-                f"the classes of {folder} have names: leave --classes out, and rename them on the page"
-            )
-        there = {entry.name: entry.images[0] for entry in files.images(folder / "images")}
-        new = [entry for entry in entries if named[entry.images[0]] not in there]
-        found = _labelled(where, unlabelled=unlabelled, masks_are=masks_are, say=say) if new else None
-        for entry in new:
-            _join(entry, named[entry.images[0]], folder)
-        if new:
-            joined = "joins" if len(new) == 1 else "join"
-            say(f"{counted(len(new), 'new image')} {joined} the {len(there)} of {folder}")
-        others = [e for e in entries if e not in new and not _alike(e, there[named[e.images[0]]])]
-        if others:
-            say(
-                f"the project has other images of these names, so they are left out: {listed([e.name for e in others])}; "
-                "rename them to add them"
-            )
-        project = Project(folder)
-        if found is not None and len(found.classes) != len(project.classes):
-            say(
-                f"the labels of {where} stay out: they have the classes {listed(found.classes.names)}, "
-                f"the project {listed(project.classes.names)}"
-            )
-        elif found is not None:
-            _bring_labels(project, found, {e.images[0]: named[e.images[0]] for e in new}, say)
-            project = Project(folder)
-        return project
-    found = _labelled(where, unlabelled=unlabelled, masks_are=masks_are, say=say)
+    folder, named = Path(out), _flat_names(files.images(where))
+    read = partial(_labelled, where, labels=labels, unlabelled=unlabelled, masks_are=masks_are, say=say)
+    if not (folder / MARK).is_file():
+        return _made(where, named, folder, found=read(), names=names, say=say)
+    if names is not None:
+        raise DataError(
+            f"the classes of {folder} have names: leave --classes out, and rename them on the page"
+        )
+    return _grown(where, named, folder, read=read, say=say)
+
+
+def _made(
+    where: str | Path,
+    named: Mapping[str, Entry],
+    folder: Path,
+    *,
+    found: DataSet | None,
+    names: Sequence[str] | None,
+    say: Tell,
+) -> Project:
+    """A new project with these images, and with the labels that were found."""
     if found is not None and names is not None and len(names) != len(found.classes):
         raise DataError(
             f"the labels of {where} have the classes {listed(found.classes.names)}: give as many names, or leave --classes out"
         )
     classes = named_classes(names or (found.classes.names if found else NAMES))
     with folder_to_fill(folder), _whole(folder) as beside:
-        for entry in entries:
-            _join(entry, named[entry.images[0]], beside)
+        for name, entry in named.items():
+            _join(entry, name, beside)
         write_names(beside, classes.names)
         write_mark(beside, source=Path(where).absolute())
         if found is not None:
             _bring_labels(Project(beside), found, named, say)
+    return Project(folder)
+
+
+def _grown(
+    where: str | Path,
+    named: Mapping[str, Entry],
+    folder: Path,
+    *,
+    read: Callable[[], DataSet | None],
+    say: Tell,
+) -> Project:
+    """The project in `folder` with the images that it lacks, and with their labels."""
+    there = {entry.name: entry.images[0] for entry in files.images(folder / "images")}
+    new = {name: entry for name, entry in named.items() if name not in there}
+    found = read() if new else None
+    for name, entry in new.items():
+        _join(entry, name, folder)
+    if new:
+        joined = "joins" if len(new) == 1 else "join"
+        say(f"{counted(len(new), 'new image')} {joined} the {len(there)} of {folder}")
+    others = [name for name, entry in named.items() if name not in new and not _alike(entry, there[name])]
+    if others:
+        say(
+            f"the project has other images of these names, so they are left out: {listed(others)}; rename them to add them"
+        )
+    project = Project(folder)
+    if found is None:
+        return project
+    theirs, ours = found.classes.names, project.classes.names
+    if len(theirs) != len(ours):
+        say(
+            f"the labels of {where} stay out: they have the classes {listed(theirs)}, the project {listed(ours)}"
+        )
+        return project
+    if theirs != ours:
+        say(f"the classes {listed(theirs)} of {where} are read as {listed(ours)}, in this order")
+    _bring_labels(project, found, new, say)
     return Project(folder)
 
 
@@ -118,7 +147,12 @@ def _whole(folder: Path) -> Iterator[Path]:
 
 
 def _labelled(
-    where: str | Path, *, unlabelled: int | None, masks_are: MasksAre | None, say: Tell
+    where: str | Path,
+    *,
+    labels: LabelKind | None,
+    unlabelled: int | None,
+    masks_are: MasksAre | None,
+    say: Tell,
 ) -> DataSet | None:
     """The labels that lie at `where`; None where there are none, and where none has the name of an image, which is said."""
     if not Path(where).is_dir():
@@ -135,14 +169,15 @@ def _labelled(
                 f"labels stay out, as none has the name of an image: {strays}; call them as their images are called"
             )
         return None
-    return files.load(where, all_images=True, unlabelled=unlabelled, masks_are=masks_are)
+    return files.load(where, labels=labels, all_images=True, unlabelled=unlabelled, masks_are=masks_are)
 
 
-def _bring_labels(project: Project, found: DataSet, named: dict[Path, str], say: Tell) -> None:
-    """Write the labels of a data set into a project: full ones as masks, the others as strokes."""
+def _bring_labels(project: Project, found: DataSet, named: Mapping[str, Entry], say: Tell) -> None:
+    """Write the labels that a data set has for these images into a project: full ones as masks, the others as strokes."""
+    name_of = {entry.images[0]: name for name, entry in named.items()}
     full = drawn = 0
     for case in (*found.cases, *found.validation):
-        name = named.get(found.sources.get(case.name, Path()))
+        name = name_of.get(found.sources.get(case.name, Path()))
         if name is None or case.labels is None:
             continue
         picture = project.picture(name)
@@ -168,14 +203,14 @@ def _bring_labels(project: Project, found: DataSet, named: dict[Path, str], say:
         say(f"the strokes of {counted(drawn, 'image')} came along")
 
 
-def _flat_names(entries: Iterable[Entry]) -> dict[Path, str]:
-    """How each image is called in a project, by its (first) file; raises DataError for two of one name."""
-    named: dict[Path, str] = {}
+def _flat_names(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """The images by what each is called in a project; raises DataError for two of one name."""
+    named: dict[str, Entry] = {}
     for entry in entries:
         name = entry.name.replace("/", "_")
-        if name in named.values():
+        if name in named:
             raise DataError(f"two images are called {name}: rename one, or give them one folder at a time")
-        named[entry.images[0]] = name
+        named[name] = entry
     return named
 
 

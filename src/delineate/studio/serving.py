@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from delineate.core import DataError, OutputError
+from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
 from delineate.flow.methods import Tell
 from delineate.studio.beginning import begun
@@ -29,6 +30,7 @@ def serve(
     test: str | Path | None = None,
     port: int | None = None,
     browse: bool = True,
+    labels: LabelKind | None = None,
     unlabelled: int | None = None,
     masks_are: MasksAre | None = None,
     tell: Tell | None = None,
@@ -53,7 +55,15 @@ def serve(
         raise DataError(f"there is no folder {test} to test on: check its name")
     if where is None:
         where, out, names, test = _coins(Path(out or "delineate-studio"), names, test)
-    project = begun(where, out=out, names=names, unlabelled=unlabelled, masks_are=masks_are, tell=say)
+    project = begun(
+        where,
+        out=out,
+        names=names,
+        labels=labels,
+        unlabelled=unlabelled,
+        masks_are=masks_are,
+        tell=say,
+    )
     session = Session(project, test=test)
     key = secrets.token_urlsafe(16)
     with listening(port) as listener:
