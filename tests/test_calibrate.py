@@ -22,7 +22,9 @@ from delineate.learn import Overrides
 from delineate.score import Temperature
 from pictures import discs
 
-TINY = Overrides(patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2)
+TINY = Overrides(
+    patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2, learning_rate=0.01
+)
 
 
 def run(*words: object) -> int:
@@ -50,7 +52,7 @@ def written(cases: list[Case], folder: Path) -> Path:
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of discs, taught for a moment, and twelve cases it has not seen."""
     folder = tmp_path_factory.mktemp("calibrate")
-    flow.train(discs(6, seed=0)[:4], out=folder / "model", steps=30, overrides=TINY)
+    flow.train(discs(6, seed=0)[:4], out=folder / "model", steps=100, overrides=TINY)
     written(discs(12, seed=1), folder / "data")
     return folder
 
@@ -66,7 +68,7 @@ def test_training_fits_the_temperature_on_what_it_held_out(tmp_path: Path) -> No
         discs(5, seed=0),
         out=tmp_path / "model",
         val=discs(3, seed=2),
-        steps=5,
+        steps=100,
         overrides=TINY,
         tell=said.append,
     )

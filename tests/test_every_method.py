@@ -32,9 +32,9 @@ from delineate.learn import Overrides, UNetMethod
 
 
 def small_unet(classes: ClassTable | None = None) -> UNetMethod:
-    """A U-Net that is taught in a second."""
+    """A U-Net that is taught in a second or two."""
     tiny = Overrides(patch=32, batch=4, width=8, levels=2, shuffle=1, precision="32-true")
-    return UNetMethod(classes, steps=40, overrides=tiny)
+    return UNetMethod(classes, steps=60, overrides=tiny)
 
 
 METHODS = [

@@ -18,7 +18,9 @@ from delineate.learn import Overrides
 from delineate.learn.learnt import Guarantee, recalibrated
 from pictures import discs
 
-TINY = Overrides(patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2)
+TINY = Overrides(
+    patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2, learning_rate=0.01
+)
 
 
 def strokes(count: int, *, seed: int) -> list[Case]:
@@ -39,7 +41,7 @@ def had(model: Path, temperature: float, *guarantees: Guarantee) -> Path:
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tempering") / "model"
-    flow.train(discs(4, seed=0), out=folder, steps=30, overrides=TINY)
+    flow.train(discs(4, seed=0), out=folder, steps=100, overrides=TINY)
     return folder
 
 

@@ -154,7 +154,7 @@ def test_attacks_on_a_surrogate_are_tried_on_a_model_without_gradients(tmp_path)
     overrides = Overrides(
         patch=16, batch=4, width=4, levels=1, shuffle=1, normalisation="bytes", objects=False
     )
-    other = UNetMethod(TWO, steps=60, overrides=overrides).fit(given.cases)
+    other = UNetMethod(TWO, steps=120, overrides=overrides).fit(given.cases)
     settings = AttackSettings(steps=4, images=1, queries=1, surrogate=str(other.save(tmp_path / "other")))
     outcomes = attack(subject(gradients=False), given, settings=settings).numbers["images"]["c0"]["outcomes"]
     transferred, noise = outcomes["transfer from the surrogate"], outcomes["noise of that size"]

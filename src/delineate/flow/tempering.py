@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from delineate.learn.plan import Plan
 
 Errors = tuple[float, float]
+ROUNDING = 1e-5  # of a probability, more than it changes when the temperature is applied before the softmax, as predictions do
 WORSE = 0.01  # by which both errors together may grow: one point is no finding
 
 
@@ -153,7 +154,7 @@ def fitted(
         (plain[0], after[0]),
         (plain[1], after[1]),
         {
-            alpha: risk_controlled_threshold(truth, ahead, alpha=alpha, groups=groups)
+            alpha: risk_controlled_threshold(truth, ahead, alpha=alpha, groups=groups) * (1 - ROUNDING)
             for alpha in dict.fromkeys(alphas)
         },
         kept,
