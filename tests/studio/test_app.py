@@ -258,3 +258,19 @@ def test_an_answer_that_an_end_cuts_off_is_no_traceback() -> None:
 
     assert not _is_no_ending(line(asyncio.CancelledError()))
     assert _is_no_ending(line(ValueError()))
+
+
+def test_a_project_that_is_named_alone_goes_on_and_no_coins_are_put_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import uvicorn
+
+    from delineate.studio import serve
+
+    place = samples.write(tmp_path / "coins") / "train" / "images"
+    begun(place, out=tmp_path / "project", names=("background", "coin"))
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+    told: list[str] = []
+    serve(out=tmp_path / "project", browse=False, tell=told.append)
+    assert str(tmp_path / "project" / "scribbles") in told[0]
+    assert not (tmp_path / "project" / "coins").exists()

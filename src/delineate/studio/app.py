@@ -70,9 +70,8 @@ def app(session: Session, *, key: str) -> FastAPI:
         host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
         if host not in HOSTS:
             return JSONResponse({"error": "the page is for this machine alone"}, status_code=403)
-        origin = request.headers.get(
-            "origin"
-        )  # which page it is that asks; browsers say so in all that changes something
+        # browsers say which page it is that asks, in all that changes something
+        origin = request.headers.get("origin")
         if origin is not None and origin.partition("//")[2] != request.headers.get("host"):
             return JSONResponse({"error": "another page asks: open this one by its address"}, status_code=403)
         given = request.query_params.get("key") or request.cookies.get(_cookie(request)) or ""

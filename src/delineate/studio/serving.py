@@ -37,7 +37,7 @@ def serve(
 ) -> None:
     """Show the page of the project in `out` (see `begun`) until Ctrl-C. Its address goes to `tell`.
 
-    where: as in `begun`; None: pictures of coins, written into `out` with what they are tested on.
+    where: as in `begun`; None: the project in `out`, or else pictures of coins, written into `out` with what they are tested on.
     test: a data folder with full masks of other images, to judge and audit models on. port: of this machine; None: a free
     one. browse: open the page in the browser that the system prefers.
     Raises DataError as `begun` does, and without fastapi and uvicorn; OutputError where the port is taken.
@@ -53,6 +53,8 @@ def serve(
     say = tell or (lambda _: None)
     if test is not None and not Path(test).exists():
         raise DataError(f"there is no folder {test} to test on: check its name")
+    if where is None and out is not None and (Path(out) / MARK).is_file():
+        where, out = out, None  # a project that is there goes on
     if where is None:
         where, out, names, test = _coins(Path(out or "delineate-studio"), names, test)
     project = begun(

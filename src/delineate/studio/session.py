@@ -44,7 +44,7 @@ class Session:
         self.rounds = rounds_in(self.folder)
         self.work: Work | None = None
         self._starting, self._predicting = threading.Lock(), threading.Lock()
-        self._methods: OrderedDict[int, Any] = OrderedDict()
+        self._methods: dict[int, Any] = {}
         self._predicted: OrderedDict[tuple[int, str], tuple[NDArray[np.uint8], NDArray[np.uint8]]] = (
             OrderedDict()
         )
