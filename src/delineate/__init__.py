@@ -6,7 +6,7 @@
 
 The verbs are `check`, `train`, `predict`, `score`, `compare` and `demo`; `load` brings a trained model back, `export` takes
 it elsewhere, `quantise` makes it faster, `calibrate` makes its probabilities come true and `audit` says how far it can be
-trusted; `scribble`, `budget` and `suggest` are about labels. The parts
+trusted; `masks`, `scribble`, `budget` and `suggest` are about labels. The parts
 (`delineate.nets`, `delineate.losses`, `delineate.score`, ...) can be used alone. Names are looked up when they
 are first used, so `import delineate` is instant and loads no torch.
 """
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         export,
         features,
         load,
+        masks,
         predict,
         quantise,
         score_several,
@@ -62,6 +63,7 @@ _VERBS = (
     "export",
     "features",
     "load",
+    "masks",
     "predict",
     "quantise",
     "score_several",
@@ -106,6 +108,7 @@ __all__ = [
     "learn",
     "load",
     "losses",
+    "masks",
     "nets",
     "objects",
     "predict",

@@ -17,7 +17,7 @@ import typer
 
 from delineate.cli.drawing import studio
 from delineate.cli.judging import audit, score
-from delineate.cli.labels import budget, check, next_, scribble
+from delineate.cli.labels import budget, check, masks, next_, scribble
 from delineate.cli.models import calibrate, export, quantise
 from delineate.cli.outlining import features, predict
 from delineate.cli.progress import complain
@@ -49,6 +49,7 @@ def root(
 for verb in (
     demo,
     check,
+    masks,
     scribble,
     studio,
     train,

@@ -16,6 +16,7 @@ from delineate.cli.options import (
     labels_known,
     masks_are_known,
     numbers,
+    outside_known,
 )
 from delineate.cli.progress import bar, tell_below, training_bar
 
@@ -45,6 +46,45 @@ def check(
         print(line)
     if not found.trainable:
         raise typer.Exit(1)
+
+
+def masks(
+    outlines: Annotated[
+        Path,
+        typer.Argument(help="A file of outlines (GeoJSON, COCO, labelme, .roi, .zip), or a folder of them."),
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="New folder for images and masks.")],
+    images: Annotated[
+        str | None, typer.Argument(help="The images; where not given, they lie where the outlines lie.")
+    ] = None,
+    outside: Annotated[
+        str | None,
+        typer.Option(
+            help="What pixels without an outline are: background or unlabelled; else the outlines tell."
+        ),
+    ] = None,
+    named: Annotated[
+        str | None, typer.Option(help="The class of all outlines, whatever they are called.")
+    ] = None,
+    objects: Annotated[
+        bool, typer.Option("--objects/--no-objects", help="Each outline is an object: write ids as well.")
+    ] = True,
+) -> None:
+    """Make masks of outlines drawn in QuPath, ImageJ, labelme or whatever writes COCO."""
+    from delineate import flow
+
+    with bar("filling") as progress:
+        made = flow.masks(
+            outlines,
+            images,
+            out=out,
+            outside=outside_known(outside),
+            named=named,
+            objects=objects,
+            tell=tell_below,
+            progress=progress,
+        )
+    print(f"Masks: {made}; teach with: delineate train {made} -o model")
 
 
 def scribble(

@@ -40,6 +40,12 @@ def labels_known(value: str | None) -> Any:
     return value
 
 
+def outside_known(value: str | None) -> Any:
+    if value not in (None, "background", "unlabelled"):
+        raise typer.BadParameter("give background or unlabelled", param_hint="--outside")
+    return value
+
+
 def numbers(text: str | None, option: str = "--sizes") -> list[float] | None:
     """Numbers between commas."""
     if text is None:

@@ -13,7 +13,14 @@ from delineate.core.errors import (
 from delineate.core.likely import foreground, labels_of, tempered
 from delineate.core.memory import available_bytes, keep_big_blocks, release_freed
 from delineate.core.method import Method
-from delineate.core.output import folder_to_fill, linked, made_folder, new_folder, written_whole
+from delineate.core.output import (
+    folder_to_fill,
+    linked,
+    made_folder,
+    new_folder,
+    whole_folder,
+    written_whole,
+)
 from delineate.core.overlap import Behind, ahead
 from delineate.core.seeds import checked_seed
 
@@ -41,5 +48,6 @@ __all__ = [
     "new_folder",
     "release_freed",
     "tempered",
+    "whole_folder",
     "written_whole",
 ]

@@ -1,7 +1,7 @@
 """Results appear whole or not at all, and nothing of the user's is overwritten.
 
-`written_whole` writes beside the target, then renames; `new_folder` refuses a folder that holds something,
-`made_folder` does not; `linked` has a file in a second place.
+`written_whole` writes beside the target, then renames, `whole_folder` does so with a folder; `new_folder` refuses one that
+holds something, `made_folder` does not; `linked` has a file in a second place.
 """
 
 from __future__ import annotations
@@ -88,6 +88,33 @@ def folder_to_fill(path: Path) -> Iterator[Path]:
         if not there and not any(folder.iterdir()):
             folder.rmdir()
         raise
+
+
+@contextmanager
+def whole_folder(path: Path, *, last: str = "") -> Iterator[Path]:
+    """A folder within `path`, new as of `folder_to_fill`; what is written there is moved up where the block ends well.
+
+    last: the file that is moved last, so that it tells that all is there. Where the block ends with an error, nothing stays.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "out"
+    >>> with whole_folder(target) as beside:
+    ...     _ = (beside / "a.txt").write_text("all of it")
+    >>> [path.name for path in target.iterdir()]
+    ['a.txt']
+    """
+    with folder_to_fill(path) as folder:
+        beside = folder / f".{os.getpid()}.begun"
+        try:
+            yield made_folder(beside)
+            for one in sorted(beside.iterdir(), key=lambda one: one.name == last):
+                os.replace(one, folder / one.name)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {folder}: {error.strerror or error}; free space or choose another folder"
+            ) from error
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
 
 
 def linked(source: Path, target: Path) -> Path:

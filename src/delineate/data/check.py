@@ -34,6 +34,7 @@ from delineate.data.kinds import form_problems, is_weak, kind_of, understand_all
 from delineate.data.label_choice import LabelKind, offered
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry
+from delineate.data.outlines import how_to_label
 from delineate.data.places import Places, places_of, unclaimed
 from delineate.data.problem import Problem
 from delineate.data.twice import with_spare
@@ -181,8 +182,8 @@ def check(
         names[begun[2] :] = [str(at.path / name) for name in names[begun[2] :]]
     seen.problems += [replace(p, serious=p.serious or not labelled) for p in seen.tables]
     if not labelled and not seen.tables:
-        remedy = "put masks of the same names into a folder masks/ beside images/"
-        seen.problems.append(Problem(str(path), f"none of the {total} images has a mask", remedy))
+        fact = f"none of the {total} images has a mask"
+        seen.problems.append(Problem(str(path), fact, how_to_label(path)))
     if seen.kinds and seen.constant == len(seen.kinds):
         fact = "every image has one value everywhere"
         seen.problems.append(Problem("images", fact, "export the images again"))

@@ -35,6 +35,7 @@ from delineate.data.large_case import LargeCase, evidence_in, is_too_large, larg
 from delineate.data.marks import disc_radius
 from delineate.data.masks import MasksAre
 from delineate.data.matching import Entry, Kind
+from delineate.data.outlines import how_to_label
 from delineate.data.picture import Picture
 from delineate.data.places import Places, places_of, unclaimed
 from delineate.data.placing import marked, points_in_pixels
@@ -99,8 +100,7 @@ def load(
         raise DataError(
             str(lost[0])
             if lost and not labelled
-            else f"{path} holds {counted(len(folder.train), 'image')} but no mask for any of them: put "
-            "masks of the same names into a folder masks/ beside images/"
+            else f"{path} holds {counted(len(folder.train), 'image')} but no mask for any of them: {how_to_label(path)}"
         )
     notes = [*folder.notes, *map(str, lost)]
     too_large = [entry for entry in labelled if is_too_large(entry)]

@@ -20,8 +20,7 @@ from pathlib import Path
 
 from delineate.core import ClassTable, DataError
 from delineate.data.beside import TRAIN_FOLDERS, VALIDATION_FOLDERS
-from delineate.data.formats import stem_of
-from delineate.data.matching import Entry
+from delineate.data.matching import Entry, finder
 from delineate.data.metadata import NAMES, lines_of
 from delineate.data.picture import METRES, length_unit
 from delineate.data.problem import Problem, listed
@@ -112,27 +111,11 @@ def _claims(
 ) -> dict[Path, dict[str, list[str]]]:
     """For each name in each table the entries that it may be of: one, or it is of no use."""
     of = {path: [e for e in entries if path in (*e.points, *e.boxes, *e.aside)] for path in tables}
+    finders = {path: finder(of[path]) for path in tables}
     return {
-        path: {name: _called(name, of[path]) for name in dict.fromkeys(name for name, _ in rows)}
+        path: {name: finders[path](name) for name in dict.fromkeys(name for name, _ in rows)}
         for path, rows in tables.items()
     }
-
-
-def _called(name: str, entries: Sequence[Entry]) -> list[str]:
-    """The entries that a row may mean, by their names: as files are called, else whatever the suffix and letter case."""
-    *folders, last = re.split(r"[\\/]", name)
-    found = [entry for entry in entries if last in _names(entry)]
-    if not found:
-        loose = stem_of(Path(last)).lower()
-        found = [entry for entry in entries if stem_of(entry.images[0]).lower() == loose]
-    if len(found) > 1:
-        found = [e for e in found if folders and set(folders) <= set(e.images[0].parts)] or found
-    return [entry.name for entry in found]
-
-
-def _names(entry: Entry) -> set[str]:
-    """What a table may call an image."""
-    return {entry.name.rpartition("/")[2], stem_of(entry.images[0]), entry.images[0].name}
 
 
 def _tables(entries: Sequence[Entry]) -> dict[Path, list[tuple[str, Place]]]:

@@ -13,6 +13,7 @@ from delineate.flow.budgeting import budget
 from delineate.flow.calibrating import calibrate
 from delineate.flow.comparing import compare
 from delineate.flow.exporting import export, quantise
+from delineate.flow.masking import masks
 from delineate.flow.methods import METHODS, load
 from delineate.flow.outlining import predict
 from delineate.flow.reseeding import reseeded
@@ -34,6 +35,7 @@ __all__ = [
     "features",
     "is_first",
     "load",
+    "masks",
     "predict",
     "quantise",
     "reseeded",

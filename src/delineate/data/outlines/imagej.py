@@ -1,0 +1,91 @@
+"""ImageJ's regions of interest: a .roi file, the .zip that its manager saves, or the overlay of a TIFF.
+
+A region is called as its class, with or without a number at the end; names that ImageJ makes up (0012-0345-0678) name
+none. Regions of a group count as group_1, group_2, ... where they have no names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+from roifile import ROI_TYPE, ImagejRoi, roiread
+
+from delineate.core import DataError
+from delineate.data.outlines.outline import Drawn, Outline, Ring, ring, round_
+
+MADE_UP = re.compile(r"\d+(-\d+)+")
+NUMBERED = re.compile(r"[\s_.\-#(]*\d+\)?$")
+MANAGER = re.compile(r"[_\-\s]*(roiset|rois|roi)$", re.IGNORECASE)
+AREAS = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
+
+
+def is_rois(path: Path) -> bool:
+    """Whether a .zip holds regions of interest, and nothing else."""
+    try:
+        with ZipFile(path) as held:
+            names = [name for name in held.namelist() if not name.startswith("__MACOSX")]
+    except (BadZipFile, OSError):
+        return False
+    return bool(names) and all(name.lower().endswith(".roi") for name in names)
+
+
+def read_rois(path: Path) -> list[Drawn]:
+    """The regions in a .roi or .zip file, on the image that is called as the file is, but for _rois or _RoiSet.
+
+    Raises DataError where the file is damaged.
+    """
+    try:
+        return [_drawn(path)]
+    except DataError:
+        raise
+    except Exception as error:  # whatever damaged bytes make of numbers
+        raise DataError(f"{path} cannot be read as regions of ImageJ ({error}): save it again") from error
+
+
+def _drawn(path: Path) -> Drawn:
+    found = roiread(path)
+    outlines: list[Outline] = []
+    left_out = Counter[str]()
+    for roi in found if isinstance(found, list) else [found]:
+        rings = _rings(roi)
+        if rings:
+            slice_ = roi.z_position or roi.position
+            outlines.append(Outline(_class(roi), (rings,), plane=slice_ - 1 if slice_ > 0 else None))
+        else:
+            left_out["point" if roi.roitype == ROI_TYPE.POINT else "line"] += 1
+    return Drawn(path, MANAGER.sub("", path.stem), tuple(outlines), left_out=left_out)
+
+
+def _rings(roi: ImagejRoi) -> tuple[Ring, ...]:
+    """The rings of a region; none where it has no area."""
+    x0, y0, x1, y1 = map(float, (roi.left, roi.top, roi.right, roi.bottom))
+    pieces: list[Any]
+    if roi.subpixelrect:
+        x0, y0, x1, y1 = roi.xd, roi.yd, roi.xd + roi.widthd, roi.yd + roi.heightd
+    if roi.composite:
+        pieces = list(roi.coordinates(multi=True))
+    elif roi.roitype == ROI_TYPE.RECT:
+        pieces = [[(x0, y0), (x1, y0), (x1, y1), (x0, y1)]]
+    elif roi.roitype == ROI_TYPE.OVAL:
+        pieces = [round_(((x0 + x1) / 2, (y0 + y1) / 2), ((x1 - x0) / 2, (y1 - y0) / 2))]
+    elif roi.roitype in AREAS:
+        pieces = [roi.coordinates()]
+    else:
+        return ()
+    return tuple(one for piece in pieces if len(one := ring(piece)) > 2)
+
+
+def _class(roi: ImagejRoi) -> str:
+    """What a region is: by its name, else by its group.
+
+    >>> named = [ImagejRoi(name=name) for name in ("nucleus", "nucleus-2", "T cell 3", "0012-0345", "17")]
+    >>> [_class(roi) for roi in named]
+    ['nucleus', 'nucleus', 'T cell', '', '']
+    """
+    name = (roi.name or "").removesuffix(".roi").strip()
+    plain = "" if MADE_UP.fullmatch(name) else NUMBERED.sub("", name)
+    return plain or (f"group_{roi.group}" if roi.group else "")

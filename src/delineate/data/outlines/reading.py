@@ -1,0 +1,143 @@
+"""Which files hold outlines, and whose image each is: by what a file says, else by its own name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from delineate.core import DataError
+from delineate.data.formats import is_zarr
+from delineate.data.matching import Entry, finder
+from delineate.data.outlines.coco import is_coco, read_coco
+from delineate.data.outlines.geojson import is_geojson, read_geojson
+from delineate.data.outlines.labelme import is_labelme, read_labelme
+from delineate.data.outlines.outline import Drawn
+from delineate.data.problem import listed
+
+JSON: dict[str, tuple[Callable[[Any], bool], Callable[[Path, Any], list[Drawn]]]] = {
+    "labelme": (is_labelme, read_labelme),
+    "COCO": (is_coco, read_coco),
+    "GeoJSON": (is_geojson, read_geojson),
+}
+"""Formats in JSON by name: what tells that parsed JSON is one, and its reader. To add one, name it here."""
+
+SUFFIXES = (".json", ".geojson", ".roi", ".zip")
+
+
+def read_outlines(path: str | Path) -> list[Drawn]:
+    """What a file of outlines, or each of those in a folder, says of each image.
+
+    QuPath's GeoJSON, COCO, labelme, ImageJ's .roi and .zip. In a folder, files of other kinds are passed over; a file that
+    is named must be of one. Raises DataError where there are no outlines, and where a file is damaged.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise DataError(f"there is no {root}: give a file of outlines, or a folder of such files")
+    found = [one for file in _files(root) for one in _read(file)]
+    if not found:
+        raise DataError(
+            f"{root} holds no outlines: give GeoJSON of QuPath, a COCO file, files of labelme, or ImageJ's .roi or .zip"
+        )
+    return found
+
+
+def how_to_label(folder: str | Path) -> str:
+    """The remedy where no image of a data folder has a mask: what makes masks of the outlines that lie there, else where
+    masks belong.
+
+    >>> import tempfile
+    >>> how_to_label(tempfile.mkdtemp())
+    'put masks of the same names into a folder masks/ beside images/'
+    """
+    root = Path(folder)
+    inside = sorted(path for path in root.glob("*/") if not path.name.startswith(".") and not is_zarr(path))
+    for place in (root, *inside):
+        held = [path for path in _files(place) if _kind(path)]
+        if held:
+            which = held[0] if len(held) == 1 else place
+            return f"make masks of the outlines in {which} first, with `delineate masks {which} {root} -o labelled`"
+    return "put masks of the same names into a folder masks/ beside images/"
+
+
+def whose(found: Sequence[Drawn], entries: Sequence[Entry]) -> tuple[dict[str, list[Drawn]], list[Drawn]]:
+    """What was drawn on each image, by the name of its entry, and what is of none of them.
+
+    Images are found by the file that is named, whatever its folder, suffix and letter case, else by the name of the file of
+    outlines; what is the only one and the only image belong together. Raises DataError where two images may be meant.
+    """
+    taken: dict[str, list[Drawn]] = {}
+    nobodys, find = [], finder(entries)
+    for drawn in found:
+        names = find(drawn.image) or find(drawn.source.stem)
+        if not names and len(found) == len(entries) == 1:
+            names = [entries[0].name]
+        if len(names) > 1:
+            raise DataError(
+                f"{drawn.source} speaks of {drawn.image}, which may be {listed(names, most=3)}: give one folder of images "
+                "at a time"
+            )
+        if names:
+            taken.setdefault(names[0], []).append(drawn)
+        else:
+            nobodys.append(drawn)
+    return taken, nobodys
+
+
+def _files(root: Path) -> Iterator[Path]:
+    if root.is_file():
+        yield root
+        return
+    for path in sorted(root.iterdir()):
+        if path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            yield path
+
+
+def _kind(path: Path) -> str:
+    """The format of a file; "" for what holds no outlines."""
+    suffix = path.suffix.lower()
+    if suffix == ".roi":
+        return "ImageJ"
+    if suffix == ".zip":
+        from delineate.data.outlines.imagej import is_rois
+
+        return "ImageJ" if is_rois(path) else ""
+    if suffix not in SUFFIXES:
+        return ""
+    try:
+        content = _parsed(path)
+    except DataError:
+        return ""
+    return next((name for name, (fits, _) in JSON.items() if fits(content)), "")
+
+
+def _read(path: Path) -> list[Drawn]:
+    if path.suffix.lower() in (".roi", ".zip"):
+        from delineate.data.outlines.imagej import is_rois, read_rois
+
+        return read_rois(path) if path.suffix.lower() == ".roi" or is_rois(path) else []
+    if path.suffix.lower() not in SUFFIXES:
+        return []
+    content = _parsed(path)
+    if content == [] and path.suffix.lower() == ".geojson":  # an image on which QuPath has nothing
+        return [Drawn(path, path.stem, ())]
+    for name, (fits, read) in JSON.items():
+        if fits(content):
+            try:
+                return read(path, content)
+            except DataError as error:
+                raise DataError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError) as error:
+                missing = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+                raise DataError(f"{path} is not sound {name} ({missing}): export it again") from error
+    return []
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise DataError(
+            f"{path} cannot be read as JSON ({error}): export it again, or move it elsewhere"
+        ) from error

@@ -1,0 +1,241 @@
+"""Outlines that were drawn in other programs become masks, and with them a data folder that every other verb takes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.core import DataError, linked, made_folder, whole_folder, written_whole
+from delineate.data import entry_image, images, open_large
+from delineate.data.formats import label_suffix, stem_of, suffix_of, write_image, write_labels
+from delineate.data.large import LargeImage
+from delineate.data.large.labels import boxes
+from delineate.data.large_case import is_too_large
+from delineate.data.matching import Entry
+from delineate.data.outlines import Drawn, Meaning, Outline, Outside, read_outlines, understand, whose
+from delineate.data.picture import label_palette
+from delineate.data.problem import by, counted, listed
+from delineate.flow.methods import Progress, Tell
+
+MOST_IN_PNG = 65535
+TILE = 512
+
+
+def masks(
+    outlines: str | Path,
+    images_at: str | Path | None = None,
+    *,
+    out: str | Path,
+    outside: Outside | None = None,
+    named: str | None = None,
+    objects: bool = True,
+    tell: Tell | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write masks from outlines of QuPath (GeoJSON), COCO, labelme or ImageJ into a new data folder; returns the folder.
+
+    outlines: a file, or a folder of files. images_at: the images, as `predict` takes them; without it they lie where the
+    outlines lie. out: gets images/ (linked where the disk allows it), masks/, classes.json and, where `objects`, instances/
+    with an id for each outline. Images on which nobody drew stay out; one that a COCO file lists without outlines has
+    nothing on it. outside, named: as in `delineate.data.outlines.understand`. Smaller outlines lie on larger ones; points
+    and lines have no area and are left out, which is told. Slides and whatever else is too large for memory are written in
+    tiles, without ids, and stacks without ids too.
+    Raises DataError where there are no outlines or none is on an image, where an image has another size than the one that
+    was drawn on, and where classes are not clear; OutputError where `out` is not empty.
+
+    >>> import tempfile
+    >>> from delineate.data.samples import write
+    >>> shape = {"label": "coin", "shape_type": "circle", "points": [[30, 30], [30, 50]]}
+    >>> with tempfile.TemporaryDirectory() as scratch:
+    ...     place = write(Path(scratch) / "coins") / "train" / "images"
+    ...     first = sorted(place.iterdir())[0].name
+    ...     _ = (place / "a.json").write_text(json.dumps({"shapes": [shape], "imagePath": first}))
+    ...     made = masks(place, out=Path(scratch) / "labelled")
+    ...     sorted(path.name for path in made.iterdir())
+    ['classes.json', 'images', 'instances', 'masks']
+    """
+    say = tell or (lambda _: None)
+    entries = images(_where(Path(outlines)) if images_at is None else images_at)
+    found, nobodys = whose(read_outlines(outlines), entries)
+    if not found:
+        said = listed(dict.fromkeys(one.image or one.source.name for one in nobodys), most=3)
+        raise DataError(
+            f"no image is one of those that {outlines} speaks of ({said}): give the folder that holds these images"
+        )
+    meaning = understand(
+        (outline for each in found.values() for one in each for outline in one.outlines),
+        outside=outside,
+        named=named,
+    )
+    for note in (*meaning.notes, *_left_out(found, nobodys, entries)):
+        say(note)
+    drawn_on = [entry for entry in entries if entry.name in found]
+    names = _names(drawn_on)
+    with whole_folder(Path(out)) as folder:
+        for done, entry in enumerate(drawn_on, start=1):
+            _written(entry, names[entry.name], found[entry.name], meaning, folder, objects=objects, say=say)
+            if progress:
+                progress(done, len(drawn_on))
+        with written_whole(folder / "classes.json") as beside:
+            beside.write_text(json.dumps({name: i for i, name in enumerate(meaning.classes.names)}) + "\n")
+    return Path(out)
+
+
+def _where(outlines: Path) -> Path:
+    """Where the images of outlines lie: in their folder, or in images/ beside it."""
+    place = outlines if outlines.is_dir() else outlines.parent
+    for one in (place, place.parent / "images", place / "images"):
+        try:
+            images(one)
+        except DataError:
+            continue
+        return one
+    raise DataError(f"there are no images in {place}: say where they are, as the second argument")
+
+
+def _names(entries: Sequence[Entry]) -> dict[str, str]:
+    """What each image is called in the new folder, by the name of its entry."""
+    flat = {entry.name: entry.name.replace("/", "_") for entry in entries}
+    twice = [name for name, count in Counter(flat.values()).items() if count > 1]
+    if twice:
+        raise DataError(f"two images are called {twice[0]}: rename one, or give them one folder at a time")
+    return flat
+
+
+def _left_out(
+    found: dict[str, list[Drawn]], nobodys: Sequence[Drawn], entries: Sequence[Entry]
+) -> Iterator[str]:
+    """Notes on outlines without an image, images without outlines, and what has no area."""
+    lost = list(dict.fromkeys(one.image or one.source.name for one in nobodys))
+    if lost:
+        are = "is" if len(lost) == 1 else "are"
+        yield f"outlines of {counted(len(lost), 'image')} that {are} not there left out: {listed(lost, most=3)}"
+    without = [entry.name for entry in entries if entry.name not in found]
+    if without:
+        yield f"{counted(len(without), 'image')} without outlines left out: {listed(without, most=3)}"
+    bare = Counter[str]()
+    for each in found.values():
+        for one in each:
+            bare.update(one.left_out)
+    if bare:
+        told = listed(counted(count, noun).replace("boxs", "boxes") for noun, count in sorted(bare.items()))
+        yield f"{told} left out, which {'has' if bare.total() == 1 else 'have'} no outline"
+
+
+def _written(
+    entry: Entry,
+    name: str,
+    drawn: Sequence[Drawn],
+    meaning: Meaning,
+    folder: Path,
+    *,
+    objects: bool,
+    say: Tell,
+) -> None:
+    """One image with its masks in the new folder."""
+    outlines = [outline for one in drawn for outline in one.outlines]
+    first = entry.images[0]
+    suffix = first.name[len(stem_of(first)) :]
+    if is_too_large(entry):
+        with open_large(first) as large:
+            _checked(drawn, large.spatial, first)
+            target = made_folder(folder / "masks") / f"{name}.tif"
+            seen = _tiled(target, large, outlines, meaning)
+        if objects:
+            say(f"{name} is too large for ids of its objects: it has masks alone")
+        _checked_seen(outlines, seen, meaning, first, say)
+        linked(first, made_folder(folder / "images") / f"{name}{suffix}")
+        return
+    picture = entry_image(entry)
+    _checked(drawn, picture.spatial, first)
+    labels, ids, seen = _drawn(outlines, picture.spatial, meaning)
+    _checked_seen(outlines, seen, meaning, first, say)
+    like, kind = picture, label_suffix(suffix_of(first) or ".tif")
+    write_labels(
+        made_folder(folder / "masks") / f"{name}{kind}", labels, like=like, colours=meaning.classes.colours
+    )
+    if objects and ids is not None and meaning.objects:
+        kind = ".tif" if ids.max(initial=0) > MOST_IN_PNG else kind
+        write_labels(made_folder(folder / "instances") / f"{name}{kind}", ids, like=like)
+    if len(entry.images) == 1:
+        linked(first, made_folder(folder / "images") / f"{name}{suffix}")
+    else:  # channel files become one image
+        write_image(made_folder(folder / "images") / f"{name}.tif", picture.array, like=like)
+
+
+def _drawn(
+    outlines: Sequence[Outline], spatial: tuple[int, ...], meaning: Meaning
+) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None, set[int]]:
+    """Labels, ids (None for a stack, whose slices number each object anew) and the outlines that have pixels."""
+    shape = spatial[-2], spatial[-1]
+    if len(spatial) == 2:
+        return meaning.of(outlines, start=(0, 0), shape=shape)
+    planes = [meaning.of(outlines, start=(0, 0), shape=shape, plane=z) for z in range(spatial[0])]
+    return np.stack([one[0] for one in planes]), None, set[int]().union(*(one[2] for one in planes))
+
+
+def _tiled(target: Path, image: LargeImage, outlines: Sequence[Outline], meaning: Meaning) -> set[int]:
+    """Write the labels of a large image tile by tile; which outlines have pixels."""
+    from tifffile import TiffWriter
+
+    rows, columns = image.spatial[-2:]
+    edges = np.array([outline.extent for outline in outlines]).reshape(-1, 4)
+    planes: Sequence[int | None] = [None] if len(image.spatial) == 2 else range(image.spatial[0])
+    seen = set[int]()
+
+    def tiles() -> Iterator[NDArray[np.uint8]]:
+        for plane in planes:
+            for window in boxes((rows, columns), (TILE, TILE)):
+                start, stop = ([getattr(side, at) for side in window] for at in ("start", "stop"))
+                near = np.flatnonzero((edges[:, :2] < stop).all(1) & (edges[:, 2:] > start).all(1)).tolist()
+                labels, _, there = meaning.of(
+                    [outlines[i] for i in near], start=(start[0], start[1]), shape=(TILE, TILE), plane=plane
+                )
+                seen.update(near[i] for i in there)
+                yield labels
+
+    palette = np.zeros((256, 3), np.uint16)
+    colours = label_palette(meaning.classes.colours)
+    palette[: len(colours)] = colours
+    with written_whole(target) as beside, TiffWriter(beside, bigtiff=True) as file:
+        file.write(
+            tiles(),
+            shape=image.spatial,
+            dtype=np.uint8,
+            tile=(TILE, TILE),
+            compression="zlib",
+            photometric="palette",
+            colormap=palette.T * 257,
+        )
+    return seen
+
+
+def _checked(drawn: Sequence[Drawn], spatial: tuple[int, ...], file: Path) -> None:
+    for one in drawn:
+        if one.size is not None and one.size != spatial[-2:]:
+            turned = " (is it turned?)" if one.size[::-1] == spatial[-2:] else ""
+            raise DataError(
+                f"the outlines in {one.source} are on an image of {by(one.size)} but {file} is {by(spatial[-2:])}{turned}: "
+                "give the image that was drawn on"
+            )
+
+
+def _checked_seen(
+    outlines: Sequence[Outline], seen: set[int], meaning: Meaning, file: Path, say: Tell
+) -> None:
+    """Say which outlines have no pixel; raises DataError where none has any."""
+    counted_ = [i for i, outline in enumerate(outlines) if outline.said in meaning.values]
+    bare = [i for i in counted_ if i not in seen]
+    if bare and len(bare) == len(counted_):
+        raise DataError(
+            f"all outlines of {file} lie beside it: give the image that was drawn on, and outlines in pixels of the full image"
+        )
+    if bare:
+        say(
+            f"{counted(len(bare), 'outline')} of {file.name} left out, for no pixel lies within: beside the image, or too small"
+        )

@@ -1,0 +1,484 @@
+"""Outlines of other programs: every format as its program writes it, and which pixels an outline holds."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from pycocotools import mask as coco
+from roifile import ROI_OPTIONS, ROI_TYPE, ImagejRoi, roiwrite
+
+from delineate.core import UNLABELLED, DataError
+from delineate.data import Entry
+from delineate.data.outlines import Outline, inside, read_outlines, ring, understand, whose
+from delineate.data.outlines.coco import unrolled
+
+
+def grid(text):
+    """A mask drawn as rows of 0 and 1."""
+    return np.array([[int(letter) for letter in row.strip()] for row in text.strip().splitlines()])
+
+
+SQUARE = [[1, 1], [4, 1], [4, 3], [1, 3]]  # x and y: three columns, two rows
+
+
+def filled(outline, shape=(5, 6)):
+    one = understand([outline], named="thing").of([outline], start=(0, 0), shape=shape)
+    return one[0]
+
+
+def blob(seed, *, corners=40, radius=20.0):
+    rng = np.random.default_rng(seed)
+    angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    radii = radius * rng.uniform(0.4, 1.2, corners)
+    return np.stack([25 + radii * np.sin(angles), 27 + radii * np.cos(angles)], axis=1)
+
+
+# ---- pixels
+
+
+def test_a_pixel_belongs_to_the_polygon_that_holds_its_middle():
+    triangle = ring([[0, 0], [5, 0], [0, 5]])
+    expected = grid("""
+        11110
+        11100
+        11000
+        10000
+        00000
+    """)
+    held = inside([triangle], start=(0, 0), shape=(5, 5))
+    # middles on the long side lie on x + y = 5: (0.5, 4.5) and so on belong to one of the two sides, here the other
+    np.testing.assert_array_equal(held, expected)
+    other = ring([[5, 0], [5, 5], [0, 5]])
+    np.testing.assert_array_equal(inside([other], start=(0, 0), shape=(5, 5)), ~held)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_is_what_matplotlib_says_of_the_middles(seed):
+    from matplotlib.path import Path
+
+    corners = blob(seed)
+    middles = np.stack(np.meshgrid(np.arange(50) + 0.5, np.arange(60) + 0.5, indexing="ij"), axis=-1)
+    expected = Path(corners).contains_points(middles.reshape(-1, 2)).reshape(50, 60)
+    np.testing.assert_array_equal(inside([corners], start=(0, 0), shape=(50, 60)), expected)
+
+
+@given(st.integers(0, 20), st.integers(-5, 30), st.integers(-5, 30))
+def test_a_window_holds_what_the_whole_holds_there(seed, top, left):
+    corners = blob(seed)
+    whole = inside([corners], start=(-10, -10), shape=(80, 80))
+    np.testing.assert_array_equal(
+        inside([corners], start=(top, left), shape=(17, 23)),
+        whole[top + 10 : top + 27, left + 10 : left + 33],
+    )
+
+
+def test_a_hole_in_an_outline_and_an_island_in_the_hole():
+    rings = tuple(ring([[a, a], [b, a], [b, b], [a, b]]) for a, b in ((0, 5), (1, 4), (2, 3)))
+    np.testing.assert_array_equal(
+        filled(Outline("a", (rings,))),
+        grid("""
+            111110
+            100010
+            101010
+            100010
+            111110
+        """),
+    )
+
+
+def test_parts_that_overlap_are_one_thing_without_a_hole_between():
+    parts = ((ring(SQUARE),), (ring([[3, 2], [6, 2], [6, 5], [3, 5]]),))
+    np.testing.assert_array_equal(
+        filled(Outline("a", parts)),
+        grid("""
+            000000
+            011100
+            011111
+            000111
+            000111
+        """),
+    )
+
+
+def test_a_small_outline_lies_on_a_large_one_whichever_comes_first():
+    large, small = (
+        Outline("cell", ((ring([[0, 0], [6, 0], [6, 5], [0, 5]]),),)),
+        Outline("nucleus", ((ring(SQUARE),),)),
+    )
+    for order in ((large, small), (small, large)):
+        labels, ids, seen = understand(order).of(order, start=(0, 0), shape=(5, 6))
+        np.testing.assert_array_equal(
+            labels,
+            grid("""
+                111111
+                122211
+                122211
+                111111
+                111111
+            """),
+        )
+        assert ids[1, 1] == order.index(small) + 1
+        assert seen == {0, 1}
+
+
+# ---- what outlines mean
+
+
+def test_alone_they_stand_on_background():
+    meaning = understand([Outline("tumour"), Outline("stroma")])
+    assert meaning.classes.names == ("background", "stroma", "tumour")
+    assert meaning.outside == 0
+    assert meaning.notes == (
+        "outlines of stroma (1) and tumour (1)",
+        "what has no outline is background (--outside unlabelled if it is not)",
+    )
+
+
+def test_beside_outlines_of_background_nobody_spoke_of_the_rest():
+    meaning = understand([Outline("cell"), Outline("Background")])
+    assert (meaning.outside, meaning.values["Background"]) == (UNLABELLED, 0)
+    assert "what has no outline is unlabelled, as there are outlines of Background" in meaning.notes[-1]
+    assert understand([Outline("cell"), Outline("Background")], outside="background").outside == 0
+
+
+def test_within_qupaths_region_the_rest_is_background_and_beside_it_unlabelled():
+    region = Outline("Region*", ((ring([[0, 0], [5, 0], [5, 4], [0, 4]]),),))
+    tumour, ignored = (
+        Outline("Tumor", ((ring(SQUARE),),)),
+        Outline("Ignore*", ((ring([[0, 0], [2, 0], [2, 2], [0, 2]]),),)),
+    )
+    some = [ignored, tumour, region]
+    labels, ids, _ = understand(some).of(some, start=(0, 0), shape=(5, 6))
+    u = UNLABELLED
+    expected = [[u, u, 0, 0, 0, u], [u, u, 1, 1, 0, u], [0, 1, 1, 1, 0, u], [0, 0, 0, 0, 0, u], [u] * 6]
+    np.testing.assert_array_equal(labels, expected)
+    assert set(np.unique(ids)) == {0, 2}
+
+
+def test_classes_without_background_begin_with_the_first_of_them():
+    meaning = understand([Outline("tumour"), Outline("stroma")], outside="unlabelled")
+    assert meaning.classes.names == ("stroma", "tumour")
+    assert not meaning.objects
+
+
+def test_outlines_without_a_class_are_foreground_where_none_has_one_and_stay_out_where_others_have():
+    assert understand([Outline("")]).classes.names == ("background", "foreground")
+    mixed = understand([Outline(""), Outline("cell")])
+    assert "" not in mixed.values
+    assert "1 outline without a class left out" in mixed.notes[1]
+    assert understand([Outline(""), Outline("cell")], named="thing").values == {"": 1, "cell": 1}
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "sentence"),
+    [
+        (
+            ["Tumor", "tumor"],
+            {},
+            "outlines are called Tumor and tumor, which differ in capital letters alone",
+        ),
+        (["cell"], {"outside": "unlabelled"}, "all outlines are cell and nothing is said of other pixels"),
+        (["Ignore*"], {}, "there is no outline of any object"),
+        ([], {}, "there is no outline of any object"),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(said, asked, sentence):
+    with pytest.raises(DataError, match=sentence):
+        understand(map(Outline, said), **asked)
+
+
+# ---- formats
+
+
+def written(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def feature(geometry, **properties):
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+CLOSED = [*SQUARE, SQUARE[0]]
+EXPECTED = grid("""
+    000000
+    011100
+    011100
+    000000
+    000000
+""")
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"objectType": "annotation", "classification": {"name": "Tumor", "color": [200, 0, 0]}},
+        {"object_type": "annotation", "classification": {"name": "Tumor", "colorRGB": -3670016}},
+        {"classification": {"names": ["Tumor"], "color": [200, 0, 0]}},
+        {"classification": "Tumor"},
+        {"label": "Tumor"},
+    ],
+)
+def test_geojson_of_any_version_names_its_class(tmp_path, properties):
+    polygon = {"type": "Polygon", "coordinates": [CLOSED]}
+    for content in (
+        {"type": "FeatureCollection", "features": [feature(polygon, **properties)]},
+        [feature(polygon, **properties)],
+        feature(polygon, **properties),
+    ):
+        (drawn,) = read_outlines(written(tmp_path / "slide.geojson", content))
+        assert (drawn.image, drawn.outlines[0].said) == ("slide", "Tumor")
+        np.testing.assert_array_equal(filled(drawn.outlines[0]), EXPECTED)
+
+
+def test_a_derived_class_of_qupath_is_named_in_full(tmp_path):
+    one = feature(
+        {"type": "Polygon", "coordinates": [CLOSED]}, classification={"names": ["Tumor", "Positive"]}
+    )
+    assert read_outlines(written(tmp_path / "a.json", [one]))[0].outlines[0].said == "Tumor: Positive"
+
+
+def test_geojson_with_holes_pieces_slices_and_what_has_no_area(tmp_path):
+    hole = [[2, 1], [3, 1], [3, 3], [2, 3], [2, 1]]
+    pieces = {
+        "type": "MultiPolygon",
+        "coordinates": [[CLOSED, hole], [[[5, 4], [6, 4], [6, 5], [5, 5]]]],
+        "plane": {"z": 2},
+    }
+    bare = {
+        "type": "GeometryCollection",
+        "geometries": [{"type": "Point", "coordinates": [1, 1]}, {"type": "LineString"}],
+    }
+    content = [feature(pieces, name="a"), feature(bare), feature(None)]
+    (drawn,) = read_outlines(written(tmp_path / "a.geojson", content))
+    assert drawn.left_out == {"point": 1, "line": 1}
+    assert [one.plane for one in drawn.outlines] == [2]
+    np.testing.assert_array_equal(
+        filled(drawn.outlines[0]),
+        grid("""
+            000000
+            010100
+            010100
+            000000
+            000001
+        """),
+    )
+
+
+def test_an_image_on_which_qupath_has_nothing_has_no_outlines(tmp_path):
+    for content in ([], {"type": "FeatureCollection", "features": []}):
+        (drawn,) = read_outlines(written(tmp_path / "a.geojson", content))
+        assert (drawn.image, drawn.outlines) == ("a", ())
+
+
+def about(annotations):
+    images = [{"id": 3, "file_name": "in/a.png", "width": 6, "height": 5}, {"id": 9, "file_name": "b.png"}]
+    return {"images": images, "annotations": annotations, "categories": [{"id": 4, "name": "cell"}]}
+
+
+def test_coco_polygons_and_runs_and_an_image_with_nothing_on_it(tmp_path):
+    flat = [number for pair in SQUARE for number in pair]
+    mask = np.asfortranarray(EXPECTED.astype(np.uint8))
+    runs = {"size": [5, 6], "counts": coco.encode(mask)["counts"].decode()}
+    numbers = {"size": [5, 6], "counts": [6, 2, 3, 2, 3, 2, 12]}
+    each = [flat], runs, numbers
+    annotations = [{"image_id": 3, "category_id": 4, "segmentation": one} for one in each]
+    first, second = read_outlines(
+        written(tmp_path / "c.json", about([*annotations, {"image_id": 3, "bbox": [0, 0, 1, 1]}]))
+    )
+    assert (first.image, first.size, first.left_out) == ("in/a.png", (5, 6), {"box": 1})
+    assert (second.outlines, second.size) == ((), None)
+    for outline in first.outlines:
+        assert outline.said == "cell"
+        np.testing.assert_array_equal(filled(outline), EXPECTED)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40))
+def test_runs_are_those_of_cocos_own_tool(seed, height, width):
+    rng = np.random.default_rng(seed)
+    mask = rng.random((height, width)) < rng.choice([0.0, 0.02, 0.5, 1.0])
+    counts = coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
+    np.testing.assert_array_equal(unrolled(counts.decode(), height, width), mask)
+
+
+def labelme(*shapes, **more):
+    return {
+        "version": "5.4.1",
+        "shapes": list(shapes),
+        "imagePath": "..\\pictures\\a.png",
+        "imageData": None,
+        **more,
+    }
+
+
+def shape(kind, points, label="cell", **more):
+    return {"label": label, "points": points, "shape_type": kind, "group_id": None, **more}
+
+
+def test_every_shape_of_labelme(tmp_path):
+    held = io.BytesIO()
+    Image.fromarray(np.ones((2, 3), np.uint8)).save(held, "PNG")
+    coded = base64.b64encode(held.getvalue()).decode()
+    shapes = [
+        shape("polygon", SQUARE),
+        shape("rectangle", [[1, 1], [4, 3]]),
+        shape("rectangle", [[4, 3], [1, 1]]),
+        shape("mask", [[1, 1], [3, 2]], mask=coded),
+        shape("circle", [[3, 2.5], [3, 4.1]]),
+        shape("point", [[1, 1]]),
+        shape("linestrip", [[1, 1], [2, 2], [3, 3]]),
+    ]
+    (drawn,) = read_outlines(written(tmp_path / "a.json", labelme(*shapes, imageHeight=5, imageWidth=6)))
+    assert (drawn.image, drawn.size, drawn.left_out) == (
+        "..\\pictures\\a.png",
+        (5, 6),
+        {"point": 1, "line": 1},
+    )
+    for outline in drawn.outlines[:4]:
+        np.testing.assert_array_equal(filled(outline), EXPECTED)
+    np.testing.assert_array_equal(
+        filled(drawn.outlines[4]),
+        grid("""
+            000000
+            001100
+            011110
+            001100
+            000000
+        """),
+    )
+
+
+def test_shapes_of_one_group_of_labelme_are_one_object(tmp_path):
+    there = [[5, 4], [6, 4], [6, 5], [5, 5]]
+    shapes = [shape("polygon", one, group_id=group) for one, group in ((SQUARE, 1), (there, 1), (there, 2))]
+    (drawn,) = read_outlines(written(tmp_path / "a.json", labelme(*shapes)))
+    assert [len(one.parts) for one in drawn.outlines] == [2, 1]
+
+
+def rois():
+    corners = np.array(SQUARE)
+    ellipse = ImagejRoi(roitype=ROI_TYPE.OVAL, top=1, left=1, bottom=4, right=5, name="ellipse")
+    exact = ImagejRoi(roitype=ROI_TYPE.RECT, options=ROI_OPTIONS.SUB_PIXEL_RESOLUTION, version=228)
+    exact.xd, exact.yd, exact.widthd, exact.heightd, exact.name = 0.6, 0.6, 3.0, 2.0, "cell-2"
+    exact.top, exact.left, exact.bottom, exact.right = 0, 0, 2, 3
+    plain = ImagejRoi(roitype=ROI_TYPE.RECT, top=1, left=1, bottom=3, right=4, name="cell")
+    return [
+        ImagejRoi.frompoints(corners, name="0001-0002"),
+        ImagejRoi.frompoints(corners.astype(np.float32) + 0.01, name="cell 7"),
+        plain,
+        exact,
+        ellipse,
+        ImagejRoi(roitype=ROI_TYPE.LINE, x1=1, y1=1, x2=3, y2=3, name="line"),
+    ]
+
+
+def test_regions_of_imagej_and_what_they_are_called(tmp_path):
+    for i, roi in enumerate(rois()):
+        roi.tofile(tmp_path / f"{i}.roi")
+    found = [read_outlines(tmp_path / f"{i}.roi")[0] for i in range(6)]
+    assert [[o.said for o in one.outlines] for one in found] == [
+        [""],
+        ["cell"],
+        ["cell"],
+        ["cell"],
+        ["ellipse"],
+        [],
+    ]
+    assert found[5].left_out == {"line": 1}
+    for one in found[:4]:
+        np.testing.assert_array_equal(filled(one.outlines[0]), EXPECTED)
+    np.testing.assert_array_equal(
+        filled(found[4].outlines[0]),
+        grid("""
+            000000
+            001100
+            011110
+            001100
+            000000
+        """),
+    )
+
+
+def test_a_set_of_regions_belongs_to_the_image_whose_name_it_begins_with(tmp_path):
+    regions = [ImagejRoi.frompoints(np.array(SQUARE), name=f"cell-{n}") for n in (0, 3)]
+    regions[1].position = 3
+    roiwrite(tmp_path / "cell_04_RoiSet.zip", regions)
+    (drawn,) = read_outlines(tmp_path)
+    assert drawn.image == "cell_04"
+    assert [one.plane for one in drawn.outlines] == [None, 2]
+
+
+def test_regions_of_groups_are_classes_where_they_have_no_names(tmp_path):
+    ImagejRoi(roitype=ROI_TYPE.RECT, top=1, left=1, bottom=3, right=4, name="0001-0001", group=2).tofile(
+        tmp_path / "a.roi"
+    )
+    assert read_outlines(tmp_path / "a.roi")[0].outlines[0].said == "group_2"
+
+
+# ---- which image
+
+
+def entries(*names):
+    from pathlib import Path
+
+    return [Entry(Path(name).stem, (Path(name),)) for name in names]
+
+
+def test_images_are_found_whatever_their_folder_suffix_and_letter_case(tmp_path):
+    content = about([{"image_id": 3, "category_id": 4, "segmentation": [[0, 0, 1, 0, 1, 1]]}])
+    found = read_outlines(written(tmp_path / "c.json", content))
+    taken, nobodys = whose(found, entries("x/A.tif", "x/c.tif"))
+    assert list(taken) == ["A", "c"]  # b is not there, but c.json is called as an image is
+    taken, nobodys = whose(found, entries("x/A.tif", "x/d.tif"))
+    assert (list(taken), [one.image for one in nobodys]) == (["A"], ["b.png"])
+
+
+def test_the_only_outlines_and_the_only_image_belong_together(tmp_path):
+    roiwrite(tmp_path / "RoiSet.zip", [ImagejRoi.frompoints(np.array(SQUARE))])
+    found = read_outlines(tmp_path)
+    assert list(whose(found, entries("day 4.tif"))[0]) == ["day 4"]
+    assert not whose(found, entries("day 4.tif", "day 5.tif"))[0]
+
+
+# ---- what is not sound
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"a": 1}, "holds no outlines: give GeoJSON of QuPath, a COCO file"),
+        (about([{"image_id": 77, "segmentation": []}]), "an annotation of image 77, which it does not list"),
+        (
+            about([{"image_id": 3, "category_id": 4, "segmentation": {"size": [5, 6], "counts": [3]}}]),
+            "do not make 5 x 6",
+        ),
+        (about([{"category_id": 4}]), "is not sound COCO .it lacks 'image_id'."),
+        (labelme({"label": "a"}), "is not sound labelme .it lacks 'points'."),
+        (labelme(shape("cuboid", SQUARE)), "a shape of the kind cuboid, which is not known"),
+        ([feature({"type": "Polygon", "coordinates": [[["a", 1]]]})], "not made of pairs of x and y"),
+        (
+            [feature({"type": "Polygon", "coordinates": [[[1e300, 1], [2, 2], [3, 3]]]})],
+            "runs out of any image",
+        ),
+        ([feature({"type": "Blob", "coordinates": []})], "holds a Blob, which is no outline"),
+    ],
+)
+def test_what_is_not_sound_is_refused_in_one_sentence_that_names_the_file(tmp_path, content, sentence):
+    with pytest.raises(DataError, match=sentence) as caught:
+        read_outlines(written(tmp_path / "odd.json", content))
+    assert "odd.json" in str(caught.value)
+
+
+def test_damaged_files_are_refused(tmp_path):
+    (tmp_path / "a.json").write_text('{"shapes": [')
+    (tmp_path / "a.roi").write_bytes(b"Iout but not much more")
+    for name in ("a.json", "a.roi"):
+        with pytest.raises(DataError, match=f"{name} cannot be read as"):
+            read_outlines(tmp_path / name)
+    with pytest.raises(DataError, match=r"there is no .*b\.json: give a file of outlines"):
+        read_outlines(tmp_path / "b.json")
