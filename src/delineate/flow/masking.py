@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,11 +77,23 @@ def masks(
         say(note)
     drawn_on = [entry for entry in entries if entry.name in found]
     names = _names(drawn_on)
+    tiles = {entry.name: _tiles(entry) for entry in drawn_on}
+    total, done = sum(max(count, 1) for count in tiles.values()), 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress(done, total)
+
     with whole_folder(Path(out)) as folder:
-        for done, entry in enumerate(drawn_on, start=1):
-            _written(entry, names[entry.name], found[entry.name], meaning, folder, objects=objects, say=say)
-            if progress:
-                progress(done, len(drawn_on))
+        for entry in drawn_on:
+            name, outlines_ = names[entry.name], found[entry.name]
+            if tiles[entry.name]:
+                _write_large(entry, name, outlines_, meaning, folder, objects=objects, say=say, step=step)
+            else:
+                _write(entry, name, outlines_, meaning, folder, objects=objects, say=say)
+                step()
         with written_whole(folder / "classes.json") as beside:
             beside.write_text(json.dumps({name: i for i, name in enumerate(meaning.classes.names)}) + "\n")
     return Path(out)
@@ -127,7 +140,39 @@ def _left_out(
         yield f"{told} left out, which {'has' if bare.total() == 1 else 'have'} no outline"
 
 
-def _written(
+def _tiles(entry: Entry) -> int:
+    """In how many tiles the mask of an image is written; 0 for one that fits into memory."""
+    if not is_too_large(entry):
+        return 0
+    with open_large(entry.images[0]) as image:
+        *depth, rows, columns = image.spatial
+        return math.prod(depth) * math.ceil(rows / TILE) * math.ceil(columns / TILE)
+
+
+def _write_large(
+    entry: Entry,
+    name: str,
+    drawn: Sequence[Drawn],
+    meaning: Meaning,
+    folder: Path,
+    *,
+    objects: bool,
+    say: Tell,
+    step: Callable[[], None],
+) -> None:
+    """A large image with its mask, tile by tile; `step` is called for each."""
+    first, outlines = entry.images[0], [outline for one in drawn for outline in one.outlines]
+    target = made_folder(folder / "masks") / f"{name}.tif"
+    with open_large(first) as image:
+        _checked(drawn, image.spatial, first)
+        seen = _tiled(target, image, outlines, meaning, step)
+    if objects:
+        say(f"{name} is too large for ids of its objects: it has masks alone")
+    _checked_seen(outlines, seen, meaning, first, say)
+    linked(first, made_folder(folder / "images") / f"{name}{_suffix(first)}")
+
+
+def _write(
     entry: Entry,
     name: str,
     drawn: Sequence[Drawn],
@@ -137,35 +182,26 @@ def _written(
     objects: bool,
     say: Tell,
 ) -> None:
-    """One image with its masks in the new folder."""
-    outlines = [outline for one in drawn for outline in one.outlines]
-    first = entry.images[0]
-    suffix = first.name[len(stem_of(first)) :]
-    if is_too_large(entry):
-        with open_large(first) as large:
-            _checked(drawn, large.spatial, first)
-            target = made_folder(folder / "masks") / f"{name}.tif"
-            seen = _tiled(target, large, outlines, meaning)
-        if objects:
-            say(f"{name} is too large for ids of its objects: it has masks alone")
-        _checked_seen(outlines, seen, meaning, first, say)
-        linked(first, made_folder(folder / "images") / f"{name}{suffix}")
-        return
+    """One image with its mask and ids."""
+    first, outlines = entry.images[0], [outline for one in drawn for outline in one.outlines]
     picture = entry_image(entry)
     _checked(drawn, picture.spatial, first)
     labels, ids, seen = _drawn(outlines, picture.spatial, meaning)
     _checked_seen(outlines, seen, meaning, first, say)
-    like, kind = picture, label_suffix(suffix_of(first) or ".tif")
-    write_labels(
-        made_folder(folder / "masks") / f"{name}{kind}", labels, like=like, colours=meaning.classes.colours
-    )
+    kind, colours = label_suffix(suffix_of(first) or ".tif"), meaning.classes.colours
+    write_labels(made_folder(folder / "masks") / f"{name}{kind}", labels, like=picture, colours=colours)
     if objects and ids is not None and meaning.objects:
         kind = ".tif" if ids.max(initial=0) > MOST_IN_PNG else kind
-        write_labels(made_folder(folder / "instances") / f"{name}{kind}", ids, like=like)
+        write_labels(made_folder(folder / "instances") / f"{name}{kind}", ids, like=picture)
     if len(entry.images) == 1:
-        linked(first, made_folder(folder / "images") / f"{name}{suffix}")
+        linked(first, made_folder(folder / "images") / f"{name}{_suffix(first)}")
     else:  # channel files become one image
-        write_image(made_folder(folder / "images") / f"{name}.tif", picture.array, like=like)
+        write_image(made_folder(folder / "images") / f"{name}.tif", picture.array, like=picture)
+
+
+def _suffix(path: Path) -> str:
+    """The end of a name that tells its kind, as it is written; of a folder of DICOM slices there is none."""
+    return path.name[len(stem_of(path)) :]
 
 
 def _drawn(
@@ -179,7 +215,13 @@ def _drawn(
     return np.stack([one[0] for one in planes]), None, set[int]().union(*(one[2] for one in planes))
 
 
-def _tiled(target: Path, image: LargeImage, outlines: Sequence[Outline], meaning: Meaning) -> set[int]:
+def _tiled(
+    target: Path,
+    image: LargeImage,
+    outlines: Sequence[Outline],
+    meaning: Meaning,
+    step: Callable[[], None],
+) -> set[int]:
     """Write the labels of a large image tile by tile; which outlines have pixels."""
     from tifffile import TiffWriter
 
@@ -198,6 +240,7 @@ def _tiled(target: Path, image: LargeImage, outlines: Sequence[Outline], meaning
                 )
                 seen.update(near[i] for i in there)
                 yield labels
+                step()
 
     palette = np.zeros((256, 3), np.uint16)
     colours = label_palette(meaning.classes.colours)

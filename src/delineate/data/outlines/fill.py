@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.data.outlines.outline import Outline, Ring
+from delineate.data.outlines.outline import Outline, Ring, following
 
 
 def inside(rings: Sequence[Ring], *, start: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -27,15 +27,23 @@ def inside(rings: Sequence[Ring], *, start: tuple[int, int], shape: tuple[int, i
     height, width = shape
     crossed = np.zeros((height, width + 1), np.uint8)
     for corners in rings:
-        y0, x0 = corners.T - np.reshape(start, (2, 1))
-        y1, x1 = np.roll(y0, -1), np.roll(x0, -1)
-        first = np.ceil(np.minimum(y0, y1) - 0.5).clip(0, height).astype(np.int64)
-        after = np.ceil(np.maximum(y0, y1) - 0.5).clip(0, height).astype(np.int64)
-        counts = after - first  # rows whose middles a side crosses
+        (y0, x0), (y1, x1) = (
+            corners.T - np.reshape(start, (2, 1)),
+            following(corners).T - np.reshape(start, (2, 1)),
+        )
+        above = np.minimum(np.maximum(np.ceil(y0 - 0.5), 0), height).astype(
+            np.int64
+        )  # rows whose middles lie above
+        below = following(above)
+        first, counts = (
+            np.minimum(above, below),
+            np.abs(below - above),
+        )  # the rows whose middles a side crosses
         side = np.repeat(np.arange(len(counts)), counts)
         rows = np.arange(len(side)) - np.repeat(np.cumsum(counts) - counts, counts) + first[side]
         along = (rows + 0.5 - y0[side]) / (y1 - y0)[side]
-        columns = np.ceil(x0[side] + along * (x1 - x0)[side] - 0.5).clip(0, width).astype(np.int64)
+        columns = np.ceil(x0[side] + along * (x1 - x0)[side] - 0.5)
+        columns = np.minimum(np.maximum(columns, 0), width).astype(np.int64)
         np.bitwise_xor.at(crossed, (rows, columns), np.uint8(1))
     return np.bitwise_xor.accumulate(crossed[:, :-1], axis=1).astype(bool)
 

@@ -50,7 +50,7 @@ class Meaning:
         """
         labels = np.full(shape, self.outside, np.uint8)
         ids = np.zeros(shape, np.int32)
-        seen = set()
+        seen, objects = set(), self.objects
         for place in in_order(outlines, self.regions):
             one = outlines[place]
             elsewhere = plane is not None and one.plane not in (None, plane)
@@ -60,7 +60,7 @@ class Meaning:
                 window, held = found
                 value = self.values[one.said]
                 labels[window][held] = value
-                ids[window][held] = place + 1 if one.said in self.objects else 0
+                ids[window][held] = place + 1 if one.said in objects else 0
                 seen.add(place)
         return labels, ids, seen
 

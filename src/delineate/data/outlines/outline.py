@@ -101,6 +101,11 @@ def round_(middle: tuple[float, float], half: tuple[float, float]) -> NDArray[np
     return corners
 
 
+def following(corners: NDArray[Any]) -> NDArray[Any]:
+    """The next corner of each, after the last the first."""
+    return np.concatenate((corners[1:], corners[:1]))
+
+
 def _twice_area(corners: Ring) -> float:
     rows, columns = corners.T
-    return float(np.sum(columns * np.roll(rows, -1) - np.roll(columns, -1) * rows))
+    return float(columns @ following(rows) - following(columns) @ rows)
