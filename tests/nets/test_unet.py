@@ -1,6 +1,7 @@
 """The U-Net keeps any size, its halo is exact, and folding its batch norms changes nothing."""
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -111,6 +112,13 @@ def test_folding_batch_norm_keeps_the_output_and_the_original(dims):
     assert not any(isinstance(m, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)) for m in light.modules())
     torch.testing.assert_close(light(image), before, rtol=0, atol=1e-12)
     torch.testing.assert_close(net(image), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("down", DOWN)
+@pytest.mark.parametrize("up", UP)
+def test_a_network_can_be_sent_to_another_process(down, up):
+    net, image = UNet(1, 2, width=2, levels=2, down=down, up=up).eval(), torch.rand(1, 1, 7, 9)
+    assert torch.equal(pickle.loads(pickle.dumps(net))(image), net(image))
 
 
 def test_without_skips_the_decoder_sees_only_the_coarse_path():

@@ -45,11 +45,12 @@ class MaxPooling(nn.Module):
 
     def __init__(self, *, channels: int, dims: int, circular: bool = False) -> None:
         super().__init__()
-        self.pool = {2: F.max_pool2d, 3: F.max_pool3d}[dims]
+        self.dims = dims
 
     def forward(self, x: Fine) -> Coarse:
         """Half the resolution."""
-        return self.pool(x, 2, ceil_mode=True)
+        pool = {2: F.max_pool2d, 3: F.max_pool3d}[self.dims]  # kept in the module, it could not be pickled
+        return pool(x, 2, ceil_mode=True)
 
     def needs(self, start: int, stop: int) -> tuple[int, int]:
         """Input interval on which outputs start..stop (half open) depend."""
