@@ -177,3 +177,22 @@ def test_the_label_of_unlabelled_pixels_is_no_class(score: Score) -> None:
 def test_it_has_a_page_worked_by_hand_and_a_row_in_the_index(score: Score) -> None:
     assert (DOCS / score.page).read_text(encoding="utf-8").startswith("# ")
     assert f"]({score.page})" in (DOCS / "index.md").read_text()
+
+
+@every_score
+@pytest.mark.parametrize("truth", [TRUTH.tolist(), np.ma.masked_equal(TRUTH, 2), np.array(1), None])
+def test_what_is_no_plain_array_of_pixels_is_refused(score: Score, truth: object) -> None:
+    with pytest.raises(DataError, match=r"truth is (no array of pixels|a masked array).*: (give|fill)"):
+        score.of(truth, PREDICTED, label=1, spacing=(1.0, 1.0))  # type: ignore[arg-type]
+
+
+@every_score
+@pytest.mark.parametrize("label", ["1", None, 1.5, math.nan])
+def test_a_label_that_is_no_whole_number_is_refused(score: Score, label: object) -> None:
+    with pytest.raises(DataError, match="give the index of a class"):
+        score.of(TRUTH, PREDICTED, label=label, spacing=(1.0, 1.0))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("label", [1, 1.0, True, np.uint8(1), np.float64(1)])
+def test_any_number_that_is_whole_is_a_label(label: int) -> None:
+    assert SCORES["dice"].of(TRUTH, PREDICTED, label=label, spacing=(1, 1)) == pytest.approx(10 / 17)

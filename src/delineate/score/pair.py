@@ -34,7 +34,7 @@ def slabs(array: NDArray[Any]) -> Iterator[slice]:
 def masks(truth: NDArray[Any], predicted: NDArray[Any], *, label: int) -> tuple[Mask, Mask]:
     """Where each of the two holds `label`, as booleans (*spatial); False where truth is UNLABELLED.
 
-    Raises DataError where the shapes differ, where an array is not of integers, or where label is UNLABELLED.
+    Raises DataError where the shapes differ, where an array is not of integers, or where label is UNLABELLED or no number.
 
     >>> masks(np.array([1, 0, 255]), np.array([1, 1, 1]), label=1)
     (array([ True, False, False]), array([ True,  True, False]))
@@ -56,6 +56,8 @@ def masks_and_gaps(
         raise DataError(
             f"label {UNLABELLED} means that nobody labelled a pixel: score a class from 0 to {UNLABELLED - 1}"
         )
+    if not isinstance(label, (int, np.integer)) and label not in range(UNLABELLED):
+        raise DataError(f"label is {label!r}: give the index of a class, a whole number")
     of_truth, of_predicted = truth == label, predicted == label
     if truth.max(initial=0) < UNLABELLED:  # which needs no mask
         return of_truth, of_predicted, None
@@ -65,8 +67,17 @@ def masks_and_gaps(
 
 
 def check_pair(truth: NDArray[Any], predicted: NDArray[Any]) -> None:
-    """Raise DataError unless both are arrays of integers (or booleans) of one shape."""
+    """Raise DataError unless both are arrays of integers (or booleans) of one shape; what is masked in them would count."""
     for what, array in (("truth", truth), ("the prediction", predicted)):
+        if not isinstance(array, np.ndarray) or array.ndim == 0:
+            raise DataError(
+                f"{what} is no array of pixels but a {type(array).__name__}: give a NumPy array (*spatial), such as "
+                "np.asarray(labels)"
+            )
+        if isinstance(array, np.ma.MaskedArray):
+            raise DataError(
+                f"{what} is a masked array: fill it, such as labels.filled({UNLABELLED}) for truth that nobody labelled there"
+            )
         if array.dtype.kind not in "iub":
             raise DataError(
                 f"{what} is {array.dtype}: give integer class indices, such as probabilities.argmax(axis=0)"
