@@ -105,6 +105,12 @@ def test_another_shape_is_refused() -> None:
 ids = arrays(np.int64, (4, 5), elements=st.sampled_from([0, 1, 2, 3, 70_000, 2**31]))
 
 
+@pytest.mark.parametrize("spacing", [0.5, (0.5,), (0.5, math.nan), (1, 1, 1), "mm"])
+def test_a_spacing_that_is_not_one_positive_number_per_axis_is_refused(spacing) -> None:
+    with pytest.raises(DataError, match="give one positive number per axis"):
+        match_objects(np.ones((2, 2), int), np.ones((2, 2), int), spacing=spacing)
+
+
 @given(ids, ids)
 def test_it_is_what_sets_of_pixels_and_the_best_assignment_give(
     truth: np.ndarray, predicted: np.ndarray

@@ -7,6 +7,7 @@ one to one without any search. Everything follows from one sparse table: how man
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from delineate.core import DataError
 from delineate.score.objects import FOUND_IOU, ObjectScores, Side, Unmatched
-from delineate.score.pair import check_pair
+from delineate.score.pair import check_pair, checked_spacing
 from delineate.score.partition import partition
 
 
@@ -33,7 +34,7 @@ def match_objects(
     consecutive. spacing: size of a pixel along each axis in array order, ones where None, for sizes.
     unlabelled: boolean (*spatial), pixels that belong to no object on either side; an object
     that lies there altogether does not exist. Neither side holds an object: no counts, every ratio nan.
-    Raises DataError where shapes differ or values are not integers.
+    Raises DataError where shapes differ, values are not integers, or spacing is not one positive number per axis.
 
     >>> found = match_objects(np.array([7, 7, 7, 0, 9]), np.array([2, 2, 0, 4, 0]))
     >>> found.tp, found.fp, found.fn, round(found.pq, 3), found.untouched
@@ -42,6 +43,7 @@ def match_objects(
     (Unmatched(id=9, pixels=1, size=1.0, centroid=(4.0,), covered=0.0),)
     """
     check_pair(truth, predicted)
+    voxel = math.prod(checked_spacing(spacing, axes=truth.ndim))
     if unlabelled is not None:
         if unlabelled.shape != truth.shape:
             raise DataError(
@@ -51,7 +53,6 @@ def match_objects(
     true, guess = _Objects(truth), _Objects(predicted)
     shared = _shared(true, guess)
     rows, columns, iou = _matched(true, guess, shared)
-    voxel = float(np.prod(spacing)) if spacing is not None else 1.0
     of_true = true.side(rows, np.bincount(shared.true, shared.pixels, minlength=len(true.ids)), voxel)
     of_guess = guess.side(columns, np.bincount(shared.guess, shared.pixels, minlength=len(guess.ids)), voxel)
     return ObjectScores(

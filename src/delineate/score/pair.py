@@ -93,7 +93,12 @@ def checked_spacing(spacing: Sequence[float] | None, *, axes: int) -> tuple[floa
     """The size of a voxel along each axis, ones where None; raises DataError unless it is one positive number per axis."""
     if spacing is None:
         return (1.0,) * axes
-    size = tuple(float(s) for s in spacing)
+    try:
+        size = tuple(float(s) for s in spacing)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"spacing is {spacing!r}: give one positive number per axis, in array order, such as {(1.0,) * axes}"
+        ) from error
     if len(size) != axes or not all(0 < s < float("inf") for s in size):
         raise DataError(
             f"spacing is {size} for {axes} spatial axes: give one positive number per axis, in array order"
