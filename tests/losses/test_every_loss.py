@@ -165,6 +165,14 @@ def test_labels_may_be_int64(loss):
     assert float(loss(logits, labels.long())) == float(loss(logits, labels))
 
 
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32, torch.uint64])
+def test_labels_may_be_of_any_unsigned_integers_that_a_mask_file_holds(loss, dtype):
+    logits, labels = drawn(3, 6, 7)
+    assert loss(logits, labels.to(dtype)) == loss(logits, labels)
+    with pytest.raises(DataError, match="neither a class"):
+        loss(logits, torch.full_like(labels, 3).to(dtype))
+
+
 def test_two_classes_agree_with_three_of_which_one_is_impossible(loss):
     logits, labels = drawn(2, 6, 6)
     padded = torch.cat([logits, torch.full_like(logits[:, :1], -1e4)], 1)

@@ -87,6 +87,8 @@ def narrowed(labels: Tensor, *, classes: int) -> Tensor | None:
     if labels.numel() == 0:
         return labels.to(torch.uint8)
     if labels.dtype != torch.uint8:
+        if labels.dtype in (torch.uint16, torch.uint32, torch.uint64):  # of which torch asks no extremes
+            labels = labels.to(torch.int64)
         low, high = labels.aminmax()
         if low < 0 or high > UNLABELLED:
             return None
