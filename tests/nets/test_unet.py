@@ -129,7 +129,17 @@ def test_without_skips_the_decoder_sees_only_the_coarse_path():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"dims": 4}, {"levels": 0}, {"width": 0}, {"down": "average"}, {"up": "cubic"}]
+    "wrong",
+    [
+        {"dims": 4},
+        {"levels": 0},
+        {"levels": "3"},
+        {"width": 0},
+        {"width": 2.5},
+        {"widest": 0},
+        {"down": "average"},
+        {"up": "cubic"},
+    ],
 )
 def test_a_setting_that_cannot_be_built_is_refused(wrong):
     with pytest.raises(ValueError, match=r"choose|give"):

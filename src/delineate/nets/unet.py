@@ -11,6 +11,7 @@ import itertools
 from functools import partial
 from typing import cast
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -58,10 +59,11 @@ class UNet(nn.Module):
         equivariant: bool = False,
     ) -> None:
         super().__init__()
-        if dims not in (2, 3) or min(levels, width, in_channels, classes, shuffle) < 1:
+        numbers = (levels, width, in_channels, classes, shuffle, widest)
+        if dims not in (2, 3) or not all(isinstance(n, (int, np.integer)) and n > 0 for n in numbers):
             raise ValueError(
-                f"a U-Net of {dims} dims, {levels} levels, width {width}, {in_channels} channels, {classes} classes "
-                "cannot be built: give 2 or 3 dims and positive numbers"
+                f"a U-Net of {dims} dims, {levels} levels, width {width} up to {widest}, {in_channels} channels, {classes} "
+                f"classes, shuffle {shuffle} cannot be built: give 2 or 3 dims and positive whole numbers"
             )
         if down not in DOWN or up not in UP:
             raise ValueError(
