@@ -125,8 +125,11 @@ def test_images_with_different_numbers_of_channels_are_refused():
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [
-        ({"patch": -8}, "patch is -8: give a positive number"),
-        ({"batch": 0}, "batch is 0: give a positive number"),
+        ({"patch": -8}, "patch is -8: give a positive whole number"),
+        ({"patch": (16, 64, 64)}, r"patch is \(16, 64, 64\): give a positive whole number"),
+        ({"batch": 0}, "batch is 0: give a positive whole number"),
+        ({"width": 4.5}, "width is 4.5: give a positive whole number"),
+        ({"learning_rate": "fast"}, "learning rate is fast: give a positive number"),
         ({"width": -1}, "width is -1"),
         ({"levels": 0}, "levels is 0"),
         ({"shuffle": 0}, "shuffle is 0"),

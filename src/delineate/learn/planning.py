@@ -186,8 +186,11 @@ def _possible(wanted: Overrides, cases: Sequence[Case], *, begun: bool) -> None:
     """
     for item in ("patch", "batch", "width", "levels", "shuffle", "learning_rate"):
         value = getattr(wanted, item)
-        if value is not None and not value > 0:
-            raise DataError(f"{item.replace('_', ' ')} is {value}: give a positive number")
+        rate = item == "learning_rate"
+        numbers = (int, float, np.number) if rate else (int, np.integer)
+        if value is not None and not (isinstance(value, numbers) and value > 0):
+            whole = "" if rate else "whole "
+            raise DataError(f"{item.replace('_', ' ')} is {value}: give a positive {whole}number")
     if wanted.dims not in (None, 2, 3):
         raise DataError(f"dims is {wanted.dims}: give 2 for pictures or slices, 3 for volumes")
     if wanted.dims == 3 and any(len(case.spatial) == 2 for case in cases):
