@@ -105,10 +105,17 @@ def test_another_shape_is_refused() -> None:
 ids = arrays(np.int64, (4, 5), elements=st.sampled_from([0, 1, 2, 3, 70_000, 2**31]))
 
 
+def test_a_mask_of_booleans_has_no_ids_and_is_sent_to_get_some() -> None:
+    mask = np.array([[True, False, True]])
+    for pair in ((mask, mask), (mask, components(mask)), (components(mask), mask)):
+        with pytest.raises(DataError, match=r"give ids, such as those of `components\(mask\)`"):
+            match_objects(*pair)
+
+
 @pytest.mark.parametrize("spacing", [0.5, (0.5,), (0.5, math.nan), (1, 1, 1), "mm"])
-def test_a_spacing_that_is_not_one_positive_number_per_axis_is_refused(spacing) -> None:
+def test_a_spacing_that_is_not_one_positive_number_per_axis_is_refused(spacing: object) -> None:
     with pytest.raises(DataError, match="give one positive number per axis"):
-        match_objects(np.ones((2, 2), int), np.ones((2, 2), int), spacing=spacing)
+        match_objects(np.ones((2, 2), int), np.ones((2, 2), int), spacing=spacing)  # type: ignore[arg-type]
 
 
 @given(ids, ids)

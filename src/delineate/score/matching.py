@@ -34,7 +34,8 @@ def match_objects(
     consecutive. spacing: size of a pixel along each axis in array order, ones where None, for sizes.
     unlabelled: boolean (*spatial), pixels that belong to no object on either side; an object
     that lies there altogether does not exist. Neither side holds an object: no counts, every ratio nan.
-    Raises DataError where shapes differ, values are not integers, or spacing is not one positive number per axis.
+    Raises DataError where shapes differ, values are not integers (booleans are no ids), or spacing is not one positive
+    number per axis.
 
     >>> found = match_objects(np.array([7, 7, 7, 0, 9]), np.array([2, 2, 0, 4, 0]))
     >>> found.tp, found.fp, found.fn, round(found.pq, 3), found.untouched
@@ -43,6 +44,8 @@ def match_objects(
     (Unmatched(id=9, pixels=1, size=1.0, centroid=(4.0,), covered=0.0),)
     """
     check_pair(truth, predicted)
+    if truth.dtype == bool or predicted.dtype == bool:
+        raise DataError("booleans tell no object from another: give ids, such as those of `components(mask)`")
     voxel = math.prod(checked_spacing(spacing, axes=truth.ndim))
     if unlabelled is not None:
         if unlabelled.shape != truth.shape:
