@@ -110,3 +110,10 @@ def test_a_probability_that_does_not_count_may_be_anything() -> None:
     assert (found.ece, found.pixels.sum()) == (0, 2)
     with pytest.raises(DataError, match="1 of 2 probabilities are not finite"):
         calibration(truth, np.array([[1.0, math.nan, 0.0, 0.0]]), label=1)
+
+
+def test_what_is_to_count_is_told_in_booleans_of_the_same_shape() -> None:
+    truth, likely = np.array([[1, 0], [1, 0]]), np.full((2, 2), 0.5)
+    for within in (np.array([[1, 0], [0, 0]]), np.ones((2, 3), bool)):
+        with pytest.raises(DataError, match="give booleans of one shape"):
+            calibration(truth, likely, label=1, within=within)

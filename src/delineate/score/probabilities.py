@@ -60,7 +60,7 @@ def calibration(
 
     truth: (*spatial) class indices; UNLABELLED pixels do not count. likely: (*spatial) from 0 to 1. within: (*spatial), the
     only pixels that count; None for all. No pixel: every score nan.
-    Raises DataError where shapes differ, and for values that count and are nan or outside 0 to 1.
+    Raises DataError where shapes differ, where within is not boolean, and for values that count and are nan or outside 0 to 1.
 
     >>> truth, likely = np.array([[1, 1, 1, 0]]), np.array([[0.9, 0.9, 0.9, 0.9]])
     >>> found = calibration(truth, likely, label=1)  # 0.9 was promised, 3 of 4 came true
@@ -68,6 +68,10 @@ def calibration(
     (0.15, 0.21)
     """
     _check(truth, likely)
+    if within is not None and (within.dtype != bool or within.shape != truth.shape):
+        raise DataError(
+            f"within is {within.dtype} of shape {within.shape} for truth of shape {truth.shape}: give booleans of one shape"
+        )
     counts = truth != UNLABELLED if within is None else within & (truth != UNLABELLED)
     _check_range(likely[counts])
     chosen, there = likely[counts].astype(np.float64), (truth == label)[counts]
