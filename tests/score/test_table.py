@@ -3,8 +3,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 
-from delineate.core import ClassTable
+from delineate.core import ClassTable, DataError
 from delineate.score import SCORES, ScoreTable, score_case
 
 CLASSES = ClassTable(("background", "cell"))
@@ -114,3 +115,9 @@ def test_unlabelled_pixels_enter_no_count() -> None:
     predicted = np.ones_like(truth)
     counts = score_case(truth, predicted, classes=CLASSES).counts["cell"]
     assert (counts.truth, counts.predicted, counts.both) == (2, 4, 2)
+
+
+@pytest.mark.parametrize("spacing", [(2.0,), 2.0, (1.0, float("nan"))])
+def test_a_spacing_that_does_not_fit_is_refused_whatever_is_scored(spacing) -> None:
+    with pytest.raises(DataError, match="give one positive number per axis"):
+        score_case(CELL, CELL, classes=CLASSES, spacing=spacing, scores=[SCORES["dice"]])

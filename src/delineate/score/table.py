@@ -19,7 +19,7 @@ from delineate.score.interval import Interval, Intervals, intervals, ratio_inter
 from delineate.score.matching import match_objects
 from delineate.score.objects import ObjectScores, pool_objects
 from delineate.score.overlap import Counts, counted, pooled
-from delineate.score.pair import check_pair
+from delineate.score.pair import check_pair, checked_spacing
 from delineate.score.probabilities import Calibration, border_band, calibration, pool_calibrations
 from delineate.score.registry import SCORES, Score
 from delineate.score.summary import Summary, summarise
@@ -254,7 +254,7 @@ def score_case(
     truth, predicted: (*spatial) class indices, UNLABELLED allowed in truth. spacing: in `unit`, array order;
     ones where empty. Objects are scored where both id arrays (*spatial) are given. probabilities: (*spatial) by
     class name. reread: see CaseScores.
-    Raises DataError where shapes differ, values are not integers, or probabilities are none.
+    Raises DataError where shapes differ, values are not integers, spacing does not fit, or probabilities are none.
 
     >>> cells = ClassTable(("background", "cell"))
     >>> scores = score_case(np.array([[1, 1, 0]]), np.array([[1, 0, 0]]), classes=cells).values["cell"]
@@ -263,7 +263,7 @@ def score_case(
      'hausdorff': 1.0, 'hausdorff95': 1.0, 'average_surface_distance': 0.333}
     """
     check_pair(truth, predicted)
-    size = tuple(float(s) for s in spacing) or (1.0,) * truth.ndim
+    size = checked_spacing(spacing if np.size(spacing) else None, axes=truth.ndim)
     values, counts, farthest = {}, {}, {}
     for label, class_name in enumerate(classes.names[1:], start=1):
         counts[class_name] = counted(truth, predicted, label=label)
