@@ -1,6 +1,6 @@
 """What flows through Delineate: cases, class tables, the method protocol, errors. NumPy only."""
 
-from delineate.core.case import UNLABELLED, Case
+from delineate.core.case import UNLABELLED, Case, check_pixels
 from delineate.core.classes import ClassTable
 from delineate.core.errors import (
     DataError,
@@ -38,6 +38,7 @@ __all__ = [
     "TrainingError",
     "ahead",
     "available_bytes",
+    "check_pixels",
     "checked_seed",
     "folder_to_fill",
     "foreground",
