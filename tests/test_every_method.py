@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 
 from delineate import flow
 from delineate.classical import (
@@ -27,7 +28,7 @@ from delineate.classical import (
     Triangle,
     Watershed,
 )
-from delineate.core import Case, ClassTable, Method, ModelError, NotFittedError
+from delineate.core import Case, ClassTable, DataError, Method, ModelError, NotFittedError
 from delineate.learn import Overrides, UNetMethod
 
 
@@ -197,6 +198,27 @@ def test_an_image_with_another_channel_count_is_refused(factory):
     method = fitted(factory, "RGB")
     with pytest.raises(ModelError, match="channels"):
         method.predict(blobs(32, 32, channels=2).image)
+
+
+@pytest.mark.parametrize(
+    ("odd", "remedy"),
+    [
+        (lambda image: image.tolist(), "give a NumPy array"),
+        (torch.from_numpy, "give a NumPy array"),
+        (lambda image: image.astype(complex), r"give real numbers, such as np\.abs"),
+        (lambda image: np.ma.masked_less(image, 100), "fill what is masked"),
+    ],
+    ids=["list", "tensor", "complex", "masked"],
+)
+def test_what_is_no_array_of_real_numbers_is_refused_with_a_remedy(factory, odd, remedy):
+    with pytest.raises(DataError, match=remedy):
+        fitted(factory, "2D").predict(odd(blobs(32, 32).image))
+
+
+@pytest.mark.parametrize("shape", [(), (32, 32), (0, 32, 1)])
+def test_an_image_without_a_channel_axis_or_without_pixels_is_refused(factory, shape):
+    with pytest.raises(ModelError, match="has shape"):
+        fitted(factory, "2D").predict(np.ones(shape))
 
 
 def test_a_grey_image_that_is_stored_in_colour_is_a_grey_image(factory):

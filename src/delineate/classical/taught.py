@@ -23,6 +23,7 @@ from delineate.core import (
     DataError,
     ModelError,
     NotFittedError,
+    check_pixels,
     made_folder,
     written_whole,
 )
@@ -85,18 +86,20 @@ class Taught(ABC, Generic[Settings]):
         """Probabilities (classes, *spatial) for an image (*spatial, channels).
 
         A constant image is background throughout. Raises NotFittedError before `fit`, ModelError where the image
-        has other channels than those fitted on, DataError where it holds NaN or infinite pixels.
+        has other channels than those fitted on, DataError where it is no array of finite numbers.
         """
         settings = self.fitted()
         return self.likely(self.checked(image), settings)
 
     def checked(self, image: NDArray[Any]) -> NDArray[Any]:
         """The image (*spatial, channels) as the method takes it: of a grey one that is stored in colour, one channel where
-        it was fitted on one. Raises ModelError where it does not fit, DataError where it is not finite.
+        it was fitted on one. Raises ModelError where it does not fit, DataError where it is no array of finite numbers.
         """
         wanted = self.in_channels
-        image = as_grey(image) if wanted == 1 else image
-        if image.ndim not in (3, 4) or image.shape[-1] != wanted:
+        check_pixels(image)
+        if wanted == 1 and image.ndim in (3, 4):
+            image = as_grey(image)
+        if image.ndim not in (3, 4) or image.shape[-1] != wanted or 0 in image.shape:
             raise ModelError(
                 f"the image has shape {image.shape} but the model was fitted on {counted(wanted, 'channel')}: "
                 "give (*spatial, channels) with as many"

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from delineate.core import ModelError
+from delineate.core import ModelError, check_pixels
 from delineate.data.conditions import amount_of_dye, illumination_of
 from delineate.data.grey import as_grey
 from delineate.data.problem import counted
@@ -43,7 +43,7 @@ def answered(
     tile: pixels along each axis that a tile keeps (None: as large as is sensible). flips: average over the
     mirrored images. shifts: average over so many shifted copies, see `shift_averaged`. See `part_runner` for what computes it.
     Raises ModelError where the image has other axes or channels than the model, or where tiles are asked of an equivariant
-    model, in which every pixel has a say in how the whole image is sampled.
+    model, in which every pixel has a say in how the whole image is sampled; DataError where it is no array of finite numbers.
 
     >>> from delineate.data.samples import coins
     >>> from delineate.learn import UNetMethod
@@ -136,6 +136,7 @@ def softmax(logits: Tensor, temperature: float) -> Tensor:
 
 def ready(plan: Plan, image: NDArray[Any], *, name: str = "the image") -> Tensor:
     """The image as the network wants it: (channels, *spatial), normalised; raises where it does not fit the plan."""
+    check_pixels(image, name=name)
     if image.ndim not in (3, 4) or (plan.dims == 3 and image.ndim != 4) or 0 in image.shape:
         raise ModelError(
             f"{name} has shape {image.shape} but the model works on {plan.dims} spatial axes and a channel axis: "

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from delineate.core import ClassTable, DataError, ModelError, tempered
+from delineate.core import ClassTable, DataError, ModelError, check_pixels, tempered
 from delineate.data.problem import counted
 from delineate.inference.answers import Outputs, as_probabilities, check_outputs, outputs_of
 from delineate.inference.coarse import enlarged, fraction_of, told
@@ -122,6 +122,7 @@ class OnnxModel:
         self, image: NDArray[Any], *, flips: bool = False, tile: int | None = None
     ) -> NDArray[np.float32]:
         """Probabilities, then offsets where the model gives them: (classes [+ dims], *spatial)."""
+        check_pixels(image)
         if flips:
             raise DataError("an ONNX model is not averaged over mirrored images: leave --tta out")
         if tile is not None and tile < 1:
