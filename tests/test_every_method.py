@@ -229,3 +229,9 @@ def test_a_grey_image_that_is_stored_in_colour_is_a_grey_image(factory):
 def test_what_learnt_from_grey_images_stored_in_colour_takes_grey_ones(factory):
     method, grey = fitted(factory, "RGB"), blobs(32, 32, seed=5).image
     np.testing.assert_array_equal(method.predict(grey), method.predict(grey.repeat(3, axis=-1)))
+
+
+def test_cases_may_come_one_after_the_other_and_one_alone_is_told_to_come_in_a_list():
+    assert flow.train((blobs(32, 32, seed=seed) for seed in range(2)), method="otsu").name == "otsu"
+    with pytest.raises(DataError, match=r"give \[case\]"):
+        flow.train(blobs(32, 32), method="otsu")

@@ -120,6 +120,9 @@ def data_set(
             masks_are=masks_are,
             classes=classes,
         )
+    if isinstance(data, Case):
+        raise DataError("there is a single case where a list of them belongs: give [case]")
+    data = tuple(data)
     seen = [
         int(case.labels[case.labels != UNLABELLED].max(initial=1)) for case in data if case.labels is not None
     ]
