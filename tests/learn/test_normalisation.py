@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from delineate.classical.taught import check_finite
 from delineate.core import DataError
+from delineate.data.faults import image_problems
+from delineate.data.picture import Picture
 from delineate.learn.normalisation import NORMALISATIONS, Normalisation, normalised, scale_of, scale_of_parts
 
 
@@ -52,3 +55,16 @@ def test_an_image_that_comes_in_parts_is_scaled_as_at_once(monkeypatch, kind, br
         assert (parts.low[0], parts.span[0]) == (low, high - low)
     np.testing.assert_allclose(parts.low, whole.low, rtol=1e-5)
     np.testing.assert_allclose(parts.span, whole.span, rtol=1e-5)
+
+
+def test_a_pixel_that_is_nan_in_every_channel_is_one_pixel_wherever_it_is_told():
+    image = np.zeros((4, 5, 3))
+    image[1, 2] = np.nan
+    with pytest.raises(DataError, match="the image has 1 pixels"):
+        normalised(image, Normalisation())
+    with pytest.raises(DataError, match="the image has 1 pixels"):
+        check_finite(image, name="the image")
+    (problem,) = image_problems(
+        Picture(image, (1.0, 1.0), "px", None, ".tif", ()), name="a.tif", where="a.tif"
+    )
+    assert "holds 1 pixels" in str(problem)

@@ -212,8 +212,9 @@ def known(case: Case) -> NDArray[np.uint8]:
 
 
 def check_finite(image: NDArray[Any], *, name: str) -> None:
-    """Raise DataError where pixels are NaN or infinite."""
-    if bad := int(np.count_nonzero(~np.isfinite(image))):
+    """Raise DataError where pixels of an image (*spatial, channels) are NaN or infinite."""
+    if not (good := np.isfinite(image)).all():
+        bad = int(np.count_nonzero(~good.all(-1)))
         raise DataError(
             f"{name} has {bad} pixels that are NaN or infinite: replace them, for example by the median"
         )

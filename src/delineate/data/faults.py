@@ -26,7 +26,7 @@ def image_problems(picture: Picture, *, name: str, where: str) -> list[Problem]:
     """
     array = picture.array
     if array.dtype.kind == "f":
-        wrong = int(array.size - np.isfinite(array).sum())
+        wrong = int(np.count_nonzero(~np.isfinite(array).all(-1)))
         if wrong:
             return [
                 Problem(

@@ -108,7 +108,7 @@ def _finite(image: NDArray[Any], name: str) -> NDArray[np.float32]:
     """A float32 copy (channels, *spatial) of finite numbers."""
     channels = np.moveaxis(np.asarray(image), -1, 0).astype(np.float32, order="C")
     if image.dtype.kind == "f" and not np.isfinite(channels).all():
-        bad = int((~np.isfinite(channels)).sum())
+        bad = int((~np.isfinite(channels)).any(axis=0).sum())
         raise DataError(
             f"{name} has {bad} pixels that are NaN or infinite: replace them, for example by the median"
         )
