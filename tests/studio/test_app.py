@@ -18,6 +18,7 @@ from PIL import Image
 from delineate.core import UNLABELLED, DataError
 from delineate.data import samples
 from delineate.studio import Session, begun
+from delineate.studio import project as project_module
 from delineate.studio.rounds import begun_round
 from delineate.studio.serving import _is_no_ending, listening
 from served import KEY, served
@@ -112,6 +113,23 @@ def test_pictures_come_as_they_are_to_be_seen(browser: httpx.Client) -> None:
     assert (about["depth"], about["height"], about["width"]) == (1, 85, 170)
     assert shown.size == (170, 85)
     assert Image.open(BytesIO(browser.get("/api/thumbnail", params={"name": NAME}).content)).size[0] == 150
+
+
+def test_a_long_list_leaves_the_picture_that_is_shown_in_memory(
+    browser: httpx.Client, taught: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.get("/api/picture", params={"name": NAME})
+    read: list[str] = []
+    as_before = project_module.files.entry_image
+    monkeypatch.setattr(
+        project_module.files, "entry_image", lambda entry: (read.append(entry.name), as_before(entry))[1]
+    )
+    others = [name for name in taught.project.entries if name != NAME]
+    for name in others:
+        assert browser.get("/api/thumbnail", params={"name": name}).status_code == 200
+    browser.get("/api/picture", params={"name": NAME})
+    assert len(others) > 3
+    assert NAME not in read
 
 
 def test_a_stroke_arrives_where_it_was_drawn(browser: httpx.Client, taught: Session) -> None:

@@ -104,3 +104,13 @@ def test_what_cannot_be_done_yet_is_said_on_the_page(page: Any) -> None:
     page.locator("#train").click()
     page.wait_for_selector("#error", state="visible")
     assert "nothing is drawn of background and coin yet" in page.locator("#error").inner_text()
+
+
+def test_an_image_that_cannot_be_read_is_marked_in_the_list(page: Any, project: Project) -> None:
+    project.entry(NAMES[1]).images[0].write_bytes(b"no image")
+    page.reload()
+    page.wait_for_selector(f"nav [data-name={NAMES[1]}] .broken")
+    page.locator(f"nav [data-name={NAMES[1]}]").click()
+    page.wait_for_selector("#error", state="visible")
+    assert "cannot be read" in page.locator("#error").inner_text()
+    assert page.locator("nav .broken").count() == 1

@@ -87,18 +87,26 @@ class Project:
 
     def picture(self, name: str) -> Picture:
         """An image with its spacing; raises DataError where it cannot be read or is too large for a page."""
-        entry = self.entry(name)
         with self._lock:
             if name not in self._pictures:
-                if is_too_large(entry):
-                    raise DataError(f"{name} does not fit into memory: crop windows out of it and take these")
-                picture = files.entry_image(entry)
-                if (pixels := int(np.prod(picture.spatial[-2:]))) > MOST_PIXELS:
-                    raise DataError(
-                        f"{name} has {pixels / 1e6:.0f} million pixels, more than a page shows at once: crop windows out of it"
-                    )
-                _keep(self._pictures, name, picture)
+                _keep(self._pictures, name, self._read_picture(name))
             return _keep(self._pictures, name, self._pictures[name])
+
+    def glance(self, name: str) -> Picture:
+        """As `picture`, in nobody's way: who draws does not wait for it, and what is in memory stays there."""
+        held = self._pictures.get(name)
+        return self._read_picture(name) if held is None else held
+
+    def _read_picture(self, name: str) -> Picture:
+        entry = self.entry(name)
+        if is_too_large(entry):
+            raise DataError(f"{name} does not fit into memory: crop windows out of it and take these")
+        picture = files.entry_image(entry)
+        if (pixels := int(np.prod(picture.spatial[-2:]))) > MOST_PIXELS:
+            raise DataError(
+                f"{name} has {pixels / 1e6:.0f} million pixels, more than a page shows at once: crop windows out of it"
+            )
+        return picture
 
     def labels(self, name: str) -> NDArray[np.uint8]:
         """What is said of an image: (*spatial) class indices, UNLABELLED where nothing is. Not to be written to."""

@@ -1,11 +1,12 @@
 // The page: which image is shown, what is drawn on it, what is being done with it. Read `open` and `take`.
 
-import { Refused, ask, bytes, picture, read, thumbnailAddress } from "./api.js";
+import { Refused, ask, bytes, picture, read } from "./api.js";
 import { byId, colour, made } from "./dom.js";
 import { Easel } from "./easel.js";
 import { listen } from "./keys.js";
 import { showProgress, showResults, showSaid } from "./panels.js";
 import { Strokes } from "./strokes.js";
+import { thumbnail } from "./thumbnails.js";
 
 const BACKGROUND = [90, 150, 255]; // black strokes cannot be seen
 
@@ -63,7 +64,7 @@ function listImages() {
   if (list.childElementCount !== state.images.length) {
     list.replaceChildren(...state.images.map((name) => {
       const button = made("button", { title: name, onclick: () => tried(() => open(name)) },
-        made("img", { src: thumbnailAddress(name), loading: "lazy", alt: "" }), made("span", { className: "name", textContent: name }),
+        thumbnail(name), made("span", { className: "name", textContent: name }),
         made("span", { className: "marks" }));
       button.dataset.name = name;
       return button;
