@@ -75,6 +75,12 @@ def test_an_image_of_one_value_is_grey() -> None:
     assert (stretched(np.full((2, 2, 1), 7)) == 127).all()
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_pictures_of_whole_numbers_are_the_same_as_those_of_the_same_numbers_with_a_point(kind: type) -> None:
+    image = np.random.default_rng(0).integers(0, 250, (40, 50, 3)).astype(kind)
+    assert (stretched(image) == stretched(image.astype(np.float32))).all()
+
+
 def test_each_kind_of_mistake_has_its_colour() -> None:
     black = np.zeros((1, 6, 3), np.uint8)
     truth = np.array([[0, 1, 1, 0, 1, 255]])

@@ -125,18 +125,26 @@ def stretched(image: NDArray[Any]) -> Rgb:
     [[[0, 0, 0], [127, 127, 127], [255, 255, 255]]]
     """
     channels = image.shape[-1]
-    values = image[..., : 3 if channels > 2 else channels].astype(np.float32)
-    finite = np.isfinite(values)
-    sample = values[finite]
-    low, high = (
-        np.percentile(sample[:: max(1, sample.size // 500_000)], (0.5, 99.5)) if sample.size else (0, 0)
-    )
-    scale = 255 / (high - low) if high > low else 0
-    scaled = np.where(finite, np.clip((values - low) * scale, 0, 255) if scale else np.float32(127), 0)
-    scaled = scaled.astype(np.uint8)
+    image = image[..., : 3 if channels > 2 else channels]
+    if image.dtype in (np.uint8, np.uint16):  # few values, many pixels: each value once
+        every = np.arange(np.iinfo(image.dtype).max + 1).astype(np.float32)
+        scaled: Rgb = _scaled(every, image.ravel())[image]
+    else:
+        values = image.astype(np.float32)
+        scaled = _scaled(values, values[np.isfinite(values)])
     if channels == 1:
         return np.repeat(scaled, 3, axis=-1)
     return scaled[..., [1, 0, 1]] if channels == 2 else scaled
+
+
+def _scaled(values: NDArray[np.float32], seen: NDArray[Any]) -> Rgb:
+    """Values as uint8, from the 0.5 % to the 99.5 % percentile of those that are seen in the image; not finite ones as 0."""
+    sample = seen[:: max(1, seen.size // 500_000)].astype(np.float32)
+    low, high = np.percentile(sample, (0.5, 99.5)) if sample.size else (0, 0)
+    scale = 255 / (high - low) if high > low else 0
+    light = np.clip((values - low) * scale, 0, 255) if scale else np.float32(127)
+    shown: Rgb = np.where(np.isfinite(values), light, 0).astype(np.uint8)
+    return shown
 
 
 def montage(pictures: Sequence[Rgb]) -> Rgb:
