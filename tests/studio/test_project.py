@@ -299,6 +299,30 @@ def test_classes_are_renamed_and_added_but_not_taken_away_while_drawn(project: P
     assert Project(project.folder).classes.names == ("table", "nucleus")
 
 
+def test_a_class_that_is_added_after_the_first_strokes_is_trained_with_them(project: Project) -> None:
+    first, second = list(project.entries)[:2]
+    project.name_classes(["background", "coin", "rust"])
+    project.draw(first, np.array([[0, 1, 2]], np.uint8), at=(0, 4, 4))
+    project.name_classes(["background", "coin", "rust", "hole"])
+    project.draw(second, np.array([[0, 1, 3]], np.uint8), at=(0, 4, 4))
+    cases = files.load(project.folder).cases
+    assert {case.name: np.unique(case.labels).tolist() for case in cases} == {
+        first: [0, 1, 2, UNLABELLED],
+        second: [0, 1, 3, UNLABELLED],
+    }
+
+
+def test_strokes_of_one_project_in_other_palettes_are_the_same_strokes(project: Project) -> None:
+    first, second = list(project.entries)[:2]
+    for name, colours in ((first, ((0, 0, 0), (9, 9, 9))), (second, ((0, 0, 0), (5, 5, 5)))):
+        project.draw(name, np.array([[0, 1]], np.uint8), at=(0, 4, 4))
+        path = project.folder / "scribbles" / f"{name}.png"
+        write_labels(path, project.labels(name), colours=colours)
+    again = Project(project.folder)
+    assert [np.unique(case.labels).tolist() for case in files.load(again.folder).cases] == [[0, 1, 255]] * 2
+    assert again.counts == {first: [1, 1], second: [1, 1]}
+
+
 def test_a_damaged_project_says_so(project: Project) -> None:
     (project.folder / "studio.json").write_text("{")
     with pytest.raises(DataError, match="damaged"):

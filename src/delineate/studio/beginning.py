@@ -191,7 +191,7 @@ def _bring_labels(project: Project, found: DataSet, named: Mapping[str, Entry], 
         full += 1
         suffix = label_suffix(suffix_of(project.entry(name).images[0]) or ".tif")
         masks = made_folder(project.folder / "masks")
-        write_labels(masks / f"{name}{suffix}", case.labels, like=picture, colours=found.classes.colours)
+        write_labels(masks / f"{name}{suffix}", case.labels, like=picture)
         if case.objects is not None:
             objects = made_folder(project.folder / "instances")
             write_labels(objects / f"{name}{suffix}", case.objects, like=picture)

@@ -36,6 +36,7 @@ from delineate.data.formats import label_suffix, read_mask, stem_of, suffix_of, 
 from delineate.data.large_case import is_too_large
 from delineate.data.legend import UNSAID
 from delineate.data.matching import image_files
+from delineate.data.picture import label_palette
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class Project:
         self._names = tuple(_names_in(folder))
         self._pictures: OrderedDict[str, Picture] = OrderedDict()
         self._labels: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()
-        self._counts = {name: _counted(_read(path)) for name, path in self._drawn.items()}
+        self._counts = {name: _counted(_read(path, recolour=True)) for name, path in self._drawn.items()}
         self._seen: dict[str, int | None] = {}  # when the file of labels was written that is in memory
 
     @property
@@ -155,12 +156,7 @@ class Project:
             box[values != KEEP] = values[values != KEEP]
             path = self._drawn.get(name)
             if _counted(labels).any():
-                path = write_labels(
-                    path or self._target(name),
-                    labels,
-                    like=self.picture(name),
-                    colours=self.classes.colours,
-                )
+                path = write_labels(path or self._target(name), labels, like=self.picture(name))
             elif path is not None:
                 path.unlink(missing_ok=True)
                 path = None
@@ -208,13 +204,17 @@ def _files_in(folder: Path) -> list[Path]:
     return image_files(folder) if folder.is_dir() else []
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
-    array = read_mask(path).array
-    if array.dtype != np.uint8 or array.ndim > 3:
+def _read(path: Path, *, recolour: bool = False) -> NDArray[np.uint8]:
+    """The labels in a file. recolour: give it the palette of what is drawn now, where it has another: files of one folder
+    whose palettes differ, as those of few and of many classes once did, are read by their colours."""
+    mask = read_mask(path)
+    if mask.array.dtype != np.uint8 or mask.array.ndim > 3:
         raise DataError(
-            f"{path} holds {array.dtype} of shape {array.shape}, not the classes of a project: take it away"
+            f"{path} holds {mask.array.dtype} of shape {mask.array.shape}, not the classes of a project: take it away"
         )
-    return array
+    if recolour and mask.palette is not None and not np.array_equal(mask.palette, label_palette(None)):
+        write_labels(path, mask.array, like=mask)
+    return mask.array
 
 
 def _counted(labels: NDArray[Any]) -> NDArray[np.int64]:
