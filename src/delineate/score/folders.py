@@ -174,8 +174,8 @@ def class_index(predicted: ClassTable, truth: ClassTable) -> tuple[Index, list[s
         ]
         return None, [f"classes of prediction and truth are taken in their order: {listed(pairs)}"]
     raise DataError(
-        f"the prediction has the classes {listed(predicted.names)} but truth has {listed(truth.names)}: name truth's "
-        "classes in a classes.json beside its masks, as the prediction does"
+        f"the prediction has the classes {listed(predicted.names)} but truth has {listed(truth.names)}: give each of the "
+        "former its value in a classes.json beside truth's masks, one that no pixel has where there is none of it"
     )
 
 

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from delineate import flow
 from delineate.core import DataError, DelineateError
+from delineate.data.labelled import load_masks
 from delineate.data.problem import listed
+from delineate.score.folders import class_index
 from delineate.studio.project import Project
 from delineate.studio.rounds import Round, begun_round, rounds_in
 from delineate.studio.work import Stopped, Work
@@ -140,6 +142,7 @@ class Session:
         chosen, test = self.round(number), self._test()
 
         def do(work: Work) -> None:
+            self._same_classes(chosen, test)
             work.doing("outlining the test images")
             out = chosen.free("tested")
             flow.predict(
@@ -162,6 +165,7 @@ class Session:
         chosen, test = self.round(number), self._test()
 
         def do(work: Work) -> None:
+            self._same_classes(chosen, test)
             found = flow.audit(chosen.model, test, out=chosen.free("audit"), tell=work.tell, watch=work.doing)
             work.tell(f"audit: {found.page}")
 
@@ -243,6 +247,10 @@ class Session:
     def _keeps_apart(self, chosen: Round) -> bool:
         learnt = getattr(self._method(chosen), "learnt", None)
         return bool(learnt is not None and learnt.plan.objects)
+
+    def _same_classes(self, chosen: Round, test: Path) -> None:
+        """Raise DataError where the masks of the test images hold other classes than the model tells apart: before the work."""
+        class_index(self._method(chosen).classes, load_masks(test, most=True).classes)
 
     def _test(self) -> Path:
         if self.test is None:
