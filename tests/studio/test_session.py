@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from delineate.core import ClassTable
 from delineate.data import samples
 from delineate.studio import Session, begun
 from delineate.studio.rounds import begun_round
+from delineate.studio.work import Work
 
 
 @pytest.mark.parametrize("judge", [Session.judge, Session.audit])
@@ -45,3 +47,18 @@ def test_test_masks_of_other_classes_are_refused_before_the_work_and_read_where_
     session.work.wait(60)
     assert session.work.error == ""
     assert done
+
+
+def test_who_stops_something_sees_that_it_is_about_to_end() -> None:
+    asked = threading.Event()
+
+    def do(work: Work) -> None:
+        asked.wait(10)
+        work.tell("a step")
+
+    work = Work("training", do)
+    work.stop()
+    assert work.state()["now"] == "training ends at its next step"
+    asked.set()
+    work.wait(10)
+    assert work.error == "training was stopped"

@@ -51,6 +51,7 @@ class Work:
     def stop(self) -> None:
         """Ask it to end; it does at its next report."""
         self._asked_to_stop.set()
+        self.now = f"{self.what} ends at its next step"
 
     def wait(self, seconds: float | None = None) -> None:
         """Until it has ended, or so long."""
