@@ -114,3 +114,15 @@ def test_an_image_that_cannot_be_read_is_marked_in_the_list(page: Any, project: 
     page.wait_for_selector("#error", state="visible")
     assert "cannot be read" in page.locator("#error").inner_text()
     assert page.locator("nav .broken").count() == 1
+
+
+def test_what_was_begun_in_another_tab_can_be_stopped_in_this_one(page: Any, project: Project) -> None:
+    for name in NAMES:
+        project.draw(name, np.array([[0, 1]], np.uint8), at=(0, 4, 4))
+    assert page.request.post(f"{page.url}api/train", data={"minutes": 60}).ok
+    page.locator("#train").click()
+    page.wait_for_selector("#stop", state="visible")
+    assert "training goes on: wait until it has ended, or stop it" in page.locator("#error").inner_text()
+    page.locator("#stop").click()
+    page.wait_for_selector("#stop", state="hidden", timeout=60_000)
+    assert "training was stopped" in page.locator("#error").inner_text()

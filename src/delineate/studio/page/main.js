@@ -229,9 +229,12 @@ async function nextRegion() {
 
 function begin(what, wanted) {
   return tried(async () => {
-    if (what !== "stop") await strokes.arrived();
-    take(await ask(what, wanted));
-    poll();
+    try {
+      if (what !== "stop") await strokes.arrived();
+      take(await ask(what, wanted));
+    } finally {
+      poll(); // where something was begun in another tab, it can be stopped here
+    }
   });
 }
 
@@ -306,6 +309,7 @@ listen({
   hold: (held) => { easel.holding = held; },
   peek,
 });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
 addEventListener("beforeunload", (event) => { if (strokes.waiting.length) event.preventDefault(); });
 
 await poll();
