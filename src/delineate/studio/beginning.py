@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import filecmp
-import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from delineate import data as files
-from delineate.core import UNLABELLED, DataError, OutputError, folder_to_fill, linked, made_folder
+from delineate.core import UNLABELLED, DataError, linked, made_folder, whole_folder
 from delineate.data import DataSet, Entry
 from delineate.data.folders import find_folder
 from delineate.data.formats import label_suffix, stem_of, suffix_of, write_image, write_labels
@@ -83,7 +80,7 @@ def _made(
             f"the labels of {where} have the classes {listed(found.classes.names)}: give as many names, or leave --classes out"
         )
     classes = named_classes(names or (found.classes.names if found else NAMES))
-    with folder_to_fill(folder), _whole(folder) as beside:
+    with whole_folder(folder, last=MARK) as beside:
         for name, entry in named.items():
             _join(entry, name, beside)
         write_names(beside, classes.names)
@@ -128,22 +125,6 @@ def _grown(
         say(f"the classes {listed(theirs)} of {where} are read as {listed(ours)}, in this order")
     _bring_labels(project, found, new, say)
     return Project(folder)
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A folder within the empty `folder`, whose content goes up, the mark last, when the block ends without an error."""
-    beside = folder / f".{os.getpid()}.begun"
-    try:
-        yield made_folder(beside)
-        for path in sorted(beside.iterdir(), key=lambda path: path.name == MARK):
-            os.replace(path, folder / path.name)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {folder}: {error.strerror or error}; free space or choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _labelled(
