@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from delineate import cli, flow
+from commands import run
+from delineate import flow
 from delineate.core import UNLABELLED, Case, ClassTable, DataError, ModelError, foreground, labels_of
 from delineate.data import DataSet, read_mask
 from delineate.flow.calibrating import Calibrated
@@ -25,18 +25,6 @@ from pictures import discs
 TINY = Overrides(
     patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2, learning_rate=0.01
 )
-
-
-def run(*words: object) -> int:
-    before = sys.argv
-    sys.argv = ["delineate", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as leave:
-        return int(leave.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 def written(cases: list[Case], folder: Path) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from delineate import cli
+from commands import run
 from delineate.core import Case, ClassTable, DataError
 from delineate.data import read_image, read_mask, samples
 
@@ -24,19 +24,6 @@ def work(tmp_path_factory):
     samples.write(folder / "data")
     assert run("train", folder / "data" / "train", "-o", folder / "model", *TINY) == 0
     return folder
-
-
-def run(*words) -> int:
-    """Exit status of `delineate WORDS`, run in this process."""
-    before = sys.argv
-    sys.argv = ["delineate", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as leave:
-        return int(leave.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 def files_under(folder: Path) -> dict[str, bytes]:

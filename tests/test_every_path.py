@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,8 @@ from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from delineate import cli, flow, load
+from commands import run
+from delineate import flow, load
 from delineate.data import entry_image, images
 from delineate.report import figures
 
@@ -51,19 +51,6 @@ FLAT, DEEP = (40, 48), (5, 40, 48)
 def _without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """No kind of file changes how a report is drawn, which would take half of the time here."""
     monkeypatch.setattr(figures, "png", lambda figure, **_: b"")
-
-
-def run(*words: Any) -> int:
-    """Exit status of `delineate WORDS`, run in this process."""
-    before = sys.argv
-    sys.argv = ["delineate", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as leave:
-        return int(leave.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 def scene(seed: int, shape: tuple[int, ...] = FLAT) -> tuple[Any, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from delineate import cli
+from commands import run
 from delineate.data import samples
 
 TINY = ["--steps", "2", "--width", "4", "--patch", "32"]
@@ -28,19 +27,6 @@ def quick(coins) -> Path:
     """The coins with strokes in place of masks, in train/ and val/."""
     assert run("scribble", coins, "-o", coins.parent / "quick", "--share", "0.02", "--seed", "1") == 0
     return coins.parent / "quick"
-
-
-def run(*words) -> int:
-    """Exit status of `delineate WORDS`, run in this process."""
-    before = sys.argv
-    sys.argv = ["delineate", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as leave:
-        return int(leave.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 def test_strokes_are_checked_and_taught_on(quick, tmp_path, capsys):

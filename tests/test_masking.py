@@ -10,7 +10,8 @@ import pytest
 import tifffile
 from roifile import ImagejRoi, roiwrite
 
-from delineate import cli, flow
+from commands import run
+from delineate import flow
 from delineate.core import UNLABELLED, DataError, OutputError
 from delineate.data import check, large_case, load, read_mask, samples, write_image
 from delineate.flow import masking
@@ -44,18 +45,6 @@ def labelme(folder, image, **more):
 def disc(y, x, r):
     rows, columns = np.ogrid[:100, :120]
     return (rows + 0.5 - y) ** 2 + (columns + 0.5 - x) ** 2 < r**2
-
-
-def run(*words) -> int:
-    before = sys.argv
-    sys.argv = ["delineate", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as leave:
-        return int(leave.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 def test_outlines_beside_images_become_masks_ids_and_names(pictures, tmp_path):

@@ -18,7 +18,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from delineate import cli, flow
+from commands import run
+from delineate import flow
 from delineate.core import DataError, ModelError
 from delineate.data import read_mask
 from delineate.data.samples import coins
@@ -47,19 +48,6 @@ def work(tmp_path_factory) -> Path:
                 metadata=None if number else {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5},
             )
     return folder
-
-
-def run(*words) -> int:
-    """Exit status of `delineate WORDS`, run in this process."""
-    before = sys.argv
-    sys.argv = ["delineate", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as leave:
-        return int(leave.code or 0)
-    finally:
-        sys.argv = before
-    return 0
 
 
 def refused(capsys, *words) -> str:
