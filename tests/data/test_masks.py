@@ -474,7 +474,17 @@ def test_masks_that_lack_classes_of_the_model_keep_their_numbers() -> None:
 
 
 def test_255_is_unlabelled_where_the_model_has_several_classes() -> None:
-    assert labels([[0, 255]], reading([[0, 255]], classes=ClassTable.numbered(4))) == [[0, UNLABELLED]]
+    several = ClassTable.numbered(4)
+    assert labels([[0, 2, 255]], reading([[0, 2, 255]], classes=several)) == [[0, 2, UNLABELLED]]
+    asked = reading([[0, 255]], classes=several, unlabelled=255)
+    assert labels([[0, 255]], asked) == [[0, UNLABELLED]]
+
+
+def test_0_and_255_alone_are_asked_about_where_the_model_has_several_classes() -> None:
+    with pytest.raises(
+        DataError, match="masks hold 0 and 255 and nothing else, where several classes are known"
+    ):
+        reading([[0, 255]], classes=ClassTable.numbered(3))
 
 
 def test_masks_with_a_class_that_the_model_lacks_are_refused() -> None:

@@ -153,6 +153,11 @@ def _reading_of_255(found: Values, *, many: bool) -> tuple[int | None, str]:
             f"some {found.noun} hold {found.words(others)} and others 255: save all of them "
             "in one way, or say --unlabelled 255 if it means unlabelled"
         )
+    if many and others == [0] and found.noun == "masks":
+        raise DataError(
+            f"masks hold {found.words()} and nothing else, where several classes are known: name their values in classes.json, "
+            "or say --unlabelled 255 if it means unlabelled"
+        )
     if many or (small and len(others) > 1 and UNLABELLED - 1 not in others):
         return UNLABELLED, f"{UNLABELLED} is read as unlabelled"
     if not others:
