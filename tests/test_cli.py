@@ -304,10 +304,14 @@ def test_what_is_missed_and_what_has_no_prediction_is_printed(work, tmp_path, ca
 def test_otsu_is_a_method_like_the_network(work, tmp_path, refused):
     data = work / "data"
     assert run("train", data / "train", "-o", tmp_path / "otsu", "--method", "otsu") == 0
-    assert run("predict", tmp_path / "otsu", data / "test", "-o", tmp_path / "out", "--objects") == 0
+    assert (
+        run("predict", tmp_path / "otsu", data / "test", "-o", tmp_path / "out", "--objects", "--geojson")
+        == 0
+    )
+    assert len(list((tmp_path / "out").glob("*.geojson"))) == 3
     refused(
-        "predict", tmp_path / "otsu", data / "test", "-o", tmp_path / "no", "--memory", 1, "--geojson",
-        says="otsu predicts whole images only: leave --memory and --geojson out",
+        "predict", tmp_path / "otsu", data / "test", "-o", tmp_path / "no", "--memory", 1, "--suffix", ".ome.tif",
+        says="otsu predicts whole images only: leave --memory and --suffix out",
     )  # fmt: skip
     assert run("score", tmp_path / "out", data / "test", "-o", tmp_path / "report") == 0
 

@@ -21,7 +21,7 @@ from PIL import Image
 from commands import run
 from delineate import flow
 from delineate.core import DataError, ModelError
-from delineate.data import read_mask
+from delineate.data import read_image, read_mask, write_image
 from delineate.data.samples import coins
 from delineate.learn import Overrides
 from delineate.streaming import Streamed, middle_of
@@ -327,10 +327,35 @@ def test_what_was_begun_in_parts_goes_on_in_parts_however_much_memory_is_free_by
     assert (out / "big.ome.tif").read_bytes() == (whole / "big.ome.tif").read_bytes()
 
 
-def test_polygons_of_what_is_read_at_once_only_are_refused(work, tmp_path, capsys):
-    Image.fromarray(np.zeros((50, 50), np.uint8)).save(tmp_path / "a.png")
-    said = refused(capsys, "predict", work / "model", tmp_path / "a.png", "-o", tmp_path / "out", "--geojson")
-    assert "save it as TIFF" in said
+def test_polygons_of_what_is_read_at_once_only_are_those_of_its_objects(work, tmp_path):
+    image = read_image(work / "big.ome.tif").array[:200, :230, 0]
+    Image.fromarray(image).save(tmp_path / "a.png")
+    common = ["predict", work / "model", tmp_path / "a.png", "--geojson"]
+    assert run(*common, "--objects", "-o", tmp_path / "out") == 0
+    ids = read_mask(tmp_path / "out" / "a.png").array
+    assert ids.max() > 0
+    made = flow.masks(tmp_path / "out" / "a.geojson", tmp_path / "a.png", out=tmp_path / "again")
+    again = read_mask(made / "instances" / "a.png").array
+    pairs = np.unique(np.stack([ids.ravel(), again.ravel()]), axis=1)
+    assert (
+        len(pairs.T) == len(np.unique(ids)) == len(np.unique(again))
+    )  # the same objects, numbered otherwise
+    assert run(*common, "-o", tmp_path / "bare", "--workers", 1) == 0
+    assert sorted(path.name for path in (tmp_path / "bare").iterdir()) == [
+        "a.geojson",
+        "a.png",
+        "overlays",
+        "prediction.json",
+    ]
+    assert (tmp_path / "bare" / "a.geojson").read_bytes() == (tmp_path / "out" / "a.geojson").read_bytes()
+
+
+def test_polygons_of_a_stack_are_refused_however_it_is_read(work, tmp_path, capsys):
+    write_image(tmp_path / "a.nrrd", np.zeros((3, 20, 30, 1), np.uint8))
+    said = refused(
+        capsys, "predict", work / "model", tmp_path / "a.nrrd", "-o", tmp_path / "out", "--geojson"
+    )
+    assert "a stack, and GeoJSON has no place for its polygons: leave --geojson out" in said
 
 
 def test_speed_and_time_left_are_those_of_this_run():

@@ -25,6 +25,7 @@ class How:
     engine: str | None = None
     foreground_above: float | None = None
     shifts: int = 1
+    geojson: bool = False
 
 
 def answered(
@@ -68,12 +69,15 @@ def answered(
 
 
 def answered_as(method: Any, name: str, image: Any, how: How) -> tuple[Any, Any]:
-    """What a method answers for the image of that name, asked in this way; see `answered`."""
+    """What a method answers for the image of that name, asked in this way; see `answered`. Raises DataError where polygons are
+    asked of a stack."""
+    if how.geojson and image.ndim != 3:
+        raise DataError(f"{name} is a stack, and GeoJSON has no place for its polygons: leave --geojson out")
     start = how.starts[name].on(image.shape[:-1]) if how.starts else None
     return answered(
         method,
         image,
-        objects=how.objects,
+        objects=how.objects or how.geojson,
         watershed=how.watershed,
         start=start,
         tta=how.tta,

@@ -66,8 +66,8 @@ def predict(
     Slides, OME-Zarr, HDF5 and whatever does not fit comfortably into memory are predicted in parts: within `memory`
     (gigabytes, for each process; None: 2, or less where less is free, see `footprint.sizes_for`), into files of the kind
     `suffix` (".ome.tif", ".ome.zarr" or ".nii"), without empty background (`skip_empty`), told to `watch` tile by tile.
-    geojson: polygons for QuPath beside the labels. workers: that many processes here; scheduler: those of a Dask
-    scheduler at this address; both need a model folder.
+    geojson: polygons for QuPath beside the labels, of any flat image. workers: that many processes here; scheduler: those of
+    a Dask scheduler at this address; both need a model folder.
 
     >>> import tempfile
     >>> from delineate import train
@@ -146,7 +146,9 @@ def predict(
             history=learnt.record.history if learnt else (),
             resume=resume,
         )
-        how = How(objects, watershed, starts, probabilities, tta, tile, engine, foreground_above, shifts)
+        how = How(
+            objects, watershed, starts, probabilities, tta, tile, engine, foreground_above, shifts, geojson
+        )
         todo = [entry for entry in found if folder.written(entry.name, source=entry.images[0]) is None]
         parts = [entry for entry in todo if entry.name in large]
         whole = [entry for entry in todo if entry.name not in large]
@@ -198,7 +200,6 @@ def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell, *,
         for option, is_asked in (
             ("--memory", wishes.memory is not None),
             ("--suffix", wishes.suffix is not None),
-            ("--geojson", wishes.geojson),
             ("--no-skip-empty", not wishes.skip_empty),
         )
         if is_asked
@@ -215,11 +216,6 @@ def _in_parts(found: Sequence[Entry], method: Any, wishes: Wishes, say: Tell, *,
         if len(entry.images) == 1
         and ((learnt and entry.name in begun) or streams(entry.images[0], learnt, wishes))
     }
-    if wishes.geojson and len(large) < len(found):
-        whole = next(entry.images[0] for entry in found if entry.name not in large)
-        raise DataError(
-            f"{whole} cannot be read in parts, which --geojson needs: save it as TIFF, or leave that out"
-        )
     if asked and len(large) < len(found):
         others = [entry.images[0].name for entry in found if entry.name not in large]
         say(
@@ -274,11 +270,21 @@ def _one_by_one(
             except (DataError, ModelError) as error:
                 failures.append(told(entry.images[0], error))
                 continue
-            written_behind(partial(_put, folder, entry, picture, likely, ids, how))
+            put = partial(_put, folder, entry, picture, likely, ids, how, detections=keeps_apart(method))
+            written_behind(put)
     return failures
 
 
-def _put(folder: PredictionFolder, entry: Entry, picture: Picture, likely: Any, ids: Any, how: How) -> None:
+def _put(
+    folder: PredictionFolder,
+    entry: Entry,
+    picture: Picture,
+    likely: Any,
+    ids: Any,
+    how: How,
+    *,
+    detections: bool,
+) -> None:
     files_of = folder.write_files(
         entry.name,
         picture,
@@ -287,5 +293,7 @@ def _put(folder: PredictionFolder, entry: Entry, picture: Picture, likely: Any, 
         source=entry.images[0],
         probabilities=how.probabilities,
         foreground_above=how.foreground_above,
+        geojson=how.geojson,
+        detections=detections,
     )
     folder.note(entry.name, files_of)

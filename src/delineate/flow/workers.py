@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from delineate import data as files
 from delineate.core import DataError, ModelError
 from delineate.data import Entry
-from delineate.flow.answering import How, answered_as, told
+from delineate.flow.answering import How, answered_as, keeps_apart, told
 from delineate.flow.methods import load
 from delineate.flow.starts import Start
 
@@ -88,6 +88,8 @@ def image_on_worker(model: str, out: str, state: int, how: How, entry: Entry) ->
             source=entry.images[0],
             probabilities=how.probabilities,
             foreground_above=how.foreground_above,
+            geojson=how.geojson,
+            detections=keeps_apart(method),
         )
     except (DataError, ModelError) as error:
         return told(entry.images[0], error)

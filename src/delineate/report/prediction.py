@@ -1,6 +1,7 @@
 """The folder that `delineate predict` writes: labels in the images' own kind of file, outlines to look at, an index.
 
 OUT/a.png              class indices with a palette; with objects 16-bit ids
+OUT/a.geojson          where asked for: polygons of the objects
 OUT/classes/a.png      with objects: the class indices
 OUT/probabilities/     where asked for: float32 (*spatial, classes)
 OUT/overlays/a.png     the image with outlines
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 
 from delineate.core import ClassTable, OutputError, labels_of, made_folder, new_folder, written_whole
 from delineate.data import Picture, label_suffix, write_image, write_labels
+from delineate.data.large.polygons import write_geojson
+from delineate.data.large.whole_ids import tabled
 from delineate.report.overlay import outlines
 from delineate.report.picture import write_picture
 
@@ -42,14 +45,25 @@ class PredictionFiles:
         source: Path,
         probabilities: bool = False,
         foreground_above: float | None = None,
+        geojson: bool = False,
+        detections: bool = False,
     ) -> dict[str, str]:
-        """Write all files of one image: `likely` (classes, *spatial), `ids` (*spatial) where objects are written.
+        """Write all files of one image: `likely` (classes, *spatial), `ids` (*spatial) where objects or polygons are written.
 
-        foreground_above: see `delineate.core.labels_of`. Returns what the index says of them.
+        foreground_above: see `delineate.core.labels_of`. detections: see `write_geojson`. Returns what the index says of
+        them. Raises DataError for polygons of a stack.
         """
         labels = labels_of(likely, foreground_above=foreground_above)
         entry = {"image": str(source.resolve())}
         suffix = label_suffix(picture.suffix)
+        if ids is not None and geojson:
+            held, table = tabled(ids, labels)
+            where = self.at(f"{name}.geojson")
+            entry["geojson"] = self._said(
+                write_geojson(where, held, table, classes=self.classes, detections=detections)
+            )
+        if not self.objects:
+            ids = None
         if ids is not None:
             numbers: NDArray[Any] = ids.astype(np.uint16 if ids.max(initial=0) < 65536 else np.uint32)
             entry["objects"] = self._said(write_labels(self.at(name + suffix), numbers, like=picture))

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,23 @@ from delineate.core.classes import ClassTable
 from delineate.core.errors import DataError
 from delineate.core.output import written_whole
 from delineate.data.large.box import Box
-from delineate.data.large.labels import LabelStore
 
 Ring = list[tuple[int, int]]
 
 _STRIP = 1 << 24  # pixels of a larger object that are read together
 _LONGEST = 1 << 21  # corners of pixels that an outline may pass
 _TOGETHER = 2048  # pixels: objects that begin in one square of this side are read together
+
+
+class Ids(Protocol):
+    """Object ids that are read box by box: a `LabelStore` or `WholeIds`."""
+
+    @property
+    def levels(self) -> tuple[tuple[int, ...], ...]:
+        """The shape (*spatial) of each resolution, the finest first."""
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """The ids of a box of the finest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +184,7 @@ def _extent(ring: Ring) -> tuple[int, int, int, int]:
 
 def write_geojson(
     path: Path,
-    ids: LabelStore,
+    ids: Ids,
     table: ObjectTable,
     *,
     classes: ClassTable,
@@ -221,7 +231,7 @@ def write_geojson(
     return path
 
 
-def _outlined(ids: LabelStore, table: ObjectTable) -> Iterator[tuple[int, list[Ring] | None]]:
+def _outlined(ids: Ids, table: ObjectTable) -> Iterator[tuple[int, list[Ring] | None]]:
     """Every object with its outlines in its bounding box; small neighbours are read together, large ones in strips."""
     square = table.start // _TOGETHER
     order = np.lexsort(square.T[::-1]) if len(table) else np.zeros(0, np.int64)
@@ -243,7 +253,7 @@ def _outlined(ids: LabelStore, table: ObjectTable) -> Iterator[tuple[int, list[R
             yield int(index) + 1, _in_strips(ids, int(index) + 1, box)
 
 
-def _in_strips(ids: LabelStore, number: int, box: Box) -> list[Ring] | None:
+def _in_strips(ids: Ids, number: int, box: Box) -> list[Ring] | None:
     """The outlines of an object in its bounding box, which is never whole in memory; None where they are too long."""
     rows, columns = box
     tall = max(_STRIP // (columns.stop - columns.start), 1)
