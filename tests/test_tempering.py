@@ -13,6 +13,7 @@ import pytest
 from delineate import flow
 from delineate.core import UNLABELLED, Case, DataError
 from delineate.data import scribbled
+from delineate.flow.nearness import Nearness
 from delineate.flow.tempering import Calibrated, fitted
 from delineate.learn import Overrides
 from delineate.learn.learnt import Guarantee, recalibrated
@@ -21,6 +22,17 @@ from pictures import discs
 TINY = Overrides(
     patch=32, batch=4, width=4, levels=2, objects=False, precision="32-true", dims=2, learning_rate=0.01
 )
+
+
+def test_a_model_that_has_learnt_too_little_is_told_so_whether_that_is_measured_or_expected():
+    cases = discs(2, seed=0)
+    little = {how: str(Nearness.of(how, [0.1, 0.3], cases)) for how in ("measured", "expected")}
+    assert "Dice 0.200" in little["measured"]
+    assert "a Dice of about 0.20" in little["expected"]
+    assert all(
+        "so little that more time or more strokes are needed first" in said for said in little.values()
+    )
+    assert "so little" not in str(Nearness.of("expected", [0.7, 0.8], cases))
 
 
 def strokes(count: int, *, seed: int) -> list[Case]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST = 16  # cases that a temperature is fitted on after a training: one number needs no more
 # How far truth lay below what was expected, with strokes, clicks and scribbles on three data sets; see docs/figures.md.
 FURTHEST = 0.10
+LITTLE = 0.5  # of Dice: what a model outlines with less is not worth looking at
 BUDGET = "what full masks would have given, `delineate budget` measures on a few of them"
 
 
@@ -53,15 +54,16 @@ class Nearness:
         if np.isnan(self.dice):
             shown = "the full masks of " if self.how == "measured" else "what is outlined on "
             return f"how near full masks: {shown}{where} is nothing but background, so nobody can tell"
+        little = "so little that more time or more strokes are needed first; " if self.dice < LITTLE else ""
         between = "" if np.isnan(self.low) else f" ({self.low:.3f} to {self.high:.3f})"
         if self.how == "measured":
             return (
                 f"how near full masks: Dice {self.dice:.3f}{between} on the full masks of {where}, where 1 would be perfect; "
-                f"{BUDGET}"
+                f"{little}{BUDGET}"
             )
         return (
             f"how near full masks: the model expects a Dice of about {self.dice:.2f} of itself on {where}, where 1 would be "
-            f"perfect; on three data sets the truth lay up to {FURTHEST:.2f} below what was expected, so "
+            f"perfect; {little}on three data sets the truth lay up to {FURTHEST:.2f} below what was expected, so "
             f"give full masks of a few images as --val to measure it; {BUDGET}"
         )
 
