@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from delineate import data as files
+from delineate import flow
 from delineate.core import UNLABELLED, DataError, OutputError
 from delineate.data.formats import read_mask, write_image, write_labels
 from delineate.studio import Project, begun
@@ -229,6 +231,18 @@ def test_labels_of_which_none_has_the_name_of_an_image_are_named(tmp_path: Path)
     assert told == [
         "labels stay out, as none has the name of an image: other.png; call them as their images are called"
     ]
+
+
+def test_outlines_of_other_programs_stay_out_and_it_is_said_how_they_come_in(tmp_path: Path) -> None:
+    picture(tmp_path / "seen" / "a.png")
+    drawn = {"label": "cell", "points": [[1, 1], [5, 1], [5, 4], [1, 4]]}
+    (tmp_path / "seen" / "a.json").write_text(json.dumps({"shapes": [drawn], "imagePath": "a.png"}))
+    told: list[str] = []
+    begun(tmp_path / "seen", out=tmp_path / "project", tell=told.append)
+    assert f"make masks of them first, with `delineate masks {tmp_path / 'seen' / 'a.json'}" in told[0]
+    made = flow.masks(tmp_path / "seen", out=tmp_path / "labelled")
+    project = begun(made, out=tmp_path / "another")
+    assert project.classes.names == ("background", "cell")
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from delineate.data.formats import label_suffix, stem_of, suffix_of, write_image
 from delineate.data.kinds import kind_of
 from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
+from delineate.data.outlines import outlines_in
 from delineate.data.places import places_of
 from delineate.data.problem import counted, listed
 from delineate.data.sparse import barely_labelled
@@ -148,6 +149,11 @@ def _labelled(
             strays = listed([path.name for path in folder.strays], most=3)
             say(
                 f"labels stay out, as none has the name of an image: {strays}; call them as their images are called"
+            )
+        elif which := outlines_in(where):
+            say(
+                f"the outlines in {which} stay out: to have them here, make masks of them first, with "
+                f"`delineate masks {which} {where} -o labelled`, and begin with that folder"
             )
         return None
     return files.load(where, labels=labels, all_images=True, unlabelled=unlabelled, masks_are=masks_are)

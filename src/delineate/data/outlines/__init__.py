@@ -8,7 +8,7 @@ file of its own and name it in `reading`.
 from delineate.data.outlines.fill import covered, inside
 from delineate.data.outlines.meaning import Meaning, Outside, understand
 from delineate.data.outlines.outline import Drawn, Outline, ring
-from delineate.data.outlines.reading import how_to_label, read_outlines, whose
+from delineate.data.outlines.reading import how_to_label, outlines_in, read_outlines, whose
 
 __all__ = [
     "Drawn",
@@ -18,6 +18,7 @@ __all__ = [
     "covered",
     "how_to_label",
     "inside",
+    "outlines_in",
     "read_outlines",
     "ring",
     "understand",

@@ -43,6 +43,17 @@ def read_outlines(path: str | Path) -> list[Drawn]:
     return found
 
 
+def outlines_in(folder: str | Path) -> Path | None:
+    """The file of outlines that lies in a data folder or in a folder of it, or the folder where there are several."""
+    root = Path(folder)
+    inside = sorted(path for path in root.glob("*/") if not path.name.startswith(".") and not is_zarr(path))
+    for place in (root, *inside):
+        held = [path for path in _files(place) if _kind(path)]
+        if held:
+            return held[0] if len(held) == 1 else place
+    return None
+
+
 def how_to_label(folder: str | Path) -> str:
     """The remedy where no image of a data folder has a mask: what makes masks of the outlines that lie there, else where
     masks belong.
@@ -51,14 +62,10 @@ def how_to_label(folder: str | Path) -> str:
     >>> how_to_label(tempfile.mkdtemp())
     'put masks of the same names into a folder masks/ beside images/'
     """
-    root = Path(folder)
-    inside = sorted(path for path in root.glob("*/") if not path.name.startswith(".") and not is_zarr(path))
-    for place in (root, *inside):
-        held = [path for path in _files(place) if _kind(path)]
-        if held:
-            which = held[0] if len(held) == 1 else place
-            return f"make masks of the outlines in {which} first, with `delineate masks {which} {root} -o labelled`"
-    return "put masks of the same names into a folder masks/ beside images/"
+    which = outlines_in(folder)
+    if which is None:
+        return "put masks of the same names into a folder masks/ beside images/"
+    return f"make masks of the outlines in {which} first, with `delineate masks {which} {folder} -o labelled`"
 
 
 def whose(found: Sequence[Drawn], entries: Sequence[Entry]) -> tuple[dict[str, list[Drawn]], list[Drawn]]:
