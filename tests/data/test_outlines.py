@@ -77,6 +77,13 @@ def test_a_window_holds_what_the_whole_holds_there(seed, top, left):
     )
 
 
+def test_two_sides_that_are_one_line_neither_overlap_nor_leave_a_gap():
+    top, bottom = [11, 0], [0, 33]  # through the middle of the pixel in row 22 and column 3, but for rounding
+    left = inside([ring([top, bottom, [-1, 33], [-1, 0]])], start=(0, 0), shape=(33, 12))
+    right = inside([ring([bottom, top, [13, 0], [13, 33]])], start=(0, 0), shape=(33, 12))
+    assert (left ^ right).all()
+
+
 def test_a_hole_in_an_outline_and_an_island_in_the_hole():
     rings = tuple(ring([[a, a], [b, a], [b, b], [a, b]]) for a, b in ((0, 5), (1, 4), (2, 3)))
     np.testing.assert_array_equal(

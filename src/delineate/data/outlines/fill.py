@@ -27,18 +27,14 @@ def inside(rings: Sequence[Ring], *, start: tuple[int, int], shape: tuple[int, i
     height, width = shape
     crossed = np.zeros((height, width + 1), np.uint8)
     for corners in rings:
+        after = following(corners)
+        falls = corners[:, :1] <= after[:, :1]  # from its upper end, a side is the same to both neighbours
         (y0, x0), (y1, x1) = (
-            corners.T - np.reshape(start, (2, 1)),
-            following(corners).T - np.reshape(start, (2, 1)),
+            (one - np.reshape(start, (1, 2))).T
+            for one in (np.where(falls, corners, after), np.where(falls, after, corners))
         )
-        above = np.minimum(np.maximum(np.ceil(y0 - 0.5), 0), height).astype(
-            np.int64
-        )  # rows whose middles lie above
-        below = following(above)
-        first, counts = (
-            np.minimum(above, below),
-            np.abs(below - above),
-        )  # the rows whose middles a side crosses
+        first, last = (np.minimum(np.maximum(np.ceil(y - 0.5), 0), height).astype(np.int64) for y in (y0, y1))
+        counts = last - first  # the rows whose middles a side crosses
         side = np.repeat(np.arange(len(counts)), counts)
         rows = np.arange(len(side)) - np.repeat(np.cumsum(counts) - counts, counts) + first[side]
         along = (rows + 0.5 - y0[side]) / (y1 - y0)[side]
