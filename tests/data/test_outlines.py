@@ -277,6 +277,18 @@ def test_geojson_with_holes_pieces_slices_and_what_has_no_area(tmp_path):
     )
 
 
+def test_outlines_of_qupath_without_a_plane_are_on_the_first_slice_where_others_have_one(tmp_path):
+    def planes(*told):
+        shapes = (
+            {"type": "Polygon", "coordinates": [CLOSED], **({"plane": one} if one else {})} for one in told
+        )
+        (drawn,) = read_outlines(written(tmp_path / "a.geojson", [feature(each) for each in shapes]))
+        return [one.plane for one in drawn.outlines]
+
+    assert planes(None, {"c": -1, "z": 2, "t": 0}, {"c": -1, "z": 0, "t": 4}) == [0, 2, 4]
+    assert planes(None, None) == [None, None]
+
+
 def test_an_image_on_which_qupath_has_nothing_has_no_outlines(tmp_path):
     for content in ([], {"type": "FeatureCollection", "features": []}):
         (drawn,) = read_outlines(written(tmp_path / "a.geojson", content))
@@ -418,6 +430,14 @@ def test_a_set_of_regions_belongs_to_the_image_whose_name_it_begins_with(tmp_pat
     (drawn,) = read_outlines(tmp_path)
     assert drawn.image == "cell_04"
     assert [one.plane for one in drawn.outlines] == [None, 2]
+
+
+def test_regions_of_a_film_are_on_the_frame_that_they_were_drawn_on(tmp_path):
+    regions = [ImagejRoi.frompoints(np.array(SQUARE)) for _ in range(3)]
+    for roi, (channel, z, t) in zip(regions, ((1, 1, 3), (2, 4, 1), (2, 0, 0)), strict=True):
+        roi.c_position, roi.z_position, roi.t_position = channel, z, t
+    roiwrite(tmp_path / "a.zip", regions)
+    assert [one.plane for one in read_outlines(tmp_path)[0].outlines] == [2, 3, None]
 
 
 def test_regions_of_groups_are_classes_where_they_have_no_names(tmp_path):

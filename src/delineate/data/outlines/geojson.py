@@ -2,13 +2,15 @@
 
 A collection of features, a list of them or a single one, from any version of QuPath (before 0.4 `classification` has
 `colorRGB`, since then `color`, and derived classes may come as a list of names). Cells give their own outline, not their
-nucleus. Classes that end in * are QuPath's marks for what is no class.
+nucleus. Classes that end in * are QuPath's marks for what is no class. QuPath writes no plane for the first slice of a
+stack: where some outlines have one, those without are on the first.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +55,10 @@ def read_geojson(path: Path, content: Any) -> list[Drawn]:
             if kind not in ("Polygon", "MultiPolygon") or not isinstance(polygons, list):
                 raise DataError(f"{path} holds a {kind}, which is no outline: export it again")
             parts = tuple(_rings(p) for p in (polygons if kind == "MultiPolygon" else [polygons]))
-            plane = (geometry.get("plane") or {}).get("z")
             if parts := tuple(rings for rings in parts if rings):
-                outlines.append(Outline(said, parts, plane=int(plane) if plane is not None else None))
+                outlines.append(Outline(said, parts, plane=_slice(geometry.get("plane"))))
+    if any(one.plane is not None for one in outlines):
+        outlines = [one if one.plane is not None else replace(one, plane=0) for one in outlines]
     return [Drawn(path, path.stem, tuple(outlines), left_out=left_out)]
 
 
@@ -66,6 +69,11 @@ def _simple(geometry: Any) -> Iterator[dict[str, Any]]:
             yield from _simple(inner)
     elif geometry:
         yield geometry
+
+
+def _slice(plane: Any) -> int | None:
+    """The slice that a plane of QuPath is, of a stack or a film; None where there is no plane."""
+    return int(plane.get("z") or plane.get("t") or 0) if plane else None
 
 
 def _rings(polygon: Any) -> tuple[Ring, ...]:

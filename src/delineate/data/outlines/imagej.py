@@ -53,7 +53,7 @@ def _drawn(path: Path) -> Drawn:
     for roi in found if isinstance(found, list) else [found]:
         rings = _rings(roi)
         if rings:
-            slice_ = roi.z_position or roi.position
+            slice_ = max(roi.z_position, roi.t_position) or roi.position  # 1 where it has no such axis
             outlines.append(Outline(_class(roi), (rings,), plane=slice_ - 1 if slice_ > 0 else None))
         else:
             left_out["point" if roi.roitype == ROI_TYPE.POINT else "line"] += 1
