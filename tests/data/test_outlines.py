@@ -317,6 +317,26 @@ def test_coco_polygons_and_runs_and_an_image_with_nothing_on_it(tmp_path):
         np.testing.assert_array_equal(filled(outline), EXPECTED)
 
 
+def test_ids_of_coco_are_the_same_as_numbers_and_as_text(tmp_path):
+    flat = [number for pair in SQUARE for number in pair]
+    content = about(
+        [{"image_id": i, "category_id": c, "segmentation": [flat]} for i, c in (("3", "4"), (3.0, 4.0))]
+    )
+    first, _ = read_outlines(written(tmp_path / "c.json", content))
+    assert [one.said for one in first.outlines] == ["cell", "cell"]
+
+
+def test_an_image_that_coco_lists_twice_has_its_outlines_once_and_two_images_of_one_id_are_refused(tmp_path):
+    flat = [number for pair in SQUARE for number in pair]
+    content = about([{"image_id": 3, "category_id": 4, "segmentation": [flat]}])
+    content["images"].append(content["images"][0])
+    found = read_outlines(written(tmp_path / "c.json", content))
+    assert [(one.image, len(one.outlines)) for one in found] == [("in/a.png", 1), ("b.png", 0)]
+    content["images"].append({"id": 3, "file_name": "d.png"})
+    with pytest.raises(DataError, match=r"gives in/a.png and d.png one id \(3\): number the images anew"):
+        read_outlines(written(tmp_path / "c.json", content))
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40))
 def test_runs_are_those_of_cocos_own_tool(seed, height, width):
     rng = np.random.default_rng(seed)

@@ -31,29 +31,53 @@ def read_coco(path: Path, content: Any) -> list[Drawn]:
     >>> drawn.image, drawn.size, [(o.said, o.area) for o in drawn.outlines]
     ('a.png', (4, 6), [('cell', 8.0)])
     """
-    names = {one["id"]: str(one["name"]) for one in content.get("categories", [])}
-    found: dict[Any, list[Outline]] = {one["id"]: [] for one in content["images"]}
+    names = {_id(one["id"]): str(one["name"]) for one in content.get("categories") or []}
+    pictures = _pictures(path, content["images"])
+    found: dict[str, list[Outline]] = {number: [] for number in pictures}
     bare = dict.fromkeys(found, 0)
     for one in content["annotations"]:
-        if one["image_id"] not in found:
+        number = _id(one["image_id"])
+        if number not in found:
             raise DataError(
-                f"{path} has an annotation of image {one['image_id']}, which it does not list: export it again"
+                f"{path} has an annotation of image {number}, which it does not list: export it again"
             )
-        outline = _outline(one.get("segmentation"), said=names.get(one.get("category_id"), ""))
+        outline = _outline(one.get("segmentation"), said=names.get(_id(one.get("category_id")), ""))
         if outline is None:
-            bare[one["image_id"]] += 1
+            bare[number] += 1
         else:
-            found[one["image_id"]].append(outline)
+            found[number].append(outline)
     return [
         Drawn(
             path,
             str(one["file_name"]),
-            tuple(found[one["id"]]),
+            tuple(found[number]),
             (int(one["height"]), int(one["width"])) if one.get("height") and one.get("width") else None,
-            {"box": bare[one["id"]]} if bare[one["id"]] else {},
+            {"box": bare[number]} if bare[number] else {},
         )
-        for one in content["images"]
+        for number, one in pictures.items()
     ]
+
+
+def _pictures(path: Path, images: Any) -> dict[str, Any]:
+    """What is said of each image, by its id; raises DataError where two have one."""
+    found: dict[str, Any] = {}
+    for one in images:
+        first = found.setdefault(_id(one["id"]), one)
+        if first["file_name"] != one["file_name"]:
+            raise DataError(
+                f"{path} gives {first['file_name']} and {one['file_name']} one id ({one['id']}): number the images anew, "
+                "and their annotations likewise"
+            )
+    return found
+
+
+def _id(written: Any) -> str:
+    """An id as text: programs write 3, "3" and 3.0 for one.
+
+    >>> _id(3), _id("3"), _id(3.0)
+    ('3', '3', '3')
+    """
+    return str(int(written)) if isinstance(written, float) and written.is_integer() else str(written)
 
 
 def _outline(drawn: Any, *, said: str) -> Outline | None:
