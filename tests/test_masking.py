@@ -237,6 +237,19 @@ def test_outlines_without_images_around_ask_for_them(tmp_path):
         flow.masks(tmp_path / "drawn.json", out=tmp_path / "labelled")
 
 
+def test_an_image_with_nothing_but_points_is_not_taken_for_background(pictures, tmp_path):
+    labelme(pictures, "p0.tif")
+    point = {"label": "cell", "shape_type": "point", "points": [[5, 5]]}
+    (pictures / "p1.json").write_text(json.dumps({"shapes": [point], "imagePath": "p1.tif"}))
+    said = []
+    made = flow.masks(pictures, out=tmp_path / "labelled", tell=said.append)
+    assert [path.name for path in (made / "masks").iterdir()] == ["p0.tif"]
+    assert said[-2:] == [
+        "2 images without outlines left out: p1 and p2",
+        "1 point left out, which has no outline",
+    ]
+
+
 def test_a_folder_that_holds_something_is_not_written_to(pictures, tmp_path):
     labelme(pictures, "p0.tif")
     (tmp_path / "labelled").mkdir()

@@ -62,18 +62,22 @@ def masks(
     """
     say = tell or (lambda _: None)
     entries = images(_where(Path(outlines)) if images_at is None else images_at)
-    found, nobodys = whose(read_outlines(outlines), entries)
-    if not found:
+    taken, nobodys = whose(read_outlines(outlines), entries)
+    if not taken:
         said = listed(dict.fromkeys(one.image or one.source.name for one in nobodys), most=3)
         raise DataError(
             f"no image is one of those that {outlines} speaks of ({said}): give the folder that holds these images"
         )
+    found = {name: each for name, each in taken.items() if not _bare(each)}
     meaning = understand(
         (outline for each in found.values() for one in each for outline in one.outlines),
         outside=outside,
         named=named,
     )
-    for note in (*meaning.notes, *_left_out(found, nobodys, entries)):
+    for note in (
+        *meaning.notes,
+        *_left_out(taken, nobodys, [one.name for one in entries if one.name not in found]),
+    ):
         say(note)
     drawn_on = [entry for entry in entries if entry.name in found]
     names = _names(drawn_on)
@@ -120,19 +124,23 @@ def _names(entries: Sequence[Entry]) -> dict[str, str]:
     return flat
 
 
+def _bare(drawn: Sequence[Drawn]) -> bool:
+    """Whether points, lines or boxes alone are on an image: something is there, and nobody said which pixels it has."""
+    return not any(one.outlines for one in drawn) and any(one.left_out for one in drawn)
+
+
 def _left_out(
-    found: dict[str, list[Drawn]], nobodys: Sequence[Drawn], entries: Sequence[Entry]
+    taken: dict[str, list[Drawn]], nobodys: Sequence[Drawn], without: Sequence[str]
 ) -> Iterator[str]:
     """Notes on outlines without an image, images without outlines, and what has no area."""
     lost = list(dict.fromkeys(one.image or one.source.name for one in nobodys))
     if lost:
         are = "is" if len(lost) == 1 else "are"
         yield f"outlines of {counted(len(lost), 'image')} that {are} not there left out: {listed(lost, most=3)}"
-    without = [entry.name for entry in entries if entry.name not in found]
     if without:
         yield f"{counted(len(without), 'image')} without outlines left out: {listed(without, most=3)}"
     bare = Counter[str]()
-    for each in found.values():
+    for each in taken.values():
         for one in each:
             bare.update(one.left_out)
     if bare:
