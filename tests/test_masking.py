@@ -216,6 +216,16 @@ def test_outlines_that_lie_beside_their_image_are_told_and_all_of_them_refused(p
         flow.masks(pictures, out=tmp_path / "none")
 
 
+def test_an_image_whose_only_outline_is_a_slip_of_the_hand_does_not_stop_the_others(pictures, tmp_path):
+    labelme(pictures, "p0.tif")
+    slip = {"label": "cell", "points": [[5.6, 5.6], [5.9, 5.6], [5.9, 5.9]]}
+    (pictures / "p1.json").write_text(json.dumps({"shapes": [slip], "imagePath": "p1.tif"}))
+    said = []
+    made = flow.masks(pictures, out=tmp_path / "labelled", tell=said.append)
+    assert "1 outline of p1.tif left out, for no pixel lies within" in said[-1]
+    assert not read_mask(made / "masks" / "p1.tif").array.any()
+
+
 @pytest.mark.parametrize(
     ("image", "images_at", "sentence"),
     [

@@ -172,11 +172,12 @@ def _write_large(
     first, outlines = entry.images[0], [outline for one in drawn for outline in one.outlines]
     target = made_folder(folder / "masks") / f"{name}.tif"
     with open_large(first) as image:
-        _checked(drawn, image.spatial, first)
+        spatial = image.spatial
+        _checked(drawn, spatial, first)
         seen = _tiled(target, image, outlines, meaning, step)
     if objects:
         say(f"{name} is too large for ids of its objects: it has masks alone")
-    _checked_seen(outlines, seen, meaning, first, say)
+    _checked_seen(outlines, seen, meaning, first, spatial, say)
     linked(first, made_folder(folder / "images") / f"{name}{_suffix(first)}")
 
 
@@ -195,7 +196,7 @@ def _write(
     picture = entry_image(entry)
     _checked(drawn, picture.spatial, first)
     labels, ids, seen = _drawn(outlines, picture.spatial, meaning)
-    _checked_seen(outlines, seen, meaning, first, say)
+    _checked_seen(outlines, seen, meaning, first, picture.spatial, say)
     kind, colours = label_suffix(suffix_of(first) or ".tif"), meaning.classes.colours
     write_labels(made_folder(folder / "masks") / f"{name}{kind}", labels, like=picture, colours=colours)
     if objects and ids is not None and meaning.objects:
@@ -277,12 +278,17 @@ def _checked(drawn: Sequence[Drawn], spatial: tuple[int, ...], file: Path) -> No
 
 
 def _checked_seen(
-    outlines: Sequence[Outline], seen: set[int], meaning: Meaning, file: Path, say: Tell
+    outlines: Sequence[Outline],
+    seen: set[int],
+    meaning: Meaning,
+    file: Path,
+    spatial: tuple[int, ...],
+    say: Tell,
 ) -> None:
-    """Say which outlines have no pixel; raises DataError where none has any."""
+    """Say which outlines have no pixel; raises DataError where all lie beside the image."""
     counted_ = [i for i, outline in enumerate(outlines) if outline.said in meaning.values]
     bare = [i for i in counted_ if i not in seen]
-    if bare and len(bare) == len(counted_):
+    if bare and len(bare) == len(counted_) and all(_beside(outlines[i], spatial) for i in bare):
         raise DataError(
             f"all outlines of {file} lie beside it: give the image that was drawn on, and outlines in pixels of the full image"
         )
@@ -290,3 +296,10 @@ def _checked_seen(
         say(
             f"{counted(len(bare), 'outline')} of {file.name} left out, for no pixel lies within: beside the image, or too small"
         )
+
+
+def _beside(outline: Outline, spatial: tuple[int, ...]) -> bool:
+    """Whether an outline lies beside an image, or on a slice that it has not."""
+    top, left, bottom, right = outline.extent
+    missing = len(spatial) > 2 and outline.plane is not None and outline.plane >= spatial[0]
+    return missing or min(bottom, right) <= 0 or top >= spatial[-2] or left >= spatial[-1]
