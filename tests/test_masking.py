@@ -187,6 +187,13 @@ def test_outside_is_unlabelled_where_that_is_asked_for(pictures, tmp_path):
     assert run("masks", pictures, "-o", tmp_path / "more", "--outside", "nothing") == 2
 
 
+def test_two_images_of_one_name_are_asked_about_and_neither_overwrites_the_other(pictures, tmp_path):
+    (pictures / "p0.tiff").write_bytes((pictures / "p0.tif").read_bytes())
+    labelme(pictures, "p0.tif")
+    with pytest.raises(DataError, match=r"two images are called p0 \(p0.tif and p0.tiff\): rename one"):
+        flow.masks(pictures, out=tmp_path / "labelled")
+
+
 def test_nothing_is_left_behind_where_the_second_image_fails(pictures, tmp_path):
     labelme(pictures, "p0.tif", imageHeight=100, imageWidth=120)
     labelme(pictures, "p1.tif", imageHeight=120, imageWidth=100)

@@ -479,10 +479,14 @@ def entries(*names):
 def test_images_are_found_whatever_their_folder_suffix_and_letter_case(tmp_path):
     content = about([{"image_id": 3, "category_id": 4, "segmentation": [[0, 0, 1, 0, 1, 1]]}])
     found = read_outlines(written(tmp_path / "c.json", content))
-    taken, nobodys = whose(found, entries("x/A.tif", "x/c.tif"))
-    assert list(taken) == ["A", "c"]  # b is not there, but c.json is called as an image is
-    taken, nobodys = whose(found, entries("x/A.tif", "x/d.tif"))
+    taken, nobodys = whose(
+        found, entries("x/A.tif", "x/c.tif")
+    )  # c.json speaks of two, so it is not about c.tif
     assert (list(taken), [one.image for one in nobodys]) == (["A"], ["b.png"])
+    found = read_outlines(written(tmp_path / "c.json", labelme(shape("polygon", SQUARE))))
+    assert list(whose(found, entries("x/d.tif", "x/c.tif"))[0]) == [
+        "c"
+    ]  # was renamed, and its outlines with it
 
 
 def test_the_only_outlines_and_the_only_image_belong_together(tmp_path):

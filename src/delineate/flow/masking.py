@@ -20,7 +20,8 @@ from delineate.data.large_case import is_too_large
 from delineate.data.matching import Entry
 from delineate.data.outlines import Drawn, Meaning, Outline, Outside, read_outlines, understand, whose
 from delineate.data.picture import label_palette
-from delineate.data.problem import by, counted, listed
+from delineate.data.problem import listed
+from delineate.flow.fitting import checked_seen, checked_size, left_out_notes, only_marks
 from delineate.flow.methods import Progress, Tell
 
 MOST_IN_PNG = 65535
@@ -68,7 +69,7 @@ def masks(
         raise DataError(
             f"no image is one of those that {outlines} speaks of ({said}): give the folder that holds these images"
         )
-    found = {name: each for name, each in taken.items() if not _bare(each)}
+    found = {name: each for name, each in taken.items() if not only_marks(each)}
     meaning = understand(
         (outline for each in found.values() for one in each for outline in one.outlines),
         outside=outside,
@@ -76,7 +77,7 @@ def masks(
     )
     for note in (
         *meaning.notes,
-        *_left_out(taken, nobodys, [one.name for one in entries if one.name not in found]),
+        *left_out_notes(taken, nobodys, [one.name for one in entries if one.name not in found]),
     ):
         say(note)
     drawn_on = [entry for entry in entries if entry.name in found]
@@ -117,35 +118,13 @@ def _where(outlines: Path) -> Path:
 
 def _names(entries: Sequence[Entry]) -> dict[str, str]:
     """What each image is called in the new folder, by the name of its entry."""
-    flat = {entry.name: entry.name.replace("/", "_") for entry in entries}
-    twice = [name for name, count in Counter(flat.values()).items() if count > 1]
-    if twice:
-        raise DataError(f"two images are called {twice[0]}: rename one, or give them one folder at a time")
-    return flat
-
-
-def _bare(drawn: Sequence[Drawn]) -> bool:
-    """Whether points, lines or boxes alone are on an image: something is there, and nobody said which pixels it has."""
-    return not any(one.outlines for one in drawn) and any(one.left_out for one in drawn)
-
-
-def _left_out(
-    taken: dict[str, list[Drawn]], nobodys: Sequence[Drawn], without: Sequence[str]
-) -> Iterator[str]:
-    """Notes on outlines without an image, images without outlines, and what has no area."""
-    lost = list(dict.fromkeys(one.image or one.source.name for one in nobodys))
-    if lost:
-        are = "is" if len(lost) == 1 else "are"
-        yield f"outlines of {counted(len(lost), 'image')} that {are} not there left out: {listed(lost, most=3)}"
-    if without:
-        yield f"{counted(len(without), 'image')} without outlines left out: {listed(without, most=3)}"
-    bare = Counter[str]()
-    for each in taken.values():
-        for one in each:
-            bare.update(one.left_out)
-    if bare:
-        told = listed(counted(count, noun).replace("boxs", "boxes") for noun, count in sorted(bare.items()))
-        yield f"{told} left out, which {'has' if bare.total() == 1 else 'have'} no outline"
+    flat = [entry.name.replace("/", "_") for entry in entries]
+    if twice := [name for name, count in Counter(flat).items() if count > 1]:
+        files = [entry.images[0].name for entry, name in zip(entries, flat, strict=True) if name == twice[0]]
+        raise DataError(
+            f"two images are called {twice[0]} ({listed(files)}): rename one, or give them one folder at a time"
+        )
+    return dict(zip((entry.name for entry in entries), flat, strict=True))
 
 
 def _tiles(entry: Entry) -> int:
@@ -173,11 +152,11 @@ def _write_large(
     target = made_folder(folder / "masks") / f"{name}.tif"
     with open_large(first) as image:
         spatial = image.spatial
-        _checked(drawn, spatial, first)
+        checked_size(drawn, spatial, first)
         seen = _tiled(target, image, outlines, meaning, step)
     if objects:
         say(f"{name} is too large for ids of its objects: it has masks alone")
-    _checked_seen(outlines, seen, meaning, first, spatial, say)
+    checked_seen(outlines, seen, meaning, first, spatial, say)
     linked(first, made_folder(folder / "images") / f"{name}{_suffix(first)}")
 
 
@@ -194,9 +173,9 @@ def _write(
     """One image with its mask and ids."""
     first, outlines = entry.images[0], [outline for one in drawn for outline in one.outlines]
     picture = entry_image(entry)
-    _checked(drawn, picture.spatial, first)
+    checked_size(drawn, picture.spatial, first)
     labels, ids, seen = _drawn(outlines, picture.spatial, meaning)
-    _checked_seen(outlines, seen, meaning, first, picture.spatial, say)
+    checked_seen(outlines, seen, meaning, first, picture.spatial, say)
     kind, colours = label_suffix(suffix_of(first) or ".tif"), meaning.classes.colours
     write_labels(made_folder(folder / "masks") / f"{name}{kind}", labels, like=picture, colours=colours)
     if objects and ids is not None and meaning.objects:
@@ -265,41 +244,3 @@ def _tiled(
             colormap=palette.T * 257,
         )
     return seen
-
-
-def _checked(drawn: Sequence[Drawn], spatial: tuple[int, ...], file: Path) -> None:
-    for one in drawn:
-        if one.size is not None and one.size != spatial[-2:]:
-            turned = " (is it turned?)" if one.size[::-1] == spatial[-2:] else ""
-            raise DataError(
-                f"the outlines in {one.source} are on an image of {by(one.size)} but {file} is {by(spatial[-2:])}{turned}: "
-                "give the image that was drawn on"
-            )
-
-
-def _checked_seen(
-    outlines: Sequence[Outline],
-    seen: set[int],
-    meaning: Meaning,
-    file: Path,
-    spatial: tuple[int, ...],
-    say: Tell,
-) -> None:
-    """Say which outlines have no pixel; raises DataError where all lie beside the image."""
-    counted_ = [i for i, outline in enumerate(outlines) if outline.said in meaning.values]
-    bare = [i for i in counted_ if i not in seen]
-    if bare and len(bare) == len(counted_) and all(_beside(outlines[i], spatial) for i in bare):
-        raise DataError(
-            f"all outlines of {file} lie beside it: give the image that was drawn on, and outlines in pixels of the full image"
-        )
-    if bare:
-        say(
-            f"{counted(len(bare), 'outline')} of {file.name} left out, for no pixel lies within: beside the image, or too small"
-        )
-
-
-def _beside(outline: Outline, spatial: tuple[int, ...]) -> bool:
-    """Whether an outline lies beside an image, or on a slice that it has not."""
-    top, left, bottom, right = outline.extent
-    missing = len(spatial) > 2 and outline.plane is not None and outline.plane >= spatial[0]
-    return missing or min(bottom, right) <= 0 or top >= spatial[-2] or left >= spatial[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,15 @@ def whose(found: Sequence[Drawn], entries: Sequence[Entry]) -> tuple[dict[str, l
     """What was drawn on each image, by the name of its entry, and what is of none of them.
 
     Images are found by the file that is named, whatever its folder, suffix and letter case, else by the name of the file of
-    outlines; what is the only one and the only image belong together. Raises DataError where two images may be meant.
+    outlines, where that speaks of one image alone; what is the only one and the only image belong together. Raises DataError
+    where two images may be meant.
     """
     taken: dict[str, list[Drawn]] = {}
     nobodys, find = [], finder(entries)
+    speaks_of = Counter(drawn.source for drawn in found)
     for drawn in found:
-        names = find(drawn.image) or find(drawn.source.stem)
+        names = find(drawn.image) or (find(drawn.source.stem) if speaks_of[drawn.source] == 1 else [])
+        names = list(dict.fromkeys(names))
         if not names and len(found) == len(entries) == 1:
             names = [entries[0].name]
         if len(names) > 1:
