@@ -367,6 +367,8 @@ def test_every_shape_of_labelme(tmp_path):
         shape("polygon", SQUARE),
         shape("rectangle", [[1, 1], [4, 3]]),
         shape("rectangle", [[4, 3], [1, 1]]),
+        shape("rectangle", SQUARE),
+        shape("rotation", SQUARE, direction=0.0),
         shape("mask", [[1, 1], [3, 2]], mask=coded),
         shape("circle", [[3, 2.5], [3, 4.1]]),
         shape("point", [[1, 1]]),
@@ -378,10 +380,10 @@ def test_every_shape_of_labelme(tmp_path):
         (5, 6),
         {"point": 1, "line": 1},
     )
-    for outline in drawn.outlines[:4]:
+    for outline in drawn.outlines[:6]:
         np.testing.assert_array_equal(filled(outline), EXPECTED)
     np.testing.assert_array_equal(
-        filled(drawn.outlines[4]),
+        filled(drawn.outlines[6]),
         grid("""
             000000
             001100

@@ -1,5 +1,6 @@
 """labelme's JSON, a file for each image: polygons, rectangles, circles and masks, each with a label.
 
+Programs that write the same format have rectangles of four corners and turned ones (`rotation`), which are polygons.
 Shapes that have no area (points, lines) are left out. labelme calls by _background_ and __ignore__ what is no class.
 """
 
@@ -19,6 +20,7 @@ from delineate.core import DataError
 from delineate.data.outlines.outline import Drawn, Outline, ring, round_
 
 BARE = ("point", "line", "linestrip", "points")
+POLYGONS = ("polygon", "rectangle", "oriented_rectangle", "rotation")
 
 
 def is_labelme(content: Any) -> bool:
@@ -63,11 +65,11 @@ def _outline(path: Path, shape: dict[str, Any], kind: str) -> Outline:
         coded = base64.b64decode(shape["mask"])
         pixels = np.asarray(Image.open(io.BytesIO(coded))) > 0
         return Outline(said, pixels=((round(y), round(x)), pixels))
-    if kind == "rectangle":
+    if kind == "rectangle" and len(shape["points"]) == 2:
         return Outline(said, ((ring([(x, y), (x1, y), (x1, y1), (x, y1)]),),))
     if kind == "circle":
         radius = math.hypot(x1 - x, y1 - y)
         return Outline(said, ((ring(round_((x, y), (radius, radius))),),))
-    if kind in ("polygon", "oriented_rectangle"):
+    if kind in POLYGONS:
         return Outline(said, ((ring(shape["points"]),),))
     raise DataError(f"{path} holds a shape of the kind {kind}, which is not known: draw it as a polygon")
