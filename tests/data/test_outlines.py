@@ -462,6 +462,13 @@ def test_regions_of_a_film_are_on_the_frame_that_they_were_drawn_on(tmp_path):
     assert [one.plane for one in read_outlines(tmp_path)[0].outlines] == [2, 3, None]
 
 
+def test_markers_whose_names_end_in_a_number_stay_apart(tmp_path):
+    names = ("CD4", "CD4-1", "CD8", "CD8-1", "Ki67_2", "p53", "cell12", "cell (3)")
+    roiwrite(tmp_path / "a.zip", [ImagejRoi.frompoints(np.array(SQUARE), name=name) for name in names])
+    said = [one.said for one in read_outlines(tmp_path)[0].outlines]
+    assert said == ["CD4", "CD4", "CD8", "CD8", "Ki67", "p53", "cell", "cell"]
+
+
 def test_regions_of_groups_are_classes_where_they_have_no_names(tmp_path):
     ImagejRoi(roitype=ROI_TYPE.RECT, top=1, left=1, bottom=3, right=4, name="0001-0001", group=2).tofile(
         tmp_path / "a.roi"

@@ -1,7 +1,8 @@
 """ImageJ's regions of interest: a .roi file, the .zip that its manager saves, or the overlay of a TIFF.
 
 A region is called as its class, with or without a number at the end; names that ImageJ makes up (0012-0345-0678) name
-none. Regions of a group count as group_1, group_2, ... where they have no names.
+none. A number right after one or two letters belongs to the name (CD4, Ki67, p53). Regions of a group count as group_1,
+group_2, ... where they have no names.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from delineate.core import DataError
 from delineate.data.outlines.outline import Drawn, Outline, Ring, ring, round_
 
 MADE_UP = re.compile(r"\d+(-\d+)+")
-NUMBERED = re.compile(r"[\s_.\-#(]*\d+\)?$")
+NUMBERED = re.compile(r"(^|[\s_.\-#(]+|(?<=[^\W\d_]{3}))\d+\)?$")
 MANAGER = re.compile(r"[_\-\s]*(roiset|rois|roi)$", re.IGNORECASE)
 AREAS = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
 
@@ -82,9 +83,9 @@ def _rings(roi: ImagejRoi) -> tuple[Ring, ...]:
 def _class(roi: ImagejRoi) -> str:
     """What a region is: by its name, else by its group.
 
-    >>> named = [ImagejRoi(name=name) for name in ("nucleus", "nucleus-2", "T cell 3", "0012-0345", "17")]
+    >>> named = [ImagejRoi(name=name) for name in ("nucleus", "nucleus2", "T cell 3", "CD4", "CD4-1", "0012-0345", "17")]
     >>> [_class(roi) for roi in named]
-    ['nucleus', 'nucleus', 'T cell', '', '']
+    ['nucleus', 'nucleus', 'T cell', 'CD4', 'CD4', '', '']
     """
     name = (roi.name or "").removesuffix(".roi").strip()
     plain = "" if MADE_UP.fullmatch(name) else NUMBERED.sub("", name)
