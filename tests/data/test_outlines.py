@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco
-from roifile import ROI_OPTIONS, ROI_TYPE, ImagejRoi, roiwrite
+from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi, roiwrite
 
 from delineate.core import UNLABELLED, DataError
 from delineate.data import Entry
@@ -467,6 +468,26 @@ def test_markers_whose_names_end_in_a_number_stay_apart(tmp_path):
     roiwrite(tmp_path / "a.zip", [ImagejRoi.frompoints(np.array(SQUARE), name=name) for name in names])
     said = [one.said for one in read_outlines(tmp_path)[0].outlines]
     assert said == ["CD4", "CD4", "CD8", "CD8", "Ki67", "p53", "cell", "cell"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_that_a_desktop_packed_is_read_for_its_regions(tmp_path):
+    with ZipFile(tmp_path / "a.zip", "w") as held:
+        held.writestr("RoiSet/cell.roi", ImagejRoi.frompoints(np.array(SQUARE) + 1, name="other").tobytes())
+        held.writestr("RoiSet/", b"")
+        held.writestr("RoiSet/cell.roi", ImagejRoi.frompoints(np.array(SQUARE), name="cell").tobytes())
+        held.writestr("RoiSet/.DS_Store", b"desktop")
+        held.writestr("__MACOSX/RoiSet/._cell.roi", b"desktop")
+    (drawn,) = read_outlines(tmp_path)
+    assert [one.said for one in drawn.outlines] == ["other", "cell"]  # two files of one name are two
+
+
+def test_text_and_pictures_laid_over_an_image_are_no_regions(tmp_path):
+    box = {"roitype": ROI_TYPE.RECT, "top": 1, "left": 1, "bottom": 3, "right": 4}
+    kinds = (ROI_SUBTYPE.TEXT, ROI_SUBTYPE.IMAGE, ROI_SUBTYPE.UNDEFINED)
+    roiwrite(tmp_path / "a.zip", [ImagejRoi(**box, subtype=kind, name=f"cell-{kind}") for kind in kinds])
+    (drawn,) = read_outlines(tmp_path)
+    assert (len(drawn.outlines), drawn.left_out) == (1, {"text": 1, "picture": 1})
 
 
 def test_regions_of_groups_are_classes_where_they_have_no_names(tmp_path):
