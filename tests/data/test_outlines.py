@@ -15,6 +15,7 @@ from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi, roiwrite
 
 from delineate.core import UNLABELLED, DataError
 from delineate.data import Entry
+from delineate.data.formats import stem_of
 from delineate.data.outlines import Outline, inside, read_outlines, ring, understand, whose
 from delineate.data.outlines.coco import unrolled
 
@@ -503,7 +504,7 @@ def test_regions_of_groups_are_classes_where_they_have_no_names(tmp_path):
 def entries(*names):
     from pathlib import Path
 
-    return [Entry(Path(name).stem, (Path(name),)) for name in names]
+    return [Entry(stem_of(Path(name)), (Path(name),)) for name in names]
 
 
 def test_images_are_found_whatever_their_folder_suffix_and_letter_case(tmp_path):
@@ -517,6 +518,31 @@ def test_images_are_found_whatever_their_folder_suffix_and_letter_case(tmp_path)
     assert list(whose(found, entries("x/d.tif", "x/c.tif"))[0]) == [
         "c"
     ]  # was renamed, and its outlines with it
+
+
+@pytest.mark.parametrize(
+    ("said", "image"),
+    [
+        ("slide.ome", "slide.ome.tif"),
+        ("https://a.b/c/my%20cell.png?token=1/2", "my cell.png"),
+        ("/data/local-files/?d=day%5Cmy%20cell.png", "my cell.png"),
+        ("100%25.png", "100%.png"),
+        ("zu\u0308ge", "z\u00fcge.png"),
+    ],
+)
+def test_images_are_found_by_what_other_programs_make_of_their_names(tmp_path, said, image):
+    content = about([])
+    content["images"][0]["file_name"] = said
+    taken, _ = whose(read_outlines(written(tmp_path / "c.json", content)), entries(image, "other.png"))
+    assert list(taken) == [entries(image)[0].name]
+
+
+def test_single_regions_belong_to_the_only_image(tmp_path):
+    for name in ("0001-0002", "0003-0004"):
+        ImagejRoi.frompoints(np.array(SQUARE)).tofile(tmp_path / f"{name}.roi")
+    found = read_outlines(tmp_path)
+    assert [len(drawn) for drawn in whose(found, entries("day 4.tif"))[0].values()] == [2]
+    assert not whose(found, entries("day 4.tif", "day 5.tif"))[0]
 
 
 def test_the_only_outlines_and_the_only_image_belong_together(tmp_path):

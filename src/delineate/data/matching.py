@@ -7,6 +7,7 @@ endings such as _mask and _img. Suffixes may differ.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,23 +112,28 @@ def by_channel(files: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
 
 def finder(entries: Iterable[Entry]) -> Callable[[str], list[str]]:
     """What gives the names of the entries that a table or another program may mean by a name: as files are called, else
-    whatever the suffix and letter case; where several are, those in the folders that it names.
+    whatever the suffix (.ome too, which other programs leave there), letter case and spelling of accents; where several are,
+    those in the folders that it names.
 
     >>> find = finder([Entry("a", (Path("train/a.png"),)), Entry("val/a", (Path("val/a.png"),))])
     >>> find("A.jpg"), find("val/a.png"), find("b")
     (['a', 'val/a'], ['val/a'], [])
     """
+
+    def loose(stem: str) -> str:
+        return unicodedata.normalize("NFC", stem).lower().removesuffix(".ome")
+
     exactly: dict[str, list[Entry]] = {}
     loosely: dict[str, list[Entry]] = {}
     for entry in entries:
         stem = stem_of(entry.images[0])
         for name in {entry.name.rpartition("/")[2], stem, entry.images[0].name}:
             exactly.setdefault(name, []).append(entry)
-        loosely.setdefault(stem.lower(), []).append(entry)
+        loosely.setdefault(loose(stem), []).append(entry)
 
     def find(name: str) -> list[str]:
         *folders, last = re.split(r"[\\/]", name)
-        found = exactly.get(last) or loosely.get(stem_of(Path(last)).lower(), [])
+        found = exactly.get(last) or loosely.get(loose(stem_of(Path(last))), [])
         if len(found) > 1:
             found = [e for e in found if folders and set(folders) <= set(e.images[0].parts)] or found
         return [entry.name for entry in found]

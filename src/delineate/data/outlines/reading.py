@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from delineate.core import DataError
 from delineate.data.formats import is_zarr
@@ -73,16 +74,17 @@ def whose(found: Sequence[Drawn], entries: Sequence[Entry]) -> tuple[dict[str, l
     """What was drawn on each image, by the name of its entry, and what is of none of them.
 
     Images are found by the file that is named, whatever its folder, suffix and letter case, else by the name of the file of
-    outlines, where that speaks of one image alone; what is the only one and the only image belong together. Raises DataError
-    where two images may be meant.
+    outlines, where that speaks of one image alone; what is the only one, or .roi files, and the only image belong together.
+    Raises DataError where two images may be meant.
     """
     taken: dict[str, list[Drawn]] = {}
     nobodys, find = [], finder(entries)
     speaks_of = Counter(drawn.source for drawn in found)
     for drawn in found:
-        names = find(drawn.image) or (find(drawn.source.stem) if speaks_of[drawn.source] == 1 else [])
-        names = list(dict.fromkeys(names))
-        if not names and len(found) == len(entries) == 1:
+        forms = (*_forms(drawn.image), *([drawn.source.stem] if speaks_of[drawn.source] == 1 else []))
+        names = list(dict.fromkeys(next(filter(None, map(find, forms)), [])))
+        alone = len(found) == 1 or drawn.source.suffix.lower() == ".roi"
+        if not names and alone and len(entries) == 1:
             names = [entries[0].name]
         if len(names) > 1:
             raise DataError(
@@ -94,6 +96,17 @@ def whose(found: Sequence[Drawn], entries: Sequence[Entry]) -> tuple[dict[str, l
         else:
             nobodys.append(drawn)
     return taken, nobodys
+
+
+def _forms(said: str) -> Iterator[str]:
+    """What an image may be called on the disk: as it is said; where that is an address, as its file, or as what it asks for.
+
+    >>> list(_forms("https://a.b/c/my%20cell.png?d=day%201/x.png"))[1:]
+    ['https://a.b/c/my cell.png', 'day 1/x.png']
+    """
+    yield said
+    address, _, asked = said.partition("?")
+    yield from (unquote(part) for part in (address, asked.removeprefix("d=")) if part)
 
 
 def _files(root: Path) -> Iterator[Path]:
