@@ -86,6 +86,16 @@ def test_two_sides_that_are_one_line_neither_overlap_nor_leave_a_gap():
     assert (left ^ right).all()
 
 
+def test_a_window_costs_what_is_drawn_there_and_not_the_whole_outline(monkeypatch):
+    angles = np.linspace(0, 2 * np.pi, 20000, endpoint=False)
+    circle = ring(np.stack([5000 + 4000 * np.cos(angles), 5000 + 4000 * np.sin(angles)], axis=1))
+    rounded = []
+    ceil = np.ceil
+    monkeypatch.setattr(np, "ceil", lambda values: rounded.append(np.size(values)) or ceil(values))
+    assert inside([circle], start=(5000, 5000), shape=(20, 20)).all()
+    assert max(rounded) < 100
+
+
 def test_a_hole_in_an_outline_and_an_island_in_the_hole():
     rings = tuple(ring([[a, a], [b, a], [b, b], [a, b]]) for a, b in ((0, 5), (1, 4), (2, 3)))
     np.testing.assert_array_equal(

@@ -26,8 +26,11 @@ def inside(rings: Sequence[Ring], *, start: tuple[int, int], shape: tuple[int, i
     """
     height, width = shape
     crossed = np.zeros((height, width + 1), np.uint8)
-    for corners in rings:
-        after = following(corners)
+    for whole in rings:
+        corners, after = whole, following(whole)
+        upper, lower = np.minimum(corners[:, 0], after[:, 0]), np.maximum(corners[:, 0], after[:, 0])
+        near = (upper < start[0] + height) & (lower > start[0])  # few sides of a long outline are in a window
+        corners, after = corners[near], after[near]
         falls = corners[:, :1] <= after[:, :1]  # from its upper end, a side is the same to both neighbours
         (y0, x0), (y1, x1) = (
             (one - np.reshape(start, (1, 2))).T
