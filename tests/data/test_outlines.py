@@ -179,6 +179,12 @@ def test_within_qupaths_region_the_rest_is_background_and_beside_it_unlabelled()
     assert set(np.unique(ids)) == {0, 2}
 
 
+@pytest.mark.parametrize("named", ["background", "Background", "ignore", "Void*"])
+def test_what_is_no_class_of_objects_is_no_name_for_all_outlines(named):
+    with pytest.raises(DataError, match="is no class of objects: say with --named what was drawn around"):
+        understand([Outline("cell")], named=named)
+
+
 def test_classes_without_background_begin_with_the_first_of_them():
     meaning = understand([Outline("tumour"), Outline("stroma")], outside="unlabelled")
     assert meaning.classes.names == ("stroma", "tumour")

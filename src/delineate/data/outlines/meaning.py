@@ -86,12 +86,15 @@ def understand(
     Outlines called background are background, those called ignore, void or unlabelled are unlabelled, and QuPath's Region*
     says where was drawn: inside, what has no outline of its own is background. outside: the label of all other pixels;
     where it is not given, unlabelled if there is background or Region* among the outlines, else background. named: the one
-    class of all outlines but these, whatever they are called. Raises DataError where there are no two classes.
+    class of all outlines but these, whatever they are called. Raises DataError where there are no two classes, and where
+    named is background or what means unlabelled.
 
     >>> some = [Outline("Stroma"), Outline("Tumor"), Outline("Ignore*")]
     >>> understand(some).values, understand(some, outside="unlabelled").values
     ({'Stroma': 1, 'Tumor': 2, 'Ignore*': 255}, {'Stroma': 0, 'Tumor': 1, 'Ignore*': 255})
     """
+    if named and _plain(named) in (BACKGROUND, *UNSAID):
+        raise DataError(f"{named} is no class of objects: say with --named what was drawn around")
     counts = Counter(outline.said for outline in outlines)
     said = sorted(counts)
     back = [name for name in said if _plain(name) == BACKGROUND]
