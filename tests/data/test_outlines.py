@@ -1,6 +1,7 @@
 """Outlines of other programs: every format as its program writes it, and which pixels an outline holds."""
 
 import base64
+import gzip
 import io
 import json
 from zipfile import ZipFile
@@ -259,6 +260,17 @@ def test_geojson_of_any_version_names_its_class(tmp_path, properties):
         (drawn,) = read_outlines(written(tmp_path / "slide.geojson", content))
         assert (drawn.image, drawn.outlines[0].said) == ("slide", "Tumor")
         np.testing.assert_array_equal(filled(drawn.outlines[0]), EXPECTED)
+
+
+def test_geojson_that_qupath_packed_is_read(tmp_path):
+    text = json.dumps([feature({"type": "Polygon", "coordinates": [CLOSED]}, label="Tumor")])
+    (tmp_path / "a.geojson.gz").write_bytes(gzip.compress(text.encode()))
+    with ZipFile(tmp_path / "b.zip", "w") as held:
+        held.writestr("b.geojson", text)
+    with ZipFile(tmp_path / "pictures.zip", "w") as held:
+        held.writestr("a.png", b"a picture")
+    found = read_outlines(tmp_path)
+    assert [(one.image, one.outlines[0].said) for one in found] == [("a", "Tumor"), ("b", "Tumor")]
 
 
 def test_a_derived_class_of_qupath_is_named_in_full(tmp_path):

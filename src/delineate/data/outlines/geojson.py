@@ -59,7 +59,7 @@ def read_geojson(path: Path, content: Any) -> list[Drawn]:
                 outlines.append(Outline(said, parts, plane=_slice(geometry.get("plane"))))
     if any(one.plane is not None for one in outlines):
         outlines = [one if one.plane is not None else replace(one, plane=0) for one in outlines]
-    return [Drawn(path, path.stem, tuple(outlines), left_out=left_out)]
+    return [Drawn(path, path.name.removesuffix(".gz").rpartition(".")[0], tuple(outlines), left_out=left_out)]
 
 
 def _simple(geometry: Any) -> Iterator[dict[str, Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+from zipfile import BadZipFile, ZipFile
 
 from delineate.core import DataError
 from delineate.data.formats import is_zarr
@@ -25,7 +28,8 @@ JSON: dict[str, tuple[Callable[[Any], bool], Callable[[Path, Any], list[Drawn]]]
 }
 """Formats in JSON by name: what tells that parsed JSON is one, and its reader. To add one, name it here."""
 
-SUFFIXES = (".json", ".geojson", ".roi", ".zip")
+PACKED = (".geojson.gz", ".json.gz")
+SUFFIXES = (".json", ".geojson", ".roi", ".zip", *PACKED)
 
 
 def read_outlines(path: str | Path) -> list[Drawn]:
@@ -114,21 +118,14 @@ def _files(root: Path) -> Iterator[Path]:
         yield root
         return
     for path in sorted(root.iterdir()):
-        if path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+        if path.is_file() and path.name.lower().endswith(SUFFIXES) and not path.name.startswith("."):
             yield path
 
 
 def _kind(path: Path) -> str:
     """The format of a file; "" for what holds no outlines."""
-    suffix = path.suffix.lower()
-    if suffix == ".roi":
+    if _is_imagej(path):
         return "ImageJ"
-    if suffix == ".zip":
-        from delineate.data.outlines.imagej import is_rois
-
-        return "ImageJ" if is_rois(path) else ""
-    if suffix not in SUFFIXES:
-        return ""
     try:
         content = _parsed(path)
     except DataError:
@@ -136,15 +133,19 @@ def _kind(path: Path) -> str:
     return next((name for name, (fits, _) in JSON.items() if fits(content)), "")
 
 
-def _read(path: Path) -> list[Drawn]:
-    if path.suffix.lower() in (".roi", ".zip"):
-        from delineate.data.outlines.imagej import is_rois, read_rois
+def _is_imagej(path: Path) -> bool:
+    from delineate.data.outlines.imagej import is_rois
 
-        return read_rois(path) if path.suffix.lower() == ".roi" or is_rois(path) else []
-    if path.suffix.lower() not in SUFFIXES:
-        return []
+    return path.suffix.lower() == ".roi" or (path.suffix.lower() == ".zip" and is_rois(path))
+
+
+def _read(path: Path) -> list[Drawn]:
+    if _is_imagej(path):
+        from delineate.data.outlines.imagej import read_rois
+
+        return read_rois(path)
     content = _parsed(path)
-    if content == [] and path.suffix.lower() == ".geojson":  # an image on which QuPath has nothing
+    if content == [] and ".geojson" in path.name.lower():  # an image on which QuPath has nothing
         return [Drawn(path, path.stem, ())]
     for name, (fits, read) in JSON.items():
         if fits(content):
@@ -159,9 +160,28 @@ def _read(path: Path) -> list[Drawn]:
 
 
 def _parsed(path: Path) -> Any:
+    """The JSON in a file, packed as QuPath packs it or not; None where a file is no such."""
+    if not path.name.lower().endswith(SUFFIXES):
+        return None
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        if path.suffix.lower() == ".zip":
+            with ZipFile(path) as held:
+                names = [name for name in held.namelist() if name.lower().endswith((".json", ".geojson"))]
+                text = held.read(names[0]) if len(held.namelist()) == len(names) == 1 else b"null"
+        else:
+            text = path.read_bytes()
+            if path.suffix.lower() == ".gz":
+                text = gzip.decompress(text)
+        return json.loads(text.decode("utf-8-sig"))
+    except (
+        OSError,
+        EOFError,
+        BadZipFile,
+        zlib.error,
+        UnicodeDecodeError,
+        json.JSONDecodeError,
+        RecursionError,
+    ) as error:
         raise DataError(
             f"{path} cannot be read as JSON ({error}): export it again, or move it elsewhere"
         ) from error
