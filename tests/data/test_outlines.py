@@ -269,8 +269,14 @@ def test_geojson_that_qupath_packed_is_read(tmp_path):
         held.writestr("b.geojson", text)
     with ZipFile(tmp_path / "pictures.zip", "w") as held:
         held.writestr("a.png", b"a picture")
+    (tmp_path / "broken.zip").write_bytes(b"no archive")
+    (tmp_path / "c.geojson.gz").write_bytes(gzip.compress(b"[]"))
     found = read_outlines(tmp_path)
-    assert [(one.image, one.outlines[0].said) for one in found] == [("a", "Tumor"), ("b", "Tumor")]
+    assert [(one.image, [o.said for o in one.outlines]) for one in found] == [
+        ("a", ["Tumor"]),
+        ("b", ["Tumor"]),
+        ("c", []),
+    ]
 
 
 def test_a_derived_class_of_qupath_is_named_in_full(tmp_path):
@@ -612,7 +618,8 @@ def test_what_is_not_sound_is_refused_in_one_sentence_that_names_the_file(tmp_pa
 def test_damaged_files_are_refused(tmp_path):
     (tmp_path / "a.json").write_text('{"shapes": [')
     (tmp_path / "a.roi").write_bytes(b"Iout but not much more")
-    for name in ("a.json", "a.roi"):
+    (tmp_path / "a.geojson.gz").write_bytes(gzip.compress(b"[]")[:-9])
+    for name in ("a.json", "a.roi", "a.geojson.gz"):
         with pytest.raises(DataError, match=f"{name} cannot be read as"):
             read_outlines(tmp_path / name)
     with pytest.raises(DataError, match=r"there is no .*b\.json: give a file of outlines"):

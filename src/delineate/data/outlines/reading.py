@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from delineate.core import DataError
 from delineate.data.formats import is_zarr
@@ -134,9 +134,11 @@ def _kind(path: Path) -> str:
 
 
 def _is_imagej(path: Path) -> bool:
+    if path.suffix.lower() != ".zip":
+        return path.suffix.lower() == ".roi"
     from delineate.data.outlines.imagej import is_rois
 
-    return path.suffix.lower() == ".roi" or (path.suffix.lower() == ".zip" and is_rois(path))
+    return is_rois(path)
 
 
 def _read(path: Path) -> list[Drawn]:
@@ -146,7 +148,7 @@ def _read(path: Path) -> list[Drawn]:
         return read_rois(path)
     content = _parsed(path)
     if content == [] and ".geojson" in path.name.lower():  # an image on which QuPath has nothing
-        return [Drawn(path, path.stem, ())]
+        return read_geojson(path, content)
     for name, (fits, read) in JSON.items():
         if fits(content):
             try:
@@ -161,27 +163,26 @@ def _read(path: Path) -> list[Drawn]:
 
 def _parsed(path: Path) -> Any:
     """The JSON in a file, packed as QuPath packs it or not; None where a file is no such."""
-    if not path.name.lower().endswith(SUFFIXES):
+    packed = path.suffix.lower()
+    if not path.name.lower().endswith(SUFFIXES) or (packed == ".zip" and not is_zipfile(path)):
         return None
     try:
-        if path.suffix.lower() == ".zip":
+        if packed == ".zip":
             with ZipFile(path) as held:
                 names = [name for name in held.namelist() if name.lower().endswith((".json", ".geojson"))]
                 text = held.read(names[0]) if len(held.namelist()) == len(names) == 1 else b"null"
         else:
             text = path.read_bytes()
-            if path.suffix.lower() == ".gz":
-                text = gzip.decompress(text)
+            text = gzip.decompress(text) if packed == ".gz" else text
         return json.loads(text.decode("utf-8-sig"))
     except (
         OSError,
         EOFError,
         BadZipFile,
         zlib.error,
-        UnicodeDecodeError,
-        json.JSONDecodeError,
-        RecursionError,
-    ) as error:
+        ValueError,
+        RuntimeError,
+    ) as error:  # with a password, deeply nested
         raise DataError(
             f"{path} cannot be read as JSON ({error}): export it again, or move it elsewhere"
         ) from error
