@@ -187,6 +187,15 @@ def test_outside_is_unlabelled_where_that_is_asked_for(pictures, tmp_path):
     assert run("masks", pictures, "-o", tmp_path / "more", "--outside", "nothing") == 2
 
 
+def test_several_files_about_one_image_are_taken_together_and_told(pictures, tmp_path):
+    labelme(pictures, "p0.tif")
+    (pictures / "p0 (1).json").write_bytes((pictures / "p0.json").read_bytes())
+    said = []
+    flow.masks(pictures, out=tmp_path / "labelled", tell=said.append)
+    told = "outlines of several files are taken together on p0 (p0 (1).json and p0.json): move all but one elsewhere"
+    assert any(note.startswith(told) for note in said)
+
+
 def test_two_images_of_one_name_are_asked_about_and_neither_overwrites_the_other(pictures, tmp_path):
     (pictures / "p0.tiff").write_bytes((pictures / "p0.tif").read_bytes())
     labelme(pictures, "p0.tif")

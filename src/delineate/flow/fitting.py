@@ -20,11 +20,23 @@ def only_marks(drawn: Sequence[Drawn]) -> bool:
 def left_out_notes(
     taken: dict[str, list[Drawn]], nobodys: Sequence[Drawn], without: Sequence[str]
 ) -> Iterator[str]:
-    """Notes on outlines without an image, images without outlines, and what has no area."""
+    """Notes on outlines without an image, several files about one, images without outlines, and what has no area."""
     lost = list(dict.fromkeys(one.image or one.source.name for one in nobodys))
     if lost:
         are = "is" if len(lost) == 1 else "are"
         yield f"outlines of {counted(len(lost), 'image')} that {are} not there left out: {listed(lost, most=3)}"
+    sources = {
+        name: dict.fromkeys(one.source.name for one in each if one.outlines) for name, each in taken.items()
+    }
+    sources = {
+        name: each for name, each in sources.items() if sum(not n.lower().endswith(".roi") for n in each) > 1
+    }
+    if sources:
+        first = listed(next(iter(sources.values())), most=3)
+        yield (
+            f"outlines of several files are taken together on {listed(sources, most=3)} ({first}): move all but one elsewhere "
+            "if they are the same ones"
+        )
     if without:
         yield f"{counted(len(without), 'image')} without outlines left out: {listed(without, most=3)}"
     marks = Counter[str]()
