@@ -353,6 +353,15 @@ def test_coco_polygons_and_runs_and_an_image_with_nothing_on_it(tmp_path):
         np.testing.assert_array_equal(filled(outline), EXPECTED)
 
 
+def test_polygons_of_coco_may_be_pairs_or_stand_alone(tmp_path):
+    flat = [number for pair in SQUARE for number in pair]
+    each = [{"image_id": 3, "category_id": 4, "segmentation": one} for one in (flat, [SQUARE])]
+    first, _ = read_outlines(written(tmp_path / "c.json", about(each)))
+    for outline in first.outlines:
+        np.testing.assert_array_equal(filled(outline), EXPECTED)
+    assert not first.left_out
+
+
 def test_ids_of_coco_are_the_same_as_numbers_and_as_text(tmp_path):
     flat = [number for pair in SQUARE for number in pair]
     content = about(

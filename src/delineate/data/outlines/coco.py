@@ -84,7 +84,9 @@ def _outline(drawn: Any, *, said: str) -> Outline | None:
     """From polygons or runs; None where there is a box alone."""
     if isinstance(drawn, dict):
         return _cut(said, unrolled(drawn["counts"], *map(int, drawn["size"])))
-    rings = [ring(np.reshape(flat, (-1, 2))) for flat in drawn or [] if len(flat) > 4]
+    if drawn and np.ndim(drawn[0]) == 0:  # one polygon that is not in a list of polygons
+        drawn = [drawn]
+    rings = [ring(np.reshape(flat, (-1, 2))) for flat in drawn or [] if np.size(flat) > 4]
     return Outline(said, tuple((one,) for one in rings)) if rings else None
 
 
