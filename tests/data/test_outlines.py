@@ -541,6 +541,19 @@ def test_regions_of_groups_are_classes_where_they_have_no_names(tmp_path):
     assert read_outlines(tmp_path / "a.roi")[0].outlines[0].said == "group_2"
 
 
+def test_a_name_is_a_class_but_for_qupath_which_names_single_objects(tmp_path):
+    polygon = {"type": "Polygon", "coordinates": [CLOSED]}
+    content = [feature(polygon, name="gland"), feature(polygon, objectType="annotation", name="my favourite")]
+    (drawn,) = read_outlines(written(tmp_path / "a.geojson", content))
+    assert [one.said for one in drawn.outlines] == ["gland", ""]
+
+
+def test_a_file_of_labelme_that_names_no_image_is_of_the_one_called_as_it_is(tmp_path):
+    content = {"shapes": [{"label": None, "points": SQUARE}]}
+    (drawn,) = read_outlines(written(tmp_path / "a.json", content))
+    assert (drawn.image, drawn.outlines[0].said) == ("a", "")
+
+
 # ---- which image
 
 
@@ -622,6 +635,13 @@ def test_what_is_not_sound_is_refused_in_one_sentence_that_names_the_file(tmp_pa
     with pytest.raises(DataError, match=sentence) as caught:
         read_outlines(written(tmp_path / "odd.json", content))
     assert "odd.json" in str(caught.value)
+
+
+def test_a_folder_whose_folders_hold_outlines_names_the_first_of_them(tmp_path):
+    (tmp_path / "train").mkdir()
+    written(tmp_path / "train" / "a.json", about([]))
+    with pytest.raises(DataError, match=r"itself holds no outlines: give .*train.a\.json"):
+        read_outlines(tmp_path)
 
 
 def test_damaged_files_are_refused(tmp_path):

@@ -44,7 +44,10 @@ def left_out_notes(
         for one in each:
             marks.update(one.left_out)
     if marks:
-        told = listed(counted(count, noun).replace("boxs", "boxes") for noun, count in sorted(marks.items()))
+        told = listed(
+            f"{count} boxes" if noun == "box" and count > 1 else counted(count, noun)
+            for noun, count in sorted(marks.items())
+        )
         yield f"{told} left out, which {'has' if marks.total() == 1 else 'have'} no outline"
 
 

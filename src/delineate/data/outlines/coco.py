@@ -51,7 +51,9 @@ def read_coco(path: Path, content: Any) -> list[Drawn]:
             path,
             str(one["file_name"]),
             tuple(found[number]),
-            (int(one["height"]), int(one["width"])) if one.get("height") and one.get("width") else None,
+            (int(float(one["height"])), int(float(one["width"])))
+            if one.get("height") and one.get("width")
+            else None,
             {"box": bare[number]} if bare[number] else {},
         )
         for number, one in pictures.items()

@@ -85,5 +85,8 @@ def _class(properties: dict[str, Any]) -> str:
     told = properties.get("classification")
     if isinstance(told, dict):
         return ": ".join(map(str, told["names"])) if told.get("names") else str(told.get("name") or "")
-    plain = (properties.get(key) for key in ("classification", "class", "label", "name"))
+    qupath = "objectType" in properties or "object_type" in properties  # whose names are of single objects
+    plain = (
+        properties.get(key) for key in ("classification", "class", "label", *(() if qupath else ("name",)))
+    )
     return next((word for word in plain if isinstance(word, str)), "")

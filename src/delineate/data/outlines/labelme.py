@@ -25,7 +25,10 @@ POLYGONS = ("polygon", "rectangle", "oriented_rectangle", "rotation")
 
 def is_labelme(content: Any) -> bool:
     """Whether parsed JSON is a file of labelme's."""
-    return isinstance(content, dict) and isinstance(content.get("shapes"), list) and "imagePath" in content
+    shapes = content.get("shapes") if isinstance(content, dict) else None
+    if not isinstance(shapes, list):
+        return False
+    return "imagePath" in content or any(isinstance(one, dict) and "points" in one for one in shapes)
 
 
 def read_labelme(path: Path, content: Any) -> list[Drawn]:
@@ -55,11 +58,11 @@ def read_labelme(path: Path, content: Any) -> list[Drawn]:
         outlines.append(outline)
     sides = content.get("imageHeight"), content.get("imageWidth")
     size = (int(sides[0]), int(sides[1])) if sides[0] and sides[1] else None
-    return [Drawn(path, str(content["imagePath"] or path.stem), tuple(outlines), size, left_out)]
+    return [Drawn(path, str(content.get("imagePath") or path.stem), tuple(outlines), size, left_out)]
 
 
 def _outline(path: Path, shape: dict[str, Any], kind: str) -> Outline:
-    said, (first, *rest) = str(shape["label"]), shape["points"]
+    said, (first, *rest) = str(shape["label"] or ""), shape["points"]
     (x, y), (x1, y1) = first, rest[-1] if rest else first
     if kind == "mask":
         coded = base64.b64decode(shape["mask"])

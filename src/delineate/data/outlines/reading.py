@@ -42,6 +42,8 @@ def read_outlines(path: str | Path) -> list[Drawn]:
     if not root.exists():
         raise DataError(f"there is no {root}: give a file of outlines, or a folder of such files")
     found = [one for file in _files(root) for one in _read(file)]
+    if not found and (inside := outlines_in(root) if root.is_dir() else None):
+        raise DataError(f"{root} itself holds no outlines: give {inside}")
     if not found:
         raise DataError(
             f"{root} holds no outlines: give GeoJSON of QuPath, a COCO file, files of labelme, or ImageJ's .roi or .zip"
