@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 from roifile import ImagejRoi, roiwrite
 
 from commands import run
@@ -67,6 +68,10 @@ def test_outlines_beside_images_become_masks_ids_and_names(pictures, tmp_path):
         "1 image without outlines left out: p1",
     ]
     assert check(made).trainable
+    with Image.open(made / "overlays" / "p0.png") as drawn:
+        looked_at = np.asarray(drawn)
+    assert looked_at.shape == (100, 120, 3)
+    assert np.any(looked_at[..., 0] != looked_at[..., 2])  # outlines have colours, the picture has not
 
 
 def test_images_are_linked_where_the_disk_links(pictures, tmp_path):
@@ -150,6 +155,9 @@ def test_a_large_image_gets_its_mask_in_tiles_as_a_small_one_gets_it_whole(tmp_p
     np.testing.assert_array_equal(labels.array, expected.array)
     np.testing.assert_array_equal(labels.palette[:3], expected.palette[:3])
     assert said[-1] == "slide is too large for ids of its objects: it has masks alone"
+    for made in (whole, tiled):
+        with Image.open(made / "overlays" / "slide.png") as drawn:
+            assert drawn.size == (1100, 1300)
     assert len(load(tiled).large) == 1
 
 

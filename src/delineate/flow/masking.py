@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from delineate.data import entry_image, images, open_large
 from delineate.data.formats import label_suffix, stem_of, suffix_of, write_image, write_labels
 from delineate.data.large import LargeImage
 from delineate.data.large.labels import boxes
+from delineate.data.large.overview import lookup, overview, thinned
 from delineate.data.large_case import is_too_large
 from delineate.data.matching import Entry
 from delineate.data.outlines import Drawn, Meaning, Outline, Outside, read_outlines, understand, whose
@@ -23,6 +25,8 @@ from delineate.data.picture import label_palette
 from delineate.data.problem import listed
 from delineate.flow.fitting import checked_seen, checked_size, left_out_notes, only_marks
 from delineate.flow.methods import Progress, Tell
+from delineate.report.overlay import outlines as drawn_on
+from delineate.report.picture import write_picture
 
 MOST_IN_PNG = 65535
 TILE = 512
@@ -42,11 +46,11 @@ def masks(
     """Write masks from outlines of QuPath (GeoJSON), COCO, labelme or ImageJ into a new data folder; returns the folder.
 
     outlines: a file, or a folder of files. images_at: the images, as `predict` takes them; without it they lie where the
-    outlines lie. out: gets images/ (linked where the disk allows it), masks/, classes.json and, where `objects`, instances/
-    with an id for each outline. Images on which nobody drew stay out; one that a COCO file lists without outlines has
-    nothing on it. outside, named: as in `delineate.data.outlines.understand`. Smaller outlines lie on larger ones; points
-    and lines have no area and are left out, which is told. Slides and whatever else is too large for memory are written in
-    tiles, without ids, and stacks without ids too.
+    outlines lie. out: gets images/ (linked where the disk allows it), masks/, classes.json, overlays/ to look at and, where
+    `objects`, instances/ with an id for each outline. Images on which nobody drew stay out; one that a COCO file lists
+    without outlines has nothing on it. outside, named: as in `delineate.data.outlines.understand`. Smaller outlines lie on
+    larger ones; points and lines have no area and are left out, which is told. Slides and whatever else is too large for
+    memory are written in tiles, without ids, and stacks without ids too.
     Raises DataError where there are no outlines or none is on an image, where an image has another size than the one that
     was drawn on, and where classes are not clear; OutputError where `out` is not empty.
 
@@ -59,7 +63,7 @@ def masks(
     ...     _ = (place / "a.json").write_text(json.dumps({"shapes": [shape], "imagePath": first}))
     ...     made = masks(place, out=Path(scratch) / "labelled")
     ...     sorted(path.name for path in made.iterdir())
-    ['classes.json', 'images', 'instances', 'masks']
+    ['classes.json', 'images', 'instances', 'masks', 'overlays']
     """
     say = tell or (lambda _: None)
     entries = images(_where(Path(outlines)) if images_at is None else images_at)
@@ -154,6 +158,11 @@ def _write_large(
         spatial = image.spatial
         checked_size(drawn, spatial, first)
         seen = _tiled(target, image, outlines, meaning, step)
+        picks = lookup(spatial)
+        small = np.zeros([len(axis) for axis in picks], np.uint8)
+        with open_large(target, indices=True) as mask:
+            thinned(lambda box: mask.window(box)[..., 0], spatial, picks, into=small)
+        _draw(folder, name, overview(image), small, None, meaning)
     if objects:
         say(f"{name} is too large for ids of its objects: it has masks alone")
     checked_seen(outlines, seen, meaning, first, spatial, say)
@@ -181,10 +190,24 @@ def _write(
     if objects and ids is not None and meaning.objects:
         kind = ".tif" if ids.max(initial=0) > MOST_IN_PNG else kind
         write_labels(made_folder(folder / "instances") / f"{name}{kind}", ids, like=picture)
+    _draw(folder, name, picture.array, labels, ids, meaning)
     if len(entry.images) == 1:
         linked(first, made_folder(folder / "images") / f"{name}{_suffix(first)}")
     else:  # channel files become one image
         write_image(made_folder(folder / "images") / f"{name}.tif", picture.array, like=picture)
+
+
+def _draw(
+    folder: Path,
+    name: str,
+    image: NDArray[Any],
+    labels: NDArray[np.uint8],
+    ids: NDArray[np.int32] | None,
+    meaning: Meaning,
+) -> None:
+    """The picture to see that everything lies where it was drawn."""
+    target = made_folder(folder / "overlays") / f"{name}.png"
+    write_picture(target, drawn_on(image, labels, ids, classes=meaning.classes))
 
 
 def _suffix(path: Path) -> str:
