@@ -83,6 +83,12 @@ def test_labels_become_a_series_in_the_same_place_without_the_patient(scan, tmp_
     assert list(files[0].PixelSpacing) == [0.65, 0.7]
 
 
+def test_every_slice_of_labels_says_how_far_the_next_one_lies(scan, tmp_path):
+    path = write_labels(tmp_path / "out", np.zeros((3, 3, 4), np.uint8), like=read_image(scan))
+    files = [pydicom.dcmread(file) for file in sorted(path.iterdir())]
+    assert [(file.SpacingBetweenSlices, file.SliceThickness) for file in files] == [(2.5, 2.5)] * 3
+
+
 def test_a_folder_that_holds_something_is_not_written_over(scan):
     image = read_image(scan)
     with pytest.raises(OutputError, match="not an empty folder"):

@@ -180,7 +180,7 @@ def write_dicom(path: Path, picture: Picture) -> None:
     writer.KeepOriginalImageUIDOn()
     try:
         for k in range(image.GetSize()[2] if deep else 1):
-            flat = image[:, :, k] if deep else image
+            flat = image[:, :, k : k + 1] if deep else image  # as [:, :, k] slices would lie 1 mm apart
             place = {_POSITION: _text(image.TransformIndexToPhysicalPoint((0, 0, k)))} if deep else {}
             for tag, text in (tags | place | {"0020|0013": str(k + 1)}).items():
                 flat.SetMetaData(tag, text)
