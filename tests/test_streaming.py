@@ -231,6 +231,13 @@ def test_what_cannot_be_is_one_sentence(work, tmp_path, capsys, words, says):
     assert says in refused(capsys, *predict(work, tmp_path / "out", *words))
 
 
+def test_more_memory_may_be_given_with_the_same_folder_as_the_refusal_says(work, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert "give --memory" in refused(capsys, *predict(work, out, "--memory", "0.01"))
+    assert not out.exists()
+    assert run(*predict(work, out, "--memory", "1")) == 0
+
+
 def test_objects_and_polygons_of_a_model_without_objects_are_connected_pieces(work, tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.tile(coins()[0][0].image[..., 0], (3, 2)), tile=(256, 256))
     common = [work / "model", tmp_path / "a.tif", "--objects"]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,8 @@ class PredictionFolder(PredictionFiles):
 
     def withdraw(self) -> None:
         """Where nothing came of a prediction that began here, take its index back, and the folder if it was made for it."""
+        with suppress(OSError):  # labels that have begun to grow in it are kept
+            unfinished(self.folder, "any").parent.rmdir()
         there = {path.name for path in self.folder.iterdir()}
         if self._began and not self._about["files"] and there == {INDEX}:
             (self.folder / INDEX).unlink()
