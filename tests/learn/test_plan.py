@@ -31,6 +31,12 @@ def test_slices_far_apart_are_learnt_as_pictures_and_others_as_volumes():
     assert "about as far apart" in volumes.reasons["dims"]
 
 
+def test_volumes_whose_thick_side_is_not_between_slices_are_not_said_to_have_even_voxels():
+    plan = planned([case((40, 60, 20), spacing=(1.25, 1.25, 8))])
+    assert plan.dims == 3
+    assert plan.reasons["dims"].startswith("40 slices of voxels whose longest side is 6.4 times the shortest")
+
+
 def test_grey_pictures_stored_as_colour_count_as_grey_only_if_all_are():
     assert planned([case((64, 64), channels=3, grey=True)]).channels == 1
     mixed = planned([case((64, 64), channels=3, grey=True), case((64, 64), channels=3)])

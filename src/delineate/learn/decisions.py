@@ -44,7 +44,12 @@ def dims(cases: Sequence[Case], reasons: dict[str, str]) -> int:
         )
         reasons["dims"] = f"{fact}: each slice is learnt as a picture"
         return 2
-    reasons["dims"] = f"{depth:.0f} slices about as far apart as pixels: learnt as volumes"
+    longest = float(np.median([max(c.spacing) / min(c.spacing) for c in volumes]))
+    reasons["dims"] = (
+        f"{depth:.0f} slices of voxels whose longest side is {longest:.1f} times the shortest: learnt as volumes"
+        if longest > 2.5
+        else f"{depth:.0f} slices about as far apart as pixels: learnt as volumes"
+    )
     return 3
 
 
