@@ -26,6 +26,8 @@ ACCENT: dict[str, Colour] = {"light": (0, 122, 194), "dark": (92, 182, 235)}
 INK = {"light": ("#2b3440", "#7a8594", "#dfe4ea"), "dark": ("#e4e8ee", "#93a0b0", "#39434f")}
 
 _OTHERS = (PALETTE[1], *PALETTE[3:])  # curves after the first; not the blue that the accent is
+_LINES = ("solid", "dashed", "dotted")  # tell curves of one colour apart, where there are more than colours
+_INSIDE = 5  # curves that a legend names within the axes; that of more would lie on them
 
 
 def distribution(tables: Mapping[str, ScoreTable], *, theme: str) -> bytes:
@@ -127,13 +129,24 @@ def curves(drawn: Chart, *, theme: str) -> bytes:
     """A PNG of curves over one axis, with their bands and the dashed marks."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure(5.6, 3.3)
+    many = len(drawn.curves) > _INSIDE
+    figure = new_figure(7.4 if many else 5.6, 3.3)
     axes = figure.add_subplot(1, 1, 1)
     styled(axes, theme)
     axes.grid(axis="y", color=INK[theme][2], linewidth=0.8)
     for number, curve in enumerate(drawn.curves):
-        colour = rgb(ACCENT[theme] if number == 0 else _OTHERS[(number - 1) % len(_OTHERS)])
-        axes.plot(curve.x, curve.y, color=colour, linewidth=1.7, marker="o", markersize=3.2, label=curve.name)
+        again, place = divmod(number - 1, len(_OTHERS)) if number else (0, 0)
+        colour = rgb(_OTHERS[place] if number else ACCENT[theme])
+        axes.plot(
+            curve.x,
+            curve.y,
+            color=colour,
+            linestyle=_LINES[again % len(_LINES)],
+            linewidth=1.7,
+            marker="o",
+            markersize=3.2,
+            label=curve.name,
+        )
         if curve.band is not None:
             axes.fill_between(curve.x, *curve.band, color=colour, alpha=0.16, linewidth=0)
     for name, value in drawn.marks.items():
@@ -145,7 +158,13 @@ def curves(drawn: Chart, *, theme: str) -> bytes:
     axes.set_xlabel(drawn.x, color=INK[theme][1])
     axes.set_ylabel(drawn.y, color=INK[theme][1])
     if len(drawn.curves) > 1:
-        axes.legend(frameon=False, labelcolor=INK[theme][0], fontsize=8.5)
+        axes.legend(
+            frameon=False,
+            labelcolor=INK[theme][0],
+            fontsize=8.5,
+            loc="center left" if many else "best",
+            bbox_to_anchor=(1.0, 0.5) if many else None,
+        )
     return png(figure)
 
 
