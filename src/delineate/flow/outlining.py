@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence, Set
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from delineate import data as files
-from delineate.core import Behind, DataError, Method, ModelError, ahead
-from delineate.data import Entry, Picture, images
+from delineate.core import DataError, Method, ModelError
+from delineate.data import Entry, images, open_large
 from delineate.data.problem import listed
-from delineate.flow.answering import How, answered_as, guaranteed, keeps_apart, told
+from delineate.flow.answering import How, guaranteed, keeps_apart, told
+from delineate.flow.here import one_by_one
 from delineate.flow.methods import Progress, Tell, load
+from delineate.flow.scale import Scale
 from delineate.flow.starts import starts_of
 from delineate.flow.workers import client_for, on_workers
 from delineate.streaming import SUFFIXES, Streamed, Wishes, middle_of, outline_large, streams
-
-if TYPE_CHECKING:
-    from delineate.report.prediction import PredictionFolder
 
 
 def predict(
@@ -125,6 +123,7 @@ def predict(
         engine = _engine_before(Path(out))
     engine = _engine(method, engine, found, large, say)
     learnt: Any = getattr(method, "learnt", None)
+    scale = Scale(learnt.record.data if learnt else {}, say)
     with ExitStack() as stack:
         client = client_for(stack, model, workers=workers, scheduler=scheduler)
         folder = PredictionFolder(
@@ -162,11 +161,13 @@ def predict(
         if client is not None and isinstance(model, (str, Path)):
             failures = on_workers(client, Path(model), whole, folder, how, count)
         else:
-            failures = _one_by_one(method, whole, folder, how, count)
+            failures = one_by_one(method, whole, folder, how, count, scale)
         for number, entry in enumerate(parts, start=len(whole)):
             count(number)
             source = entry.images[0]
             try:
+                with open_large(source) as image:
+                    scale.see(entry.name, image.spacing, image.unit)
                 outline_large(
                     learnt,
                     source,
@@ -182,6 +183,7 @@ def predict(
             except (DataError, ModelError) as error:
                 failures.append(told(source, error))
     count(len(todo))
+    scale.told()
     if failures:
         folder.withdraw()
         for failure in failures[1:]:
@@ -254,46 +256,3 @@ def _engine(
         except (DataError, ModelError):
             continue  # what is wrong with it is said when its turn comes
     return str(method.use_engine("torch"))
-
-
-def _one_by_one(
-    method: Any, entries: Sequence[Entry], folder: PredictionFolder, how: How, count: Callable[[int], None]
-) -> list[str]:
-    """Predict whole images here; what failed, in sentences. The next is read, the last one written, while the network runs."""
-    failures = []
-    with Behind() as written_behind:
-        for number, (entry, reading) in enumerate(ahead(files.entry_image, entries)):
-            count(number)
-            try:
-                picture = reading.result()
-                likely, ids = answered_as(method, entry.name, picture.array, how)
-            except (DataError, ModelError) as error:
-                failures.append(told(entry.images[0], error))
-                continue
-            put = partial(_put, folder, entry, picture, likely, ids, how, detections=keeps_apart(method))
-            written_behind(put)
-    return failures
-
-
-def _put(
-    folder: PredictionFolder,
-    entry: Entry,
-    picture: Picture,
-    likely: Any,
-    ids: Any,
-    how: How,
-    *,
-    detections: bool,
-) -> None:
-    files_of = folder.write_files(
-        entry.name,
-        picture,
-        likely,
-        ids,
-        source=entry.images[0],
-        probabilities=how.probabilities,
-        foreground_above=how.foreground_above,
-        geojson=how.geojson,
-        detections=detections,
-    )
-    folder.note(entry.name, files_of)
