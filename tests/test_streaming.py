@@ -347,7 +347,7 @@ def test_polygons_of_what_is_read_at_once_only_are_those_of_its_objects(work, tm
     assert (
         len(pairs.T) == len(np.unique(ids)) == len(np.unique(again))
     )  # the same objects, numbered otherwise
-    assert run(*common, "-o", tmp_path / "bare", "--workers", 1) == 0
+    assert run(*common, "-o", tmp_path / "bare") == 0
     assert sorted(path.name for path in (tmp_path / "bare").iterdir()) == [
         "a.geojson",
         "a.png",
