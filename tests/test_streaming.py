@@ -145,16 +145,16 @@ def test_many_images_are_shared_among_workers_and_one_bad_one_stops_none(work, t
     distributed = pytest.importorskip("distributed")
     (tmp_path / "in").mkdir()
     for name, case in zip("abc", coins()[0], strict=False):
-        tifffile.imwrite(tmp_path / "in" / f"{name}.tif", case.image[..., 0])
-    (tmp_path / "in" / "bad.tif").write_bytes(b"no picture")
-    assert run("predict", work / "model", tmp_path / "in", "-o", tmp_path / "here", "--objects") == 2
+        Image.fromarray(case.image[..., 0]).save(tmp_path / "in" / f"{name}.png")
+    (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
+    words = ["predict", work / "model", tmp_path / "in", "--objects", "--geojson"]
+    assert run(*words, "-o", tmp_path / "here") == 2
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster:
-        words = ["predict", work / "model", tmp_path / "in", "-o", tmp_path / "there", "--objects"]
-        said = refused(capsys, *words, "--scheduler", cluster.scheduler_address)
-    assert "bad.tif" in said
+        said = refused(capsys, *words, "-o", tmp_path / "there", "--scheduler", cluster.scheduler_address)
+    assert "bad.png" in said
     assert "1 of 4 images failed" in said
-    for name in ("a.tif", "b.tif", "classes/c.tif", "overlays/a.png"):
+    for name in ("a.png", "b.png", "classes/c.png", "overlays/a.png", "a.geojson"):
         assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
     assert set(json.loads((tmp_path / "there" / "prediction.json").read_text())["files"]) == {"a", "b", "c"}
 
