@@ -23,8 +23,8 @@ from delineate.data.matching import Entry
 from delineate.data.outlines import Drawn, Meaning, Outline, Outside, read_outlines, understand, whose
 from delineate.data.picture import label_palette
 from delineate.data.problem import listed
-from delineate.flow.fitting import checked_seen, checked_size, left_out_notes, only_marks
 from delineate.flow.methods import Progress, Tell
+from delineate.flow.misfits import checked_seen, checked_size, left_out_notes, only_marks
 from delineate.report.overlay import outlines as drawn_on
 from delineate.report.picture import write_picture
 
