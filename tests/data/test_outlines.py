@@ -97,6 +97,18 @@ def test_a_window_costs_what_is_drawn_there_and_not_the_whole_outline(monkeypatc
     assert max(rounded) < 100
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(0, 90), st.integers(0, 90))
+def test_middles_on_a_side_are_in_the_same_polygon_in_every_window(seed, down, right):
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(0, 600, (6, 2)) / 6 + [
+        70_001,
+        90_003,
+    ]  # thirds and halves, far from the corner of a slide
+    whole = inside([corners], start=(70_000, 90_000), shape=(110, 110))
+    window = inside([corners], start=(70_000 + down, 90_000 + right), shape=(20, 20))
+    np.testing.assert_array_equal(window, whole[down : down + 20, right : right + 20])
+
+
 def test_a_hole_in_an_outline_and_an_island_in_the_hole():
     rings = tuple(ring([[a, a], [b, a], [b, b], [a, b]]) for a, b in ((0, 5), (1, 4), (2, 3)))
     np.testing.assert_array_equal(

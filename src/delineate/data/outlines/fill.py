@@ -24,24 +24,23 @@ def inside(rings: Sequence[Ring], *, start: tuple[int, int], shape: tuple[int, i
            [0, 0, 1, 0],
            [1, 1, 1, 0]])
     """
-    height, width = shape
+    (top, left), (height, width) = start, shape
     crossed = np.zeros((height, width + 1), np.uint8)
     for whole in rings:
         corners, after = whole, following(whole)
         upper, lower = np.minimum(corners[:, 0], after[:, 0]), np.maximum(corners[:, 0], after[:, 0])
-        near = (upper < start[0] + height) & (lower > start[0])  # few sides of a long outline are in a window
+        near = (upper < top + height) & (lower > top)  # few sides of a long outline are in a window
         corners, after = corners[near], after[near]
         falls = corners[:, :1] <= after[:, :1]  # from its upper end, a side is the same to both neighbours
-        (y0, x0), (y1, x1) = (
-            (one - np.reshape(start, (1, 2))).T
-            for one in (np.where(falls, corners, after), np.where(falls, after, corners))
+        (y0, x0), (y1, x1) = np.where(falls, corners, after).T, np.where(falls, after, corners).T
+        first, last = (
+            np.minimum(np.maximum(np.ceil(y - 0.5) - top, 0), height).astype(np.int64) for y in (y0, y1)
         )
-        first, last = (np.minimum(np.maximum(np.ceil(y - 0.5), 0), height).astype(np.int64) for y in (y0, y1))
         counts = last - first  # the rows whose middles a side crosses
         side = np.repeat(np.arange(len(counts)), counts)
         rows = np.arange(len(side)) - np.repeat(np.cumsum(counts) - counts, counts) + first[side]
-        along = (rows + 0.5 - y0[side]) / (y1 - y0)[side]
-        columns = np.ceil(x0[side] + along * (x1 - x0)[side] - 0.5)
+        along = (rows + (top + 0.5) - y0[side]) / (y1 - y0)[side]
+        columns = np.ceil(x0[side] + along * (x1 - x0)[side] - 0.5) - left  # rounded alike in every window
         columns = np.minimum(np.maximum(columns, 0), width).astype(np.int64)
         np.bitwise_xor.at(crossed, (rows, columns), np.uint8(1))
     return np.bitwise_xor.accumulate(crossed[:, :-1], axis=1).astype(bool)
