@@ -168,12 +168,15 @@ def row(name: str, runs: dict[str, list[dict]]) -> str:
     groups = [case["group"] for case in runs["full"][0]["cases"]]
     scores = {way: per_case(found) for way, found in runs.items()}
     low, high = ratio_interval(scores["weak"], scores["full"], groups) or (np.nan, np.nan)
-    ratio, gain = scores["weak"].sum() / scores["full"].sum(), scores["weak"] - scores["partial"]
-    least, most = intervals(gain, groups).mean or (np.nan, np.nan)
+    ratio, alone, gained = scores["weak"].sum() / scores["full"].sum(), "–", "–"
+    if "partial" in scores:
+        gain = scores["weak"] - scores["partial"]
+        least, most = intervals(gain, groups).mean or (np.nan, np.nan)
+        alone, gained = f"{scores['partial'].mean():.3f}", f"{gain.mean():+.3f} ({least:+.3f} to {most:+.3f})"
     return (
         f"| {name} | {np.mean([run['labelled'] for run in runs['weak']]):.2%} | {scores['full'].mean():.3f} "
-        f"| {scores['partial'].mean():.3f} | {scores['weak'].mean():.3f} | {ratio:.3f} ({low:.3f} to {high:.3f}) "
-        f"| {SORTS[name].aim} | {gain.mean():+.3f} ({least:+.3f} to {most:+.3f}) | {len(runs['weak'])} |"
+        f"| {alone} | {scores['weak'].mean():.3f} | {ratio:.3f} ({low:.3f} to {high:.3f}) "
+        f"| {SORTS[name].aim} | {gained} | {len(runs['weak'])} |"
     )
 
 
@@ -249,7 +252,7 @@ def main() -> None:
                     f"{done['seconds']:.0f} processor seconds",
                     flush=True,
                 )
-    if {"full", "partial", "weak"} <= set(wanted.ways):
+    if {"full", "weak"} <= set(wanted.ways):
         print(
             "\n| set | labelled | full | partial | weak | weak / full | to reach | gain over partial | seeds |"
         )

@@ -143,6 +143,7 @@ def test_fitted_twice_it_is_the_same(factory, kind, cases):
     image = blobs(*cases[0].spatial, channels=cases[0].channels, seed=4).image
     first = fitted(factory, kind).predict(image)
     np.testing.assert_array_equal(copy.deepcopy(fitted(factory, kind)).fit(cases).predict(image), first)
+    np.testing.assert_array_equal(factory(CLASSES).fit(cases).predict(image), first)
 
 
 def test_what_it_learnt_before_does_not_linger(factory):

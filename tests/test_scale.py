@@ -44,6 +44,14 @@ def test_images_of_another_scale_are_told_the_first_at_once_and_how_many_in_the_
     ]
 
 
+def test_workers_say_it_too(model, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        told = said_of(model, tmp_path / "new", (0.5, 0.5), (0.1, 0.1), scheduler=cluster.scheduler_address)
+    assert [line[:2] for line in told] == ["i1"]
+
+
 def test_images_that_do_not_tell_their_scale_are_passed_over(model, tmp_path):
     folder = tmp_path / "new"
     folder.mkdir()

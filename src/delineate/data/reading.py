@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from delineate.core import DataError
-from delineate.data.formats import read_image
+from delineate.core import DataError, linked
+from delineate.data.formats import read_image, stem_of, write_image
 from delineate.data.matching import Entry
 from delineate.data.picture import Picture
 from delineate.data.problem import by
@@ -25,6 +26,15 @@ def each(work: Callable[[In], Out], things: Iterable[In]) -> Iterator[Out]:
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         yield from pool.map(work, things)
+
+
+def placed(entry: Entry, folder: Path, *, name: str) -> Path:
+    """Put the image of an entry into a folder: linked where the disk allows it, or written where channel files become one."""
+    first = entry.images[0]
+    if len(entry.images) == 1:
+        return linked(first, folder / f"{name}{first.name[len(stem_of(first)) :]}")
+    picture = entry_image(entry)
+    return write_image(folder / f"{name}.tif", picture.array, like=picture)
 
 
 def entry_image(entry: Entry) -> Picture:

@@ -154,10 +154,8 @@ def _reading_of_255(found: Values, *, many: bool) -> tuple[int | None, str]:
             "in one way, or say --unlabelled 255 if it means unlabelled"
         )
     if many and others == [0] and found.noun == "masks":
-        raise DataError(
-            f"masks hold {found.words()} and nothing else, where several classes are known: name their values in classes.json, "
-            "or say --unlabelled 255 if it means unlabelled"
-        )
+        remedy = "name their values in classes.json, or say --unlabelled 255 if it means unlabelled"
+        raise DataError(f"masks hold 0 and 255 and nothing else, where several classes are known: {remedy}")
     if many or (small and len(others) > 1 and UNLABELLED - 1 not in others):
         return UNLABELLED, f"{UNLABELLED} is read as unlabelled"
     if not others:

@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from delineate.core import DataError
+from delineate.data import Entry, Picture
 from delineate.flow.starts import Start
+
+if TYPE_CHECKING:
+    from delineate.report.prediction import PredictionFiles
 
 
 @dataclass(frozen=True)
 class How:
-    """What is asked of the prediction of an image; see `predict`."""
+    """What is asked of the prediction of an image; see `predict`. detections: the polygons are of many small objects."""
 
     objects: bool = False
     watershed: bool = False
@@ -26,6 +30,7 @@ class How:
     foreground_above: float | None = None
     shifts: int = 1
     geojson: bool = False
+    detections: bool = False
 
 
 def answered(
@@ -83,6 +88,24 @@ def answered_as(method: Any, name: str, image: Any, how: How) -> tuple[Any, Any]
         tta=how.tta,
         shifts=how.shifts,
         tile=how.tile,
+    )
+
+
+def put(
+    writer: PredictionFiles, entry: Entry, picture: Picture, answer: tuple[Any, Any], how: How
+) -> dict[str, str]:
+    """Write the files of one image from what `answered_as` gave; what the index says of them."""
+    likely, ids = answer
+    return writer.write_files(
+        entry.name,
+        picture,
+        likely,
+        ids,
+        source=entry.images[0],
+        probabilities=how.probabilities,
+        foreground_above=how.foreground_above,
+        geojson=how.geojson,
+        detections=how.detections,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from delineate import data as files
 from delineate.core import Behind, DataError, ModelError, ahead
 from delineate.data import Entry, Picture
-from delineate.flow.answering import How, answered_as, keeps_apart, told
+from delineate.flow.answering import How, answered_as, put, told
 from delineate.flow.scale import Scale
 
 if TYPE_CHECKING:
@@ -32,34 +32,13 @@ def one_by_one(
             try:
                 picture = reading.result()
                 scale.see(entry.name, picture.spacing, picture.unit)
-                likely, ids = answered_as(method, entry.name, picture.array, how)
+                answer = answered_as(method, entry.name, picture.array, how)
             except (DataError, ModelError) as error:
                 failures.append(told(entry.images[0], error))
                 continue
-            put = partial(_put, folder, entry, picture, likely, ids, how, detections=keeps_apart(method))
-            written_behind(put)
+            written_behind(partial(_put, folder, entry, picture, answer, how))
     return failures
 
 
-def _put(
-    folder: PredictionFolder,
-    entry: Entry,
-    picture: Picture,
-    likely: Any,
-    ids: Any,
-    how: How,
-    *,
-    detections: bool,
-) -> None:
-    files_of = folder.write_files(
-        entry.name,
-        picture,
-        likely,
-        ids,
-        source=entry.images[0],
-        probabilities=how.probabilities,
-        foreground_above=how.foreground_above,
-        geojson=how.geojson,
-        detections=detections,
-    )
-    folder.note(entry.name, files_of)
+def _put(folder: PredictionFolder, entry: Entry, picture: Picture, answer: tuple[Any, Any], how: How) -> None:
+    folder.note(entry.name, put(folder, entry, picture, answer, how))

@@ -6,15 +6,16 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.core import DataError, linked, made_folder, whole_folder, written_whole
+from delineate.core import DataError, made_folder, whole_folder, written_whole
 from delineate.data import entry_image, images, open_large
-from delineate.data.formats import label_suffix, stem_of, suffix_of, write_image, write_labels
+from delineate.data.formats import label_suffix, suffix_of, write_labels
 from delineate.data.large import LargeImage
 from delineate.data.large.labels import boxes
 from delineate.data.large.overview import lookup, overview, thinned
@@ -23,6 +24,7 @@ from delineate.data.matching import Entry
 from delineate.data.outlines import Drawn, Meaning, Outline, Outside, read_outlines, understand, whose
 from delineate.data.picture import label_palette
 from delineate.data.problem import listed
+from delineate.data.reading import placed
 from delineate.flow.methods import Progress, Tell
 from delineate.flow.misfits import checked_seen, checked_size, left_out_notes, only_marks
 from delineate.report.overlay import outlines as drawn_on
@@ -84,9 +86,9 @@ def masks(
         *left_out_notes(taken, nobodys, [one.name for one in entries if one.name not in found]),
     ):
         say(note)
-    drawn_on = [entry for entry in entries if entry.name in found]
-    names = _names(drawn_on)
-    tiles = {entry.name: _tiles(entry) for entry in drawn_on}
+    labelled = [entry for entry in entries if entry.name in found]
+    names = _names(labelled)
+    tiles = {entry.name: _tiles(entry) for entry in labelled}
     total, done = sum(max(count, 1) for count in tiles.values()), 0
 
     def step() -> None:
@@ -96,12 +98,12 @@ def masks(
             progress(done, total)
 
     with whole_folder(Path(out)) as folder:
-        for entry in drawn_on:
-            name, outlines_ = names[entry.name], found[entry.name]
+        into = _Into(folder, meaning, objects, say)
+        for entry in labelled:
             if tiles[entry.name]:
-                _write_large(entry, name, outlines_, meaning, folder, objects=objects, say=say, step=step)
+                into.write_large(entry, names[entry.name], found[entry.name], step)
             else:
-                _write(entry, name, outlines_, meaning, folder, objects=objects, say=say)
+                into.write(entry, names[entry.name], found[entry.name])
                 step()
         with written_whole(folder / "classes.json") as beside:
             beside.write_text(json.dumps({name: i for i, name in enumerate(meaning.classes.names)}) + "\n")
@@ -140,79 +142,58 @@ def _tiles(entry: Entry) -> int:
         return math.prod(depth) * math.ceil(rows / TILE) * math.ceil(columns / TILE)
 
 
-def _write_large(
-    entry: Entry,
-    name: str,
-    drawn: Sequence[Drawn],
-    meaning: Meaning,
-    folder: Path,
-    *,
-    objects: bool,
-    say: Tell,
-    step: Callable[[], None],
-) -> None:
-    """A large image with its mask, tile by tile; `step` is called for each."""
-    first, outlines = entry.images[0], [outline for one in drawn for outline in one.outlines]
-    target = made_folder(folder / "masks") / f"{name}.tif"
-    with open_large(first) as image:
-        spatial = image.spatial
-        checked_size(drawn, spatial, first)
-        seen = _tiled(target, image, outlines, meaning, step)
-        picks = lookup(spatial)
-        small = np.zeros([len(axis) for axis in picks], np.uint8)
-        with open_large(target, indices=True) as mask:
-            thinned(lambda box: mask.window(box)[..., 0], spatial, picks, into=small)
-        _draw(folder, name, overview(image), small, None, meaning)
-    if objects:
-        say(f"{name} is too large for ids of its objects: it has masks alone")
-    checked_seen(outlines, seen, meaning, first, spatial, say)
-    linked(first, made_folder(folder / "images") / f"{name}{_suffix(first)}")
+@dataclass(frozen=True)
+class _Into:
+    """Where images and masks go, and how: the new folder, what outlines mean, whether ids are wanted, who is told."""
 
+    folder: Path
+    meaning: Meaning
+    objects: bool
+    say: Tell
 
-def _write(
-    entry: Entry,
-    name: str,
-    drawn: Sequence[Drawn],
-    meaning: Meaning,
-    folder: Path,
-    *,
-    objects: bool,
-    say: Tell,
-) -> None:
-    """One image with its mask and ids."""
-    first, outlines = entry.images[0], [outline for one in drawn for outline in one.outlines]
-    picture = entry_image(entry)
-    checked_size(drawn, picture.spatial, first)
-    labels, ids, seen = _drawn(outlines, picture.spatial, meaning)
-    checked_seen(outlines, seen, meaning, first, picture.spatial, say)
-    kind, colours = label_suffix(suffix_of(first) or ".tif"), meaning.classes.colours
-    write_labels(made_folder(folder / "masks") / f"{name}{kind}", labels, like=picture, colours=colours)
-    if objects and ids is not None and meaning.objects:
-        kind = ".tif" if ids.max(initial=0) > MOST_IN_PNG else kind
-        write_labels(made_folder(folder / "instances") / f"{name}{kind}", ids, like=picture)
-    _draw(folder, name, picture.array, labels, ids, meaning)
-    if len(entry.images) == 1:
-        linked(first, made_folder(folder / "images") / f"{name}{_suffix(first)}")
-    else:  # channel files become one image
-        write_image(made_folder(folder / "images") / f"{name}.tif", picture.array, like=picture)
+    def at(self, part: str, name: str) -> Path:
+        """A file in one of its folders, which is made."""
+        return made_folder(self.folder / part) / name
 
+    def write(self, entry: Entry, name: str, drawn: Sequence[Drawn]) -> None:
+        """One image with its mask and ids."""
+        first, outlines = entry.images[0], [outline for one in drawn for outline in one.outlines]
+        picture = entry_image(entry)
+        checked_size(drawn, picture.spatial, first)
+        labels, ids, seen = _drawn(outlines, picture.spatial, self.meaning)
+        checked_seen(outlines, seen, self.meaning, first, picture.spatial, self.say)
+        kind, colours = label_suffix(suffix_of(first) or ".tif"), self.meaning.classes.colours
+        write_labels(self.at("masks", f"{name}{kind}"), labels, like=picture, colours=colours)
+        if self.objects and ids is not None and self.meaning.objects:
+            kind = ".tif" if ids.max(initial=0) > MOST_IN_PNG else kind
+            write_labels(self.at("instances", f"{name}{kind}"), ids, like=picture)
+        self._draw(name, picture.array, labels, ids)
+        placed(entry, made_folder(self.folder / "images"), name=name)
 
-def _draw(
-    folder: Path,
-    name: str,
-    image: NDArray[Any],
-    labels: NDArray[np.uint8],
-    ids: NDArray[np.int32] | None,
-    meaning: Meaning,
-) -> None:
-    """The picture to see that everything lies where it was drawn."""
-    target = made_folder(folder / "overlays") / f"{name}.png"
-    write_picture(target, drawn_on(image, labels, ids, classes=meaning.classes))
+    def write_large(self, entry: Entry, name: str, drawn: Sequence[Drawn], step: Callable[[], None]) -> None:
+        """A large image with its mask, tile by tile; `step` is called for each."""
+        first, outlines = entry.images[0], [outline for one in drawn for outline in one.outlines]
+        target = self.at("masks", f"{name}.tif")
+        with open_large(first) as image:
+            spatial = image.spatial
+            checked_size(drawn, spatial, first)
+            seen = _tiled(target, image, outlines, self.meaning, step)
+            picks = lookup(spatial)
+            small = np.zeros([len(axis) for axis in picks], np.uint8)
+            with open_large(target, indices=True) as mask:
+                thinned(lambda box: mask.window(box)[..., 0], spatial, picks, into=small)
+            self._draw(name, overview(image), small, None)
+        if self.objects:
+            self.say(f"{name} is too large for ids of its objects: it has masks alone")
+        checked_seen(outlines, seen, self.meaning, first, spatial, self.say)
+        placed(entry, made_folder(self.folder / "images"), name=name)
 
-
-def _suffix(path: Path) -> str:
-    """The end of a name that tells its kind, as it is written; of a folder of DICOM slices there is none."""
-    return path.name[len(stem_of(path)) :]
+    def _draw(
+        self, name: str, image: NDArray[Any], labels: NDArray[np.uint8], ids: NDArray[np.int32] | None
+    ) -> None:
+        """The picture to see that everything lies where it was drawn."""
+        drawn = drawn_on(image, labels, ids, classes=self.meaning.classes)
+        write_picture(self.at("overlays", f"{name}.png"), drawn)
 
 
 def _drawn(
@@ -253,9 +234,7 @@ def _tiled(
                 yield labels
                 step()
 
-    palette = np.zeros((256, 3), np.uint16)
-    colours = label_palette(meaning.classes.colours)
-    palette[: len(colours)] = colours
+    palette = label_palette(meaning.classes.colours).astype(np.uint16)
     with written_whole(target) as beside, TiffWriter(beside, bigtiff=True) as file:
         file.write(
             tiles(),

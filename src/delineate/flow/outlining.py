@@ -146,7 +146,17 @@ def predict(
             resume=resume,
         )
         how = How(
-            objects, watershed, starts, probabilities, tta, tile, engine, foreground_above, shifts, geojson
+            objects,
+            watershed,
+            starts,
+            probabilities,
+            tta,
+            tile,
+            engine,
+            foreground_above,
+            shifts,
+            geojson,
+            detections=keeps_apart(method),
         )
         todo = [entry for entry in found if folder.written(entry.name, source=entry.images[0]) is None]
         parts = [entry for entry in todo if entry.name in large]
@@ -159,7 +169,7 @@ def predict(
 
         count(0)
         if client is not None and isinstance(model, (str, Path)):
-            failures = on_workers(client, Path(model), whole, folder, how, count)
+            failures = on_workers(client, Path(model), whole, folder, how, count, scale)
         else:
             failures = one_by_one(method, whole, folder, how, count, scale)
         for number, entry in enumerate(parts, start=len(whole)):

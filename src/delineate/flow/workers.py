@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from delineate import data as files
 from delineate.core import DataError, ModelError
 from delineate.data import Entry
-from delineate.flow.answering import How, answered_as, keeps_apart, told
+from delineate.flow.answering import How, answered_as, put, told
 from delineate.flow.methods import load
+from delineate.flow.scale import Scale
 from delineate.flow.starts import Start
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def on_workers(
     folder: PredictionFolder,
     how: How,
     count: Callable[[int], None],
+    scale: Scale,
 ) -> list[str]:
     """Predict whole images on Dask's workers, which write the files; returns what failed, in sentences."""
     from delineate.inference.cluster import spread
@@ -58,7 +60,9 @@ def on_workers(
         if isinstance(outcome, str):
             failures.append(outcome)
         else:
-            folder.note(entry.name, outcome)
+            files_of, spacing = outcome
+            scale.see(entry.name, *spacing)
+            folder.note(entry.name, files_of)
         count(done)
     return failures
 
@@ -68,8 +72,11 @@ def _of(starts: Mapping[str, Start], name: str) -> Mapping[str, Start]:
     return {name: starts[name].everywhere()} if name in starts else {}
 
 
-def image_on_worker(model: str, out: str, state: int, how: How, entry: Entry) -> dict[str, str] | str:
-    """Predict one image and write its files, on whichever worker this is called; what the index says, or the trouble.
+def image_on_worker(
+    model: str, out: str, state: int, how: How, entry: Entry
+) -> tuple[dict[str, str], tuple[tuple[float, ...], str]] | str:
+    """Predict one image and write its files, on whichever worker this is called; what the index says, and spacing and unit
+    of the image, or the trouble.
 
     state: of the model folder, so that a worker that lives long does not take another model that lay there for it.
     """
@@ -78,19 +85,9 @@ def image_on_worker(model: str, out: str, state: int, how: How, entry: Entry) ->
     try:
         method = _loaded_once(model, state, how.engine)
         picture = files.entry_image(entry)
-        likely, ids = answered_as(method, entry.name, picture.array, how)
+        answer = answered_as(method, entry.name, picture.array, how)
         writer = PredictionFiles(Path(out), classes=method.classes, objects=how.objects)
-        return writer.write_files(
-            entry.name,
-            picture,
-            likely,
-            ids,
-            source=entry.images[0],
-            probabilities=how.probabilities,
-            foreground_above=how.foreground_above,
-            geojson=how.geojson,
-            detections=keeps_apart(method),
-        )
+        return put(writer, entry, picture, answer, how), (picture.spacing, picture.unit)
     except (DataError, ModelError) as error:
         return told(entry.images[0], error)
 

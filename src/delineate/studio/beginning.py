@@ -8,16 +8,17 @@ from functools import partial
 from pathlib import Path
 
 from delineate import data as files
-from delineate.core import UNLABELLED, DataError, linked, made_folder, whole_folder
+from delineate.core import UNLABELLED, DataError, made_folder, whole_folder
 from delineate.data import DataSet, Entry
 from delineate.data.folders import find_folder
-from delineate.data.formats import label_suffix, stem_of, suffix_of, write_image, write_labels
+from delineate.data.formats import label_suffix, suffix_of, write_labels
 from delineate.data.kinds import kind_of
 from delineate.data.label_choice import LabelKind
 from delineate.data.masks import MasksAre
 from delineate.data.outlines import outlines_in
 from delineate.data.places import places_of
 from delineate.data.problem import counted, listed
+from delineate.data.reading import placed
 from delineate.data.sparse import barely_labelled
 from delineate.flow.methods import Tell
 from delineate.studio.project import MARK, Project, named_classes, write_mark, write_names
@@ -83,7 +84,7 @@ def _made(
     classes = named_classes(names or (found.classes.names if found else NAMES))
     with whole_folder(folder, last=MARK) as beside:
         for name, entry in named.items():
-            _join(entry, name, beside)
+            placed(entry, made_folder(beside / "images"), name=name)
         write_names(beside, classes.names)
         write_mark(beside, source=Path(where).absolute())
         if found is not None:
@@ -104,7 +105,7 @@ def _grown(
     new = {name: entry for name, entry in named.items() if name not in there}
     found = read() if new else None
     for name, entry in new.items():
-        _join(entry, name, folder)
+        placed(entry, made_folder(folder / "images"), name=name)
     if new:
         joined = "joins" if len(new) == 1 else "join"
         say(f"{counted(len(new), 'new image')} {joined} the {len(there)} of {folder}")
@@ -205,13 +206,3 @@ def _alike(entry: Entry, there: Path) -> bool:
     """Whether a file of the project is this image; one that was put together or is a folder passes for it."""
     (first, *more) = entry.images
     return bool(more) or first.is_dir() or first.samefile(there) or filecmp.cmp(first, there, shallow=False)
-
-
-def _join(entry: Entry, name: str, folder: Path) -> None:
-    """Put an image into a project; nnU-Net's channel files become one image."""
-    images, first = made_folder(folder / "images"), entry.images[0]
-    if len(entry.images) > 1:
-        picture = files.entry_image(entry)
-        write_image(images / f"{name}.tif", picture.array, like=picture)
-    else:
-        linked(first, images / f"{name}{first.name[len(stem_of(first)) :]}")
